@@ -1,0 +1,65 @@
+"""ganfilters: a host for neural image filters.
+
+>>> import ganfilters
+>>> result = ganfilters.apply("dream", "photo.jpg", octaves=4)  # doctest: +SKIP
+
+The names below are the public interface. They are imported on first use, so that importing the
+package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ganfilters._version import __version__
+
+if TYPE_CHECKING:
+    from ganfilters.errors import (
+        Cancelled,
+        DeviceError,
+        GanfiltersError,
+        ImageError,
+        ModelError,
+        OutOfMemory,
+        PluginError,
+        UsageError,
+    )
+    from ganfilters.fields import ImageParam, ModelParam, Size, WeightedNames
+    from ganfilters.filter import Filter, Params, Tiling, Traits
+    from ganfilters.hookspecs import hookimpl
+    from ganfilters.host import Host, apply
+    from ganfilters.image import Animation, Image, Metadata
+    from ganfilters.models import ModelCard, ModelFile
+    from ganfilters.progress import progress_part, report_progress
+    from ganfilters.recipe import Recipe
+    from ganfilters.runtime import Runtime, Session
+
+_HOME = {
+    "errors": "Cancelled DeviceError GanfiltersError ImageError ModelError OutOfMemory "
+    "PluginError UsageError",
+    "fields": "ImageParam ModelParam Size WeightedNames",
+    "filter": "Filter Params Tiling Traits",
+    "hookspecs": "hookimpl",
+    "host": "Host apply",
+    "image": "Animation Image Metadata",
+    "models": "ModelCard ModelFile",
+    "progress": "progress_part report_progress",
+    "recipe": "Recipe",
+    "runtime": "Runtime Session",
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
+
+__all__ = ["__version__", *_MODULE_OF]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'ganfilters' has no attribute {name!r}")
+    value = getattr(import_module(f"ganfilters.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

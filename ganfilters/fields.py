@@ -1,0 +1,152 @@
+"""Kinds of parameter beyond numbers and words: pictures, model files, sizes, weighted names.
+
+Each is an annotated type for a field of `~ganfilters.filter.Params`. All take both what a shell
+can write and what Python code would pass, and all turn back into JSON for the recipe.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+from ganfilters.errors import GanfiltersError
+from ganfilters.image import Image
+from ganfilters.models import ModelFile
+
+__all__ = ["ImageParam", "ModelParam", "Size", "WeightedNames", "size_of", "weighted_names"]
+
+
+def weighted_names(value: Any) -> dict[str, float]:
+    """Read ``"a=1,b=0.5"`` (a missing weight is 1), a list of names, or a mapping.
+
+    Raises
+    ------
+    ValueError
+        A weight is no finite number, a name is empty or appears twice, or all weights are 0.
+
+    Examples
+    --------
+    >>> weighted_names("stage4=1, stage5=0.5")
+    {'stage4': 1.0, 'stage5': 0.5}
+    >>> weighted_names(["starry-night"])
+    {'starry-night': 1.0}
+    """
+    pairs: Iterable[tuple[Any, Any]]
+    if isinstance(value, str):
+        split = [part.partition("=") for part in value.split(",") if part.strip()]
+        pairs = [(name, weight if equals else 1.0) for name, equals, weight in split]
+    elif isinstance(value, Mapping):
+        pairs = value.items()
+    elif isinstance(value, Iterable):
+        pairs = [(name, 1.0) for name in value]
+    else:
+        raise ValueError("write names with weights as name=1,other=0.5")
+    found: dict[str, float] = {}
+    for raw, weight in pairs:
+        name = str(raw).strip()
+        if not name:
+            raise ValueError("a name is empty; write names with weights as name=1,other=0.5")
+        if name in found:
+            raise ValueError(f"{name} appears twice")
+        try:
+            found[name] = float(weight)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"the weight of {name} is {str(weight)!r}, not a number; write {name}=0.5"
+            ) from None
+        if not math.isfinite(found[name]):
+            raise ValueError(f"the weight of {name} is {weight}; it must be a finite number")
+    if found and not any(found.values()):
+        raise ValueError("all weights are 0; at least one must not be")
+    return found
+
+
+_SIZE = re.compile(r"\s*(\d{1,6})\s*[x×X,]\s*(\d{1,6})\s*")
+
+
+def size_of(value: Any) -> tuple[int, int]:
+    """Read ``"768x512"`` or a pair as (width, height) in pixels.
+
+    Raises
+    ------
+    ValueError
+        Not two whole numbers from 1 to 32768.
+    """
+    if isinstance(value, str):
+        match = _SIZE.fullmatch(value)
+        value = match.groups() if match else ()
+    try:
+        width, height = (int(part) for part in value)
+    except (TypeError, ValueError):
+        raise ValueError("a size is WIDTHxHEIGHT in pixels, for example 768x512") from None
+    if not (1 <= width <= 32768 and 1 <= height <= 32768):
+        raise ValueError(f"a size of {width}x{height} is out of range; each side is 1 to 32768")
+    return width, height
+
+
+def _picture(value: Any) -> Any:
+    if value is None or isinstance(value, Image):
+        return value
+    from ganfilters import convert
+
+    try:
+        return convert.to_image(value)
+    except GanfiltersError as error:
+        raise ValueError(str(error)) from error
+
+
+def _picture_json(value: Any) -> Any:
+    if not isinstance(value, Image):
+        return value
+    from ganfilters import convert
+
+    return convert.reference(value)
+
+
+def _model(value: Any) -> Any:
+    if value is None or isinstance(value, ModelFile):
+        return value
+    if isinstance(value, (str, Path)):
+        return ModelFile(Path(value))
+    raise ValueError("a model is the path of an .onnx file")
+
+
+def _model_json(value: Any) -> Any:
+    return str(value.path) if isinstance(value, ModelFile) else value
+
+
+WeightedNames = Annotated[
+    dict[str, float],
+    BeforeValidator(weighted_names),
+    WithJsonSchema({"type": "string", "format": "weighted-names"}),
+]
+"""Names with weights: ``"stage4=1,stage5=0.5"``, a mapping, or a list of names."""
+
+Size = Annotated[
+    tuple[int, int],
+    BeforeValidator(size_of),
+    PlainSerializer(lambda size: f"{size[0]}x{size[1]}", return_type=str),
+    WithJsonSchema({"type": "string", "format": "size", "pattern": r"^\d+x\d+$"}),
+]
+"""Width and height in pixels: ``"768x512"`` or ``(768, 512)``."""
+
+ImageParam = Annotated[
+    Image,
+    BeforeValidator(_picture),
+    PlainSerializer(_picture_json),
+    WithJsonSchema({"type": "string", "format": "image"}),
+]
+"""A second picture: a path, bytes, PIL image, array or `~ganfilters.image.Image`."""
+
+ModelParam = Annotated[
+    ModelFile,
+    BeforeValidator(_model),
+    PlainSerializer(_model_json),
+    WithJsonSchema({"type": "string", "format": "model"}),
+]
+"""A model file of the user's: the path of an ``.onnx`` file that carries a card."""

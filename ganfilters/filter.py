@@ -1,0 +1,166 @@
+"""The whole plugin contract: `Filter`, `Params`, `Traits`, and the kinds of parameter.
+
+A plugin subclasses `Filter`, declares its parameters once as a `Params` model, says in `Traits`
+what it needs, and implements `Filter.apply`. Files, colour, alpha, masks, strength, padding,
+tiling and the checking of results are the host's.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from ganfilters.image import Image
+from ganfilters.models import ModelFile
+
+if TYPE_CHECKING:
+    from ganfilters.runtime import Runtime
+
+__all__ = ["Filter", "Params", "Tiling", "Traits"]
+
+
+class Params(BaseModel):
+    """Base of a filter's parameters: frozen, and unknown names are refused.
+
+    Every field needs a default, a one-line ``Field(description=...)`` with the unit where there is
+    one, and bounds (``ge``, ``le``) if it is a number. From this one declaration come the command
+    line options, the JSON Schema, the tables in the documentation and the checks.
+    A stochastic filter has a field ``seed``.
+
+    Attributes
+    ----------
+    presets
+        Named sets of values. If there are any, every interface also takes ``preset``; values given
+        beside it win over the preset's.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How the host may cut a large picture.
+
+    Attributes
+    ----------
+    size
+        Largest side of a tile in pixels, its overlap included.
+    overlap
+        Pixels shared by neighbouring tiles. The outer half of it is thrown away, the inner half
+        blended, so it must cover twice the reach (receptive radius) that matters.
+    """
+
+    size: int = 1024
+    overlap: int = 64
+
+    def __post_init__(self) -> None:
+        """Refuse tiles that are all overlap."""
+        if self.overlap < 0 or self.size <= 2 * self.overlap:
+            raise ValueError(f"a tile of {self.size} px cannot overlap by {self.overlap} px")
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a filter needs and can do. Data, never inferred from names.
+
+    Attributes
+    ----------
+    input
+        ``"required"``: works on a picture. ``"optional"``: also makes one from nothing
+        (`Filter.generate`). ``"none"``: only makes one.
+    mask
+        ``"required"``: `Image.mask` is never None in `Filter.apply`.
+    tiling
+        May the host cut the picture into tiles, and how; None if the filter must see all of it.
+    size_multiple
+        Height and width that `Filter.apply` gets are multiples of this; the host pads and crops.
+    size_min, size_max
+        Smallest and largest side in pixels that `Filter.apply` gets. Smaller pictures are padded;
+        larger ones are tiled or, without `tiling`, refused.
+    keeps_size
+        The result has the size of the input. If not, strength does not apply and a mask must be
+        honoured by the filter itself.
+    """
+
+    input: Literal["required", "optional", "none"] = "required"
+    mask: Literal["optional", "required"] = "optional"
+    tiling: Tiling | None = None
+    size_multiple: int = 1
+    size_min: int = 1
+    size_max: int | None = None
+    keeps_size: bool = True
+
+
+P = TypeVar("P", bound=Params)
+
+
+class Filter(ABC, Generic[P]):
+    """One image filter.
+
+    An instance is made once per device and used by several threads at once: `apply` must not
+    change it. Everything that costs time (sessions, tables) belongs in ``__init__``, which runs
+    before the first use and not when filters are listed.
+
+    Attributes
+    ----------
+    name
+        Lower-case letters, digits and hyphens; unique.
+    summary
+        One line for lists and help.
+    Params
+        The filter's parameters.
+    traits
+        What the filter needs and can do.
+    models
+        Model files that the defaults use.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    Params: ClassVar[type[Params]]
+    traits: ClassVar[Traits] = Traits()
+    models: ClassVar[tuple[ModelFile, ...]] = ()
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+
+    @abstractmethod
+    def apply(self, image: Image, params: P) -> Image:
+        """Return the filtered picture.
+
+        Parameters
+        ----------
+        image
+            Pixels as `Image` says; sizes as `traits` asks. Must not be changed in place.
+        params
+            Checked values.
+
+        Returns
+        -------
+        Image
+            Of the same size (unless ``traits.keeps_size`` is False), finite, in [0, 1]; for
+            example ``image.replace(pixels=...)``.
+
+        Raises
+        ------
+        UsageError
+            Values that only the filter can know to be wrong (a layer the model does not have).
+        """
+
+    def generate(self, params: P) -> Image:
+        """Return a picture made from nothing; for ``traits.input`` "optional" or "none"."""
+        raise NotImplementedError(f"{type(self).__name__} works on a picture only")
+
+    def frames(self, image: Image | None, params: P) -> Iterator[Image] | None:
+        """Return the frames of an animation if `params` ask for one, else None.
+
+        Called instead of `apply` and `generate` (`image` is None for the latter). Frames are
+        written as they come, so yield them one by one.
+        """
+        return None
