@@ -24,33 +24,73 @@ if TYPE_CHECKING:
         OutOfMemory,
         PluginError,
         UsageError,
+        nearest,
     )
     from ganfilters.fields import ImageParam, ModelParam, Size, WeightedNames
     from ganfilters.filter import Filter, Params, Tiling, Traits
     from ganfilters.hookspecs import hookimpl
     from ganfilters.host import Host, apply
-    from ganfilters.image import Animation, Image, Metadata
+    from ganfilters.image import Animation, FloatArray, Image, Metadata
     from ganfilters.models import ModelCard, ModelFile
     from ganfilters.progress import progress_part, report_progress
     from ganfilters.recipe import Recipe
+    from ganfilters.resample import resize
     from ganfilters.runtime import Runtime, Session
+    from ganfilters.tiling import pad_to
+
+__all__ = [
+    "Animation",
+    "Cancelled",
+    "DeviceError",
+    "Filter",
+    "FloatArray",
+    "GanfiltersError",
+    "Host",
+    "Image",
+    "ImageError",
+    "ImageParam",
+    "Metadata",
+    "ModelCard",
+    "ModelError",
+    "ModelFile",
+    "ModelParam",
+    "OutOfMemory",
+    "Params",
+    "PluginError",
+    "Recipe",
+    "Runtime",
+    "Session",
+    "Size",
+    "Tiling",
+    "Traits",
+    "UsageError",
+    "WeightedNames",
+    "__version__",
+    "apply",
+    "hookimpl",
+    "nearest",
+    "pad_to",
+    "progress_part",
+    "report_progress",
+    "resize",
+]
 
 _HOME = {
     "errors": "Cancelled DeviceError GanfiltersError ImageError ModelError OutOfMemory "
-    "PluginError UsageError",
+    "PluginError UsageError nearest",
     "fields": "ImageParam ModelParam Size WeightedNames",
     "filter": "Filter Params Tiling Traits",
     "hookspecs": "hookimpl",
     "host": "Host apply",
-    "image": "Animation Image Metadata",
+    "image": "Animation FloatArray Image Metadata",
     "models": "ModelCard ModelFile",
     "progress": "progress_part report_progress",
     "recipe": "Recipe",
+    "resample": "resize",
     "runtime": "Runtime Session",
+    "tiling": "pad_to",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
-
-__all__ = ["__version__", *_MODULE_OF]
 
 
 def __getattr__(name: str) -> Any:

@@ -66,7 +66,7 @@ def weighted_names(value: Any) -> dict[str, float]:
     return found
 
 
-_SIZE = re.compile(r"\s*(\d{1,6})\s*[x×X,]\s*(\d{1,6})\s*")
+_SIZE = re.compile(r"\s*(\d{1,6})\s*[xX]\s*(\d{1,6})\s*")
 
 
 def size_of(value: Any) -> tuple[int, int]:

@@ -157,7 +157,7 @@ class Filter(ABC, Generic[P]):
         """Return a picture made from nothing; for ``traits.input`` "optional" or "none"."""
         raise NotImplementedError(f"{type(self).__name__} works on a picture only")
 
-    def frames(self, image: Image | None, params: P) -> Iterator[Image] | None:
+    def frames(self, image: Image | None, params: P) -> Iterator[Image] | None:  # noqa: ARG002
         """Return the frames of an animation if `params` ask for one, else None.
 
         Called instead of `apply` and `generate` (`image` is None for the latter). Frames are

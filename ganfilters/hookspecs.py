@@ -25,4 +25,4 @@ def ganfilters_filters() -> Iterable[type[Filter[Any]]]:  # type: ignore[empty-b
 
 @hookspec
 def ganfilters_commands(cli: click.Group) -> None:
-    """Add commands to the ``ganfilters`` command line (entry-point group ``ganfilters.commands``)."""
+    """Add commands to the command line (entry-point group ``ganfilters.commands``)."""

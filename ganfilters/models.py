@@ -136,9 +136,7 @@ class ModelFile:
             return ModelCard.model_validate(json.loads(text))
         except (ValueError, ValidationError) as error:
             first = str(error).splitlines()[0]
-            raise ModelError(
-                f"the card in model file {self.path} is not valid: {first}"
-            ) from error
+            raise ModelError(f"the card in model file {self.path} is not valid: {first}") from error
 
     def card_for(self, filter_name: str) -> ModelCard:
         """Return the card after checking that the model is made for `filter_name`."""

@@ -1,8 +1,8 @@
 """Progress and cancellation: a context variable that is a no-op outside a host.
 
-A filter calls `report_progress` from its loop. Inside a host this reaches the caller's ``on_progress``
-and raises `~ganfilters.errors.Cancelled` once the caller has asked to stop; called on its own
-(in a test, in a notebook) it does nothing.
+A filter calls `report_progress` from its loop. Inside a host this reaches the caller's
+``on_progress``, and raises `~ganfilters.errors.Cancelled` once the caller has asked to stop;
+called on its own (in a test, in a notebook) it does nothing.
 """
 
 from __future__ import annotations
@@ -83,7 +83,10 @@ def progress_part(start: float, end: float) -> Iterator[None]:
         yield
         return
     inner = _Reporter(
-        outer.on_progress, outer.cancel, outer.start + outer.span * start, outer.span * (end - start)
+        outer.on_progress,
+        outer.cancel,
+        outer.start + outer.span * start,
+        outer.span * (end - start),
     )
     token = _reporter.set(inner)
     try:

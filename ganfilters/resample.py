@@ -1,0 +1,43 @@
+"""Resizing of float pictures, for filters and for the host."""
+
+from __future__ import annotations
+
+import numpy as np
+import PIL.Image
+
+from ganfilters.image import FloatArray
+
+__all__ = ["resize"]
+
+
+def resize(
+    pixels: FloatArray,
+    width: int,
+    height: int,
+    *,
+    box: tuple[float, float, float, float] | None = None,
+) -> FloatArray:
+    """Resize an H x W or H x W x C float array with Lanczos filtering.
+
+    Values are not clipped, so differences and gradients can be resized as well; a picture may
+    overshoot [0, 1] slightly at edges.
+
+    Parameters
+    ----------
+    pixels
+        float32, H x W or H x W x C.
+    width, height
+        Size of the result in pixels.
+    box
+        Part of the source to use as (left, top, right, bottom) in pixels, fractions allowed; all
+        of it by default.
+    """
+    if box is None and pixels.shape[:2] == (height, width):
+        return pixels
+    planes = pixels[..., None] if pixels.ndim == 2 else pixels
+    result = np.empty((height, width, planes.shape[2]), np.float32)
+    for channel in range(planes.shape[2]):  # Pillow resizes float pictures one plane at a time
+        plane = PIL.Image.fromarray(np.ascontiguousarray(planes[..., channel]))
+        resized = plane.resize((width, height), PIL.Image.Resampling.LANCZOS, box=box)
+        result[..., channel] = np.asarray(resized)
+    return result[..., 0] if pixels.ndim == 2 else result

@@ -1,0 +1,471 @@
+"""One declaration, many faces: from `Params` to checks, flags, JSON Schema and tables.
+
+Everything is read from the model's JSON Schema, so a parameter type that a plugin defines itself
+works here as soon as pydantic can describe it. pydantic is the only validator: flags hand over the
+words as they were typed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import ValidationError
+from pydantic.errors import PydanticUserError
+from pydantic_core import to_jsonable_python
+
+from ganfilters.errors import GanfiltersError, PluginError, UsageError, nearest
+from ganfilters.filter import Params
+
+if TYPE_CHECKING:
+    import click
+
+__all__ = [
+    "Parameter",
+    "explain",
+    "flag",
+    "json_schema",
+    "markdown",
+    "options",
+    "parameters",
+    "validate",
+]
+
+PRESET = "preset"
+_PRESET_HELP = "Start from a named set of values; values given beside it win"
+_P = TypeVar("_P", bound=Params)
+_Names = Callable[[str], str]
+
+# What a value looks like on a command line, by kind of parameter.
+_METAVARS = {
+    "integer": "INTEGER",
+    "number": "FLOAT",
+    "boolean": "BOOLEAN",
+    "choice": "CHOICE",
+    "text": "TEXT",
+    "list": "VALUE",
+    "object": "JSON",
+    "weighted-names": "NAME[=WEIGHT],...",
+    "size": "WIDTHxHEIGHT",
+    "image": "FILE",
+    "model": "FILE.onnx",
+}
+_NOUNS = {"integer": "a whole number", "number": "a number", "boolean": "true or false"}
+_BOUND_ERRORS = (
+    "greater_than",
+    "greater_than_equal",
+    "less_than",
+    "less_than_equal",
+    "multiple_of",
+    "finite_number",
+)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a filter, ready to be shown.
+
+    Attributes
+    ----------
+    name
+        As written in Python.
+    kind
+        ``"integer"``, ``"number"``, ``"boolean"``, ``"choice"``, ``"text"``, ``"list"``,
+        ``"object"``, or the format of a type from `ganfilters.fields`: ``"weighted-names"``,
+        ``"size"``, ``"image"``, ``"model"``.
+    description
+        One line, with the unit where there is one.
+    default
+        The default as a user would write it; ``""`` if there is none.
+    bounds
+        For example ``"1..8"`` or ``"more than 0"``; ``""`` if there are none.
+    choices
+        The allowed values of a choice, or the names of the presets.
+    required
+        There is no default.
+    length
+        How many values a list takes; None for any number.
+    """
+
+    name: str
+    kind: str
+    description: str = ""
+    default: str = ""
+    bounds: str = ""
+    choices: tuple[Any, ...] = ()
+    required: bool = False
+    length: int | None = None
+
+    @property
+    def flag(self) -> str:
+        """The parameter as a command-line flag, for example ``--step-size``."""
+        return flag(self.name)
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, as the end of a sentence: ``"a whole number from 1 to 8"``."""
+        if self.kind == "choice":
+            return f"one of: {', '.join(map(str, self.choices))}"
+        noun = _NOUNS.get(self.kind, "")
+        low, dots, high = self.bounds.partition("..")
+        limits = f"from {low} to {high}" if dots else self.bounds
+        return " ".join(part for part in (noun, limits) if part)
+
+    @property
+    def facts(self) -> str:
+        """Bounds and default on one line, for example ``"1..8; default 4"``."""
+        default = f"default {self.default}" if self.default else ""
+        needed = "required" if self.required else ""
+        return "; ".join(part for part in (self.bounds, default or needed) if part)
+
+
+def flag(name: str) -> str:
+    """Return the command-line flag of a parameter.
+
+    Examples
+    --------
+    >>> flag("step_size")
+    '--step-size'
+    """
+    return "--" + name.replace("_", "-")
+
+
+def validate(
+    params_type: type[_P],
+    values: Mapping[str, Any],
+    *,
+    flags: bool = False,
+    names: _Names | None = None,
+) -> _P:
+    """Return checked parameters, with the preset resolved.
+
+    Parameters
+    ----------
+    params_type
+        The filter's `Params`.
+    values
+        Parameter names and values, and ``preset`` where there are presets. Values win over the
+        preset's.
+    flags
+        Speak of parameters as command-line flags in messages.
+    names
+        How messages speak of a parameter; overrides `flags`.
+
+    Raises
+    ------
+    UsageError
+        An unknown parameter or preset, or a value that is not allowed; one line.
+    PluginError
+        A check of the filter's own failed to run.
+    """
+    called = names or _names(flags)
+    given = dict(values)
+    if params_type.presets:
+        preset = given.pop(PRESET, None)
+        if preset is not None:
+            given = {**_preset(params_type, preset, called), **given}
+    try:
+        params = params_type.model_validate(given)
+    except ValidationError as error:
+        raise UsageError(explain(error, params_type, flags=flags, names=names)) from error
+    except GanfiltersError:
+        raise
+    except Exception as error:  # validators are the plugin's code and may raise anything
+        text = " ".join(str(error).split())
+        raise PluginError(
+            f"checking the parameters failed inside the filter: {type(error).__name__}: {text}"
+        ) from error
+    for name, value in params:
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"{called(name)} is {value}; it must be a finite number")
+    return params
+
+
+def _names(flags: bool) -> _Names:
+    return flag if flags else str
+
+
+def _preset(params_type: type[Params], preset: Any, called: _Names) -> Mapping[str, Any]:
+    if isinstance(preset, str) and preset in params_type.presets:
+        return params_type.presets[preset]
+    hint = nearest(str(preset), params_type.presets, what="presets")
+    raise UsageError(f"{called(PRESET)} is {_shown(preset)}; {hint}")
+
+
+def explain(
+    error: ValidationError,
+    params_type: type[Params],
+    *,
+    flags: bool = False,
+    names: _Names | None = None,
+) -> str:
+    """Return what is wrong with the values, in one line.
+
+    Parameters
+    ----------
+    error
+        Raised by validating `params_type`.
+    params_type
+        The filter's `Params`.
+    flags
+        Write ``--step-size`` instead of ``step_size``.
+    names
+        How to write a parameter; overrides `flags`.
+    """
+    called = names or _names(flags)
+    known = {parameter.name: parameter for parameter in parameters(params_type)}
+    lines: dict[object, str] = {}
+    for item in error.errors(include_url=False):
+        where = item["loc"][0] if item["loc"] else None
+        # A union reports once for each of its members; the first says enough.
+        if where not in lines:
+            lines[where] = _line(item, known, called, flags=flags)
+    return "; also ".join(lines.values())
+
+
+def _line(
+    item: Mapping[str, Any], known: Mapping[str, Parameter], called: _Names, *, flags: bool
+) -> str:
+    """Return one pydantic error in the words of this project."""
+    kind, place = item["type"], item["loc"]
+    message = " ".join(str(item["msg"]).split())
+    if kind in ("value_error", "assertion_error"):
+        message = message.partition(", ")[2]
+    if not place:
+        return message
+    name = str(place[0])
+    if kind == "extra_forbidden":
+        what = "options" if flags else "parameters"
+        # Python names are compared, so that a hint does not depend on how hyphens are written.
+        plain = name.replace("-", "_")
+        hint = nearest(called(plain), [called(word) for word in known], what=what)
+        return f"there is no {what[:-1]} {called(name)}; {hint}"
+    label = called(name)
+    if kind == "missing":
+        return f"{label} is missing"
+    if kind in ("value_error", "assertion_error"):
+        return f"{label}: {message}"
+    parameter = known.get(name)
+    value = _shown(item["input"])
+    if parameter is None or len(place) > 1 or not parameter.expected:
+        return f"{label} is {value}: {message[:1].lower()}{message[1:]}"
+    if parameter.kind == "choice" and len(parameter.choices) > 8:
+        return f"{label} is {value}; " + nearest(
+            str(item["input"]), map(str, parameter.choices), what="choices"
+        )
+    if kind in _BOUND_ERRORS and parameter.bounds:
+        low, dots, high = parameter.bounds.partition("..")
+        return f"{label} is {value}; it must be {f'from {low} to {high}' if dots else low}"
+    return f"{label} is {value}; it must be {parameter.expected}"
+
+
+def _shown(value: Any) -> str:
+    """Return a value as the user wrote it, short, on one line."""
+    if isinstance(value, str) and value.isprintable() and value and " " not in value:
+        text = value
+    elif value is None or isinstance(value, (str, int, float, list, tuple, dict)):
+        text = repr(value)
+    else:
+        text = f"of type {type(value).__name__}"
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def json_schema(params_type: type[Params]) -> dict[str, Any]:
+    """Return the JSON Schema of a filter's parameters.
+
+    Defaults are as a user would write them (``"768x512"``, ``"stage4=1"``). Where there are
+    presets, the property ``preset`` names them and the key ``presets`` holds their values.
+
+    Raises
+    ------
+    PluginError
+        A field is of a type that has no JSON Schema.
+    """
+    schema = _model_schema(params_type)
+    for name, spec in schema.get("properties", {}).items():
+        inner, _ = _without_null(spec, schema.get("$defs", {}))
+        if inner.get("format") in ("size", "weighted-names") and spec.get("default") is not None:
+            spec["default"] = _written(params_type.model_fields[name].get_default())
+    if params_type.presets:
+        schema.setdefault("properties", {})[PRESET] = {
+            "type": "string",
+            "enum": list(params_type.presets),
+            "description": _PRESET_HELP,
+        }
+        schema["presets"] = to_jsonable_python(dict(params_type.presets), fallback=str)
+    return schema
+
+
+def _model_schema(params_type: type[Params]) -> dict[str, Any]:
+    try:
+        return params_type.model_json_schema()
+    except PydanticUserError as error:
+        text = " ".join(str(error).split())
+        raise PluginError(
+            f"the parameters {params_type.__qualname__} cannot be described: {text}"
+        ) from error
+
+
+def parameters(params_type: type[Params]) -> list[Parameter]:
+    """Return the parameters of a filter in the order of declaration, ``preset`` first if any.
+
+    Raises
+    ------
+    PluginError
+        A field is of a type that has no JSON Schema.
+    """
+    schema = _model_schema(params_type)
+    defs = schema.get("$defs", {})
+    found = []
+    if params_type.presets:
+        found.append(
+            Parameter(PRESET, "choice", _PRESET_HELP, choices=tuple(params_type.presets))
+        )
+    for name, spec in schema.get("properties", {}).items():
+        field = params_type.model_fields[name]
+        inner, union = _without_null(spec, defs)
+        default = None if field.is_required() else field.get_default(call_default_factory=True)
+        items = inner.get("prefixItems")
+        found.append(
+            Parameter(
+                name=name,
+                kind="text" if union else _kind(inner),
+                description=" ".join((field.description or "").split()),
+                default=_written(default),
+                bounds=_bounds(inner),
+                choices=tuple(inner.get("enum", ())),
+                required=field.is_required(),
+                length=len(items) if items else None,
+            )
+        )
+    return found
+
+
+def _without_null(spec: Mapping[str, Any], defs: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+    """Return the schema of a value that is not null, and whether there are several."""
+    inner = dict(spec)
+    while "$ref" in inner:
+        inner = {**inner, **defs[inner.pop("$ref").rpartition("/")[2]]}
+    if "anyOf" not in inner:
+        return inner, False
+    members = [member for member in inner["anyOf"] if member.get("type") != "null"]
+    if len(members) != 1:
+        return inner, True
+    return _without_null(members[0], defs)
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    if schema.get("format") in _METAVARS:
+        return str(schema["format"])
+    if "enum" in schema or "const" in schema:
+        return "choice"
+    return {
+        "integer": "integer",
+        "number": "number",
+        "boolean": "boolean",
+        "array": "list",
+        "object": "object",
+    }.get(str(schema.get("type")), "text")
+
+
+def _bounds(schema: Mapping[str, Any]) -> str:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    parts = []
+    if low is not None and high is not None:
+        parts.append(f"{_written(low)}..{_written(high)}")
+    else:
+        words = (("at least", low), ("more than", above), ("at most", high), ("less than", below))
+        parts += [f"{word} {_written(limit)}" for word, limit in words if limit is not None]
+    if schema.get("multipleOf") is not None:
+        parts.append(f"a multiple of {_written(schema['multipleOf'])}")
+    return " and ".join(parts)
+
+
+def _written(value: Any) -> str:
+    """Return a value as a user would write it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={_written(weight)}" for name, weight in value.items())
+    if isinstance(value, (tuple, list)):
+        sizes = len(value) == 2 and all(type(side) is int for side in value)
+        return ("x" if sizes else ",").join(_written(part) for part in value)
+    return str(getattr(value, "path", value))
+
+
+def markdown(params_type: type[Params]) -> str:
+    """Return a Markdown table of the parameters, for documentation."""
+    rows = ["| option | values | default | what it does |", "| --- | --- | --- | --- |"]
+    for parameter in parameters(params_type):
+        values = parameter.bounds or ", ".join(map(str, parameter.choices))
+        if not values:
+            values = {"boolean": "on, off"}.get(parameter.kind, _METAVARS[parameter.kind])
+        default = f"`{parameter.default}`" if parameter.default else ""
+        cells = (f"`{parameter.flag}`", values, default, parameter.description)
+        rows.append(f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |")
+    return "\n".join(rows) + "\n"
+
+
+def options(params_type: type[Params]) -> list[click.Option]:
+    """Return one click option for each parameter.
+
+    Values arrive as they were typed: `validate` is what checks them. An option that was not given
+    is None, so that presets and defaults stay with the model.
+    """
+    return [_option(parameter) for parameter in parameters(params_type)]
+
+
+def _option(parameter: Parameter) -> click.Option:
+    import click
+
+    help_text = parameter.description + (f"  [{parameter.facts}]" if parameter.facts else "")
+    if parameter.kind == "boolean":
+        off = "--no-" + parameter.flag[2:]
+        declaration = [f"{parameter.flag}/{off}", parameter.name]
+        return click.Option(declaration, help=help_text, default=None)
+    is_file = parameter.kind in ("image", "model")
+    words = [str(choice) for choice in parameter.choices]
+    metavar = _METAVARS[parameter.kind]
+    if words:
+        joined = f"[{'|'.join(words)}]"
+        metavar = joined if len(joined) <= 60 else metavar
+        if metavar != joined:
+            more = ", ..." if len(words) > 20 else ""
+            help_text += f"  (choices: {', '.join(words[:20])}{more})"
+    return click.Option(
+        [parameter.flag, parameter.name],
+        help=help_text,
+        metavar=metavar,
+        type=click.Path() if is_file else click.UNPROCESSED,
+        callback=_callback(parameter),
+        multiple=parameter.kind == "list" and parameter.length is None,
+        nargs=parameter.length or 1,
+        shell_complete=(lambda _ctx, _param, begun: [w for w in words if w.startswith(begun)])
+        if words
+        else None,
+    )
+
+
+def _callback(parameter: Parameter) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """Return what turns words into values where pydantic would not: choices, JSON objects."""
+    originals = {str(choice): choice for choice in parameter.choices}
+
+    def convert(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
+        if originals and isinstance(value, str):
+            return originals.get(value, value)
+        if parameter.kind == "object" and isinstance(value, str):
+            try:
+                return json.loads(value)
+            except ValueError as error:
+                raise UsageError(f"{parameter.flag} is not valid JSON: {error}") from error
+        return value
+
+    return convert

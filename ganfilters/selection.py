@@ -1,0 +1,133 @@
+"""The user's selection: mask, inversion and feather, and how a result is blended under it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ganfilters.errors import ImageError
+from ganfilters.image import BoolArray, FloatArray, Image
+
+__all__ = ["FEATHER_MAX", "blend", "feathered", "prepare_mask"]
+
+FEATHER_MAX = 500.0
+
+# Rows handled at a time, so that temporary arrays stay small beside a large picture.
+_ROWS = 256
+
+
+def prepare_mask(mask: FloatArray, *, invert: bool) -> FloatArray:
+    """Return the mask, inverted on request, after checking that it selects anything.
+
+    Raises
+    ------
+    ImageError
+        No pixel is selected.
+    """
+    if invert:
+        mask = np.subtract(1.0, mask, dtype=np.float32)
+    if not mask.any():
+        raise ImageError(
+            "the mask selects nothing: it is all "
+            + ("white and inverted" if invert else "black; white means 'work here'")
+            + ", and --invert-mask turns it round"
+        )
+    return mask
+
+
+def feathered(mask: FloatArray, radius: float) -> FloatArray:
+    """Fade the mask out towards its edge, inside the selection only.
+
+    The weight of a selected pixel rises with its distance to the nearest pixel that is not
+    selected and reaches the mask's own value at `radius`. Nothing outside the selection gains
+    weight, and a selection thinner than `radius` is weakened but never vanishes. The picture's
+    own border is no edge.
+
+    Parameters
+    ----------
+    mask
+        float32, H x W, in [0, 1].
+    radius
+        Pixels, 0 to `FEATHER_MAX`.
+    """
+    if radius <= 0.0 or mask.all():
+        return mask
+    rows = np.flatnonzero(mask.any(axis=1))
+    columns = np.flatnonzero(mask.any(axis=0))
+    # One pixel around the selection, where the picture has one, holds the nearest zeros.
+    box = (
+        slice(max(rows[0] - 1, 0), rows[-1] + 2),
+        slice(max(columns[0] - 1, 0), columns[-1] + 2),
+    )
+    result = np.zeros_like(mask)
+    ramp = np.minimum(_distance(mask[box] > 0.0, radius) / np.float32(radius), 1.0)
+    np.multiply(mask[box], ramp, out=result[box])
+    return result
+
+
+def _distance(inside: BoolArray, limit: float) -> FloatArray:
+    """Euclidean distance of every pixel to the nearest one not `inside`, exact up to `limit`.
+
+    Separable as in Felzenszwalb & Huttenlocher 2012, "Distance Transforms of Sampled Functions":
+    distances along rows first, then the lower envelope down each column. The envelope is searched
+    within `limit` rows only, which vectorises.
+    """
+    reach = int(np.ceil(limit))
+    far = np.float32(reach + 1)
+    position = np.arange(inside.shape[1], dtype=np.int32)
+    last = np.where(inside, np.int32(-(1 << 20)), position)
+    left = position - np.maximum.accumulate(last, axis=1)
+    following = np.where(inside, np.int32(1 << 20), position)
+    right = np.minimum.accumulate(following[:, ::-1], axis=1)[:, ::-1] - position
+    along = np.minimum(np.minimum(left, right).astype(np.float32), far)
+    squared = along * along
+    best = squared.copy()
+    for step in range(1, min(reach, inside.shape[0] - 1) + 1):
+        offset = np.float32(step * step)
+        np.minimum(best[step:], squared[:-step] + offset, out=best[step:])
+        np.minimum(best[:-step], squared[step:] + offset, out=best[:-step])
+    return np.sqrt(best)
+
+
+def blend(
+    source: Image, result: FloatArray, weight: FloatArray | None, strength: float
+) -> tuple[FloatArray, BoolArray | None]:
+    """Mix the filter's result into the source.
+
+    Parameters
+    ----------
+    source
+        The picture before the filter.
+    result
+        float32, H x W x 3; changed in place when it is not the source's own memory.
+    weight
+        Feathered mask, H x W, or None for everywhere.
+    strength
+        0 (source) to 1 (result).
+
+    Returns
+    -------
+    pixels
+        float32, H x W x 3. Where the weight is 0 they are the source's, bit for bit.
+    untouched
+        True where the weight is 0; None if there is no such pixel by construction.
+    """
+    if strength == 0.0:
+        return source.pixels, np.ones(result.shape[:2], np.bool_)
+    if weight is None and strength == 1.0:
+        return result, None
+    if np.may_share_memory(result, source.pixels) or not result.flags.writeable:
+        result = result.copy()
+    for top in range(0, result.shape[0], _ROWS):
+        rows = slice(top, top + _ROWS)
+        before, after = source.pixels[rows], result[rows]
+        if weight is None:
+            after -= before
+            after *= np.float32(strength)
+            after += before
+        else:
+            amount = weight[rows, :, None] * np.float32(strength)
+            # Exact at both ends: arithmetic alone would leave rounding where nothing may change.
+            mixed = before + amount * (after - before)
+            np.copyto(after, np.where(amount == 0.0, before, np.where(amount == 1.0, after, mixed)))
+        np.clip(after, 0.0, 1.0, out=after)
+    return result, None if weight is None else weight == 0.0

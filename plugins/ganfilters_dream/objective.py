@@ -1,0 +1,163 @@
+"""What is dreamed of: from parameters to the inputs of the gradient network.
+
+The network (see ``ganfilters export dream``) takes three arrays for every layer it exposes and
+returns the gradient of the sum of these objectives, a being the layer's activation:
+
+- ``LAYER.square`` (C,): mean over positions of the weighted squares a_c^2 / 2 (DeepDream,
+  Mordvintsev et al. 2015)
+- ``LAYER.linear`` (C,): mean of the weighted activations (one channel: Olah et al. 2017,
+  "Feature Visualization")
+- ``LAYER.guide`` (K, C): mean of the dot product with the best matching of K vectors (guided
+  dreaming, Mordvintsev et al. 2015)
+
+and ``logits.linear`` (classes,): the weighted class scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ganfilters import (
+    FloatArray,
+    Image,
+    ModelCard,
+    Session,
+    UsageError,
+    nearest,
+    pad_to,
+    resize,
+)
+
+__all__ = ["Network", "Objective", "objective_for"]
+
+# A guide's features are looked at on this many pixels a side, and thinned to this many vectors:
+# more of them cost time and choose no differently.
+_GUIDE_SIDE = 448
+_GUIDE_VECTORS = 1024
+
+
+@dataclass(frozen=True)
+class Network:
+    """The gradient network and what its card says of it."""
+
+    session: Session
+    card: ModelCard
+
+    @property
+    def layers(self) -> dict[str, int]:
+        """Names of the layers, shallow to deep, with their numbers of channels."""
+        return {layer["name"]: int(layer["channels"]) for layer in self.card.extra["layers"]}
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes; empty if the network has no classifier."""
+        return list(self.card.extra.get("classes") or ())
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Inputs that stay the same during a dream, and the output that answers them."""
+
+    feeds: Mapping[str, FloatArray]
+    output: str
+
+
+def objective_for(
+    network: Network,
+    *,
+    layers: Mapping[str, float] | None,
+    dream_of: str | None,
+    guide: Image | None,
+) -> Objective:
+    """Return the objective that the parameters describe.
+
+    Raises
+    ------
+    UsageError
+        A layer, channel or class that the network does not have.
+    """
+    feeds = _silence(network)
+    known = network.layers
+    chosen = dict(layers or {})
+    if not chosen and dream_of is None:
+        which = "guide_layers" if guide is not None else "default_layers"
+        chosen = dict(network.card.extra[which])
+    deepest = -1
+    for name, weight in chosen.items():
+        layer, channel = _split(name, known)
+        deepest = max(deepest, list(known).index(layer))
+        if channel is not None:
+            feeds[f"{layer}.linear"][channel] += weight
+        elif guide is not None:
+            feeds[f"{layer}.guide"] = weight * _guide_vectors(network, guide, layer)
+        else:
+            feeds[f"{layer}.square"] += weight
+    if dream_of is not None:
+        feeds["logits.linear"][_class_index(dream_of, network)] = 1.0
+        return Objective(feeds, "gradient.logits")
+    return Objective(feeds, f"gradient.{list(known)[deepest]}")
+
+
+def _silence(network: Network) -> dict[str, FloatArray]:
+    """All weights 0."""
+    feeds: dict[str, FloatArray] = {}
+    for layer, channels in network.layers.items():
+        feeds[f"{layer}.square"] = np.zeros(channels, np.float32)
+        feeds[f"{layer}.linear"] = np.zeros(channels, np.float32)
+        feeds[f"{layer}.guide"] = np.zeros((1, channels), np.float32)
+    if network.classes:
+        feeds["logits.linear"] = np.zeros(len(network.classes), np.float32)
+    return feeds
+
+
+def _split(name: str, known: Mapping[str, int]) -> tuple[str, int | None]:
+    """Read ``stage4`` or ``stage4:33``."""
+    layer, colon, number = name.partition(":")
+    if layer not in known:
+        raise UsageError(
+            f"the network has no layer {layer!r}; {nearest(layer, known, what='layers')}"
+        )
+    if not colon:
+        return layer, None
+    if not number.isdecimal() or int(number) >= known[layer]:
+        raise UsageError(
+            f"layer {layer} has no channel {number!r}; its channels are 0 to {known[layer] - 1}"
+        )
+    return layer, int(number)
+
+
+def _class_index(name: str, network: Network) -> int:
+    """Find a class by its name or one of its synonyms, whatever the case."""
+    if not network.classes:
+        raise UsageError("this model has no classes to dream of; choose layers instead")
+    wanted = name.strip().casefold()
+    synonyms: dict[str, int] = {}
+    for index, title in enumerate(network.classes):
+        for word in (title, *title.split(",")):
+            synonyms.setdefault(word.strip().casefold(), index)
+    if wanted not in synonyms:
+        raise UsageError(
+            f"ImageNet has no class {name!r}; {nearest(wanted, synonyms, what='classes')}"
+        )
+    return synonyms[wanted]
+
+
+def _guide_vectors(network: Network, guide: Image, layer: str) -> FloatArray:
+    """Return the guide's features at `layer`, K x C, of unit mean square."""
+    multiple = network.card.size_multiple
+    scale = _GUIDE_SIDE / max(guide.width, guide.height)
+    width, height = (max(round(side * scale), 1) for side in (guide.width, guide.height))
+    small = np.clip(resize(guide.pixels, width, height), 0.0, 1.0)
+    smallest = network.card.size_min
+    rows, columns = (-(-max(side, smallest) // multiple) * multiple for side in (height, width))
+    batch = np.ascontiguousarray(pad_to(small, rows, columns).transpose(2, 0, 1)[None])
+    feeds: dict[str, Any] = {**_silence(network), "image": batch}
+    (features,) = network.session.run(feeds, [f"features.{layer}"])
+    vectors = features[0].reshape(features.shape[1], -1).T
+    step = -(-len(vectors) // _GUIDE_VECTORS)
+    thinned = np.ascontiguousarray(vectors[::step], dtype=np.float32)
+    return thinned / max(float(np.sqrt(np.mean(thinned**2))), 1e-8)

@@ -1,0 +1,97 @@
+"""Model files: checksums and the card inside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from ganfilters import ModelCard, ModelError, ModelFile
+from ganfilters.models import CARD_KEY, read_metadata
+
+CARD = ModelCard(
+    filter="toy", name="t", version="1", title="A toy", licence="MIT", command="make it"
+)
+
+
+def network(path: Path, metadata: dict[str, str]) -> Path:
+    sides = ["n"]
+    node = helper.make_node("Relu", ["x"], ["y"])
+    graph = helper.make_graph(
+        [node],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, sides)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, sides)],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    helper.set_model_props(model, metadata)
+    onnx.save(model, path)
+    return path
+
+
+def test_metadata_is_read_without_loading_the_model(tmp_path: Path) -> None:
+    path = network(tmp_path / "a.onnx", {"one": "1", "zwei": "ü" * 300, "empty": ""})
+    assert read_metadata(path) == {"one": "1", "zwei": "ü" * 300, "empty": ""}
+
+
+def test_card_round_trip(tmp_path: Path) -> None:
+    path = network(tmp_path / "a.onnx", {CARD_KEY: CARD.model_dump_json()})
+    assert ModelFile(path).card_for("toy") == CARD
+
+
+def test_a_card_for_another_filter_says_what_it_is(tmp_path: Path) -> None:
+    path = network(tmp_path / "a.onnx", {CARD_KEY: CARD.model_dump_json()})
+    with pytest.raises(ModelError, match=r"made for the filter toy \(A toy\), not for dream"):
+        ModelFile(path).card_for("dream")
+
+
+@pytest.mark.parametrize("text", ["{", "{}", '{"filter": 3}', "[]"])
+def test_an_invalid_card_is_named(tmp_path: Path, text: str) -> None:
+    path = network(tmp_path / "a.onnx", {CARD_KEY: text})
+    with pytest.raises(ModelError, match="card in model file"):
+        _ = ModelFile(path).card
+
+
+def test_a_model_without_card(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="has no ganfilters.card"):
+        _ = ModelFile(network(tmp_path / "a.onnx", {})).card
+
+
+@pytest.mark.parametrize("content", [b"", b"hello, I am a text", b"\x89PNG\r\n\x1a\n" * 9, b"\xff" * 99])
+def test_other_files_are_no_models(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match="not an ONNX model"):
+        read_metadata(path)
+
+
+def test_a_truncated_model_is_damaged(tmp_path: Path) -> None:
+    path = network(tmp_path / "a.onnx", {"k": "v" * 1000})
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(ModelError, match="damaged"):
+        read_metadata(path)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="No such file"):
+        ModelFile(tmp_path / "no.onnx").verify()
+    with pytest.raises(ModelError, match="No such file"):
+        _ = ModelFile(tmp_path / "no.onnx").card
+
+
+def test_a_tampered_file_is_refused_also_after_it_was_good(tmp_path: Path) -> None:
+    path = network(tmp_path / "a.onnx", {})
+    model = ModelFile(path, ModelFile(path).verify())
+    assert model.verify() == model.sha256
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data + b"\0")
+    with pytest.raises(ModelError, match="not the published one"):
+        model.verify()
+
+
+def test_packaged_names_a_missing_package() -> None:
+    with pytest.raises(ModelError, match="no_such_package"):
+        ModelFile.packaged("no_such_package", "a.onnx", "00")
