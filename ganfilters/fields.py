@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, InstanceOf, PlainSerializer, WithJsonSchema
 
 from ganfilters.errors import GanfiltersError
 from ganfilters.image import Image
@@ -136,7 +136,7 @@ Size = Annotated[
 """Width and height in pixels: ``"768x512"`` or ``(768, 512)``."""
 
 ImageParam = Annotated[
-    Image,
+    InstanceOf[Image],
     BeforeValidator(_picture),
     PlainSerializer(_picture_json),
     WithJsonSchema({"type": "string", "format": "image"}),
@@ -144,7 +144,7 @@ ImageParam = Annotated[
 """A second picture: a path, bytes, PIL image, array or `~ganfilters.image.Image`."""
 
 ModelParam = Annotated[
-    ModelFile,
+    InstanceOf[ModelFile],
     BeforeValidator(_model),
     PlainSerializer(_model_json),
     WithJsonSchema({"type": "string", "format": "model"}),

@@ -477,7 +477,7 @@ def _run(job: _Job, source: Image) -> FloatArray:
         except (OutOfMemory, MemoryError):
             # Smaller tiles cost time, never correctness; below this they would be all overlap.
             size //= 2
-            if size < max(4 * tiling.overlap, traits.size_min, 64):
+            if size < max(2 * tiling.overlap + traits.size_multiple, traits.size_min, 32):
                 raise
             report_progress(0.0, f"out of memory; trying tiles of {size} pixels")
 
@@ -526,6 +526,10 @@ def _guarded(entry: Entry, call: Callable[[], _T]) -> _T:
     """Call into a plugin; what it raises against its contract names it."""
     try:
         return call()
+    except ImageError as error:  # an Image that the plugin made and that is none
+        raise PluginError(
+            f"the filter {entry.filter.name} ({entry.distribution}) failed: {error}"
+        ) from error
     except (GanfiltersError, MemoryError):
         raise
     except Exception as error:  # a plugin may raise anything

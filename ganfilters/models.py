@@ -1,8 +1,4 @@
-"""Model files: where they are, whether they are what they claim, and the card inside them.
-
-The card is read straight from the protobuf bytes of the ``.onnx`` file: naming a model's licence
-must cost neither the import of onnxruntime nor the reading of its weights.
-"""
+"""Model files: where they are, whether they are what they claim, and the card inside them."""
 
 from __future__ import annotations
 
@@ -10,17 +6,17 @@ import hashlib
 import importlib.util
 import json
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ganfilters.errors import ModelError
+from ganfilters.onnxfile import read_metadata
 
-__all__ = ["CARD_KEY", "ModelCard", "ModelFile", "Parity", "read_metadata"]
+__all__ = ["CARD_KEY", "ModelCard", "ModelFile", "Parity"]
 
 CARD_KEY = "ganfilters.card"
 
@@ -170,83 +166,3 @@ def _checksum(path: Path) -> str:
     with _checksums_lock:
         _checksums[key] = digest
     return digest
-
-
-def read_metadata(path: Path) -> dict[str, str]:
-    """Return the metadata of an ONNX file without loading the model.
-
-    Walks the top level of the protobuf message ``ModelProto`` (onnx.proto3, field 14
-    ``metadata_props``) and skips everything else, the graph with its weights included.
-
-    Raises
-    ------
-    ModelError
-        The file cannot be read, or is no ONNX model.
-    """
-    found: dict[str, str] = {}
-    fields = 0
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            for number, wire, length in _fields(file, size):
-                fields |= 1 << number
-                if number == 14 and wire == 2:
-                    key, value = _string_pair(file.read(length))
-                    found[key] = value
-                else:
-                    file.seek(length, 1)
-    except OSError as error:
-        reason = error.strerror or error
-        raise ModelError(f"model file {path} cannot be read: {reason}") from error
-    except (ValueError, IndexError) as error:
-        raise ModelError(f"{path} is not an ONNX model, or it is damaged") from error
-    # Field 1 is ir_version and field 7 the graph; both are there in every model.
-    if not fields & (1 << 7) or not fields & (1 << 1):
-        raise ModelError(f"{path} is not an ONNX model")
-    return found
-
-
-def _fields(file: BinaryIO, size: int) -> Iterator[tuple[int, int, int]]:
-    """Yield (field number, wire type, length of what follows); the caller consumes the length."""
-    while file.tell() < size:
-        tag = _varint(file)
-        number, wire = tag >> 3, tag & 7
-        if not 1 <= number <= 512:
-            raise ValueError("no protobuf field of a ModelProto")
-        if wire == 0:
-            _varint(file)
-            length = 0
-        elif wire == 2:
-            length = _varint(file)
-        elif wire in (1, 5):
-            length = 8 if wire == 1 else 4
-        else:
-            raise ValueError(f"wire type {wire}")
-        end = file.tell() + length
-        if end > size:
-            raise ValueError("field runs past the end of the file")
-        yield number, wire, length
-        file.seek(end)
-
-
-def _varint(file: BinaryIO) -> int:
-    value = shift = 0
-    while True:
-        byte = file.read(1)[0]
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value
-        shift += 7
-        if shift > 63:
-            raise ValueError("varint is too long")
-
-
-def _string_pair(data: bytes) -> tuple[str, str]:
-    """Decode a ``StringStringEntryProto``: field 1 is the key, field 2 the value."""
-    from io import BytesIO
-
-    parts = {1: "", 2: ""}
-    file = BytesIO(data)
-    for number, _wire, length in _fields(file, len(data)):
-        parts[number] = file.read(length).decode("utf-8")
-    return parts[1], parts[2]

@@ -14,10 +14,12 @@ import numpy.typing as npt
 from ganfilters.devices import DEVICES, DeviceReport, missing_libraries, provider_of
 from ganfilters.errors import DeviceError, GanfiltersError, ModelError, OutOfMemory
 from ganfilters.models import ModelFile
+from ganfilters.onnxfile import extract
 
 __all__ = ["BoundRun", "Runtime", "Session", "TensorInfo", "probe_devices"]
 
 Array = npt.NDArray[Any]
+_Key = tuple[str, tuple[str, ...]]  # checksum of the file, outputs
 
 # `auto` tries these in order. TensorRT is left out because it builds an engine for minutes at the
 # first use of every network; OpenVINO because it competes with the CPU provider on the same chip.
@@ -61,9 +63,10 @@ class Session:
         self.outputs = {info.name: _tensor_info(info) for info in session.get_outputs()}
 
     def run(self, feeds: Mapping[str, Array], outputs: Sequence[str] | None = None) -> list[Array]:
-        """Return the named outputs (all of them by default).
+        """Return the named outputs, all of them by default.
 
-        Only the part of the network that the named outputs need is computed.
+        Feeds that the network has no input for are passed over, so that one set of feeds serves a
+        model and its parts (see `Runtime.session`).
 
         Raises
         ------
@@ -75,17 +78,17 @@ class Session:
         import onnxruntime as ort
 
         options = ort.RunOptions()
-        options.only_execute_path_to_fetches = outputs is not None
         options.log_severity_level = 4  # errors arrive as exceptions, not on standard error
+        names = list(outputs if outputs is not None else self.outputs)
+        used = {name: value for name, value in feeds.items() if name in self.inputs}
         with _translated(self._label):
-            result: list[Array] = self._session.run(
-                list(outputs) if outputs is not None else None, dict(feeds), options
-            )
+            result: list[Array] = self._session.run(names, used, options)
         return result
 
     def bind(self, constants: Mapping[str, Array], outputs: Sequence[str]) -> BoundRun:
         """Return a run for loops: `constants` go to the device once and stay there."""
-        return BoundRun(self._session, self.device, self._label, constants, outputs)
+        used = {name: value for name, value in constants.items() if name in self.inputs}
+        return BoundRun(self._session, self.device, self._label, used, outputs)
 
 
 class BoundRun:
@@ -106,7 +109,6 @@ class BoundRun:
         self._outputs = list(outputs)
         self._binding = session.io_binding()
         self._options = ort.RunOptions()
-        self._options.only_execute_path_to_fetches = True
         self._options.log_severity_level = 4
         where = "cuda" if device in ("cuda", "tensorrt") else "cpu"
         # The binding does not own what it points to.
@@ -156,11 +158,19 @@ class Runtime:
         self.threads = threads
         self._limit = sessions
         self._lock = threading.Lock()
-        self._pool: OrderedDict[str, Session] = OrderedDict()
-        self._building: dict[str, threading.Lock] = {}
+        self._pool: OrderedDict[_Key, Session] = OrderedDict()
+        self._building: dict[_Key, threading.Lock] = {}
 
-    def session(self, model: ModelFile) -> Session:
+    def session(self, model: ModelFile, outputs: Sequence[str] | None = None) -> Session:
         """Return the running network of `model`, loading it if it is not in the pool.
+
+        Parameters
+        ----------
+        model
+            The file.
+        outputs
+            Load only what computes these outputs; everything by default. Every set of outputs is
+            a network of its own, and as fast as if the file had no others.
 
         Raises
         ------
@@ -169,8 +179,8 @@ class Runtime:
         DeviceError
             The device refused to start.
         """
-        # The pool belongs to one device and one thread count, so the checksum alone is the key.
-        key = model.verify()
+        # The pool belongs to one device and one thread count, so these two make the key.
+        key = model.verify(), tuple(outputs or ())
         with self._lock:
             found = self._touch(key)
             if found is not None:
@@ -181,9 +191,9 @@ class Runtime:
                 found = self._touch(key)
             if found is not None:
                 return found
-            session = Session(
-                _start(self.device, str(model.path), self.threads), self.device, model.path.name
-            )
+            source = extract(model.path, outputs) if outputs else str(model.path)
+            started = _start(self.device, source, self.threads, model.path.name)
+            session = Session(started, self.device, model.path.name)
             with self._lock:
                 self._pool[key] = session
                 self._building.pop(key, None)
@@ -191,7 +201,7 @@ class Runtime:
                     self._pool.popitem(last=False)
             return session
 
-    def _touch(self, key: str) -> Session | None:
+    def _touch(self, key: _Key) -> Session | None:
         if key in self._pool:
             self._pool.move_to_end(key)
         return self._pool.get(key)
@@ -226,7 +236,7 @@ def _resolve(device: str) -> str:
     return device
 
 
-def _start(device: str, model: str | bytes, threads: int | None) -> Any:
+def _start(device: str, model: str | bytes, threads: int | None, label: str = "") -> Any:
     """Create an onnxruntime session on `device`, or say why that cannot be."""
     provider = provider_of(device)
     import onnxruntime as ort
@@ -252,12 +262,12 @@ def _start(device: str, model: str | bytes, threads: int | None) -> Any:
             model, options, providers=[(provider, _OPTIONS.get(device, {}))]
         )
     except Exception as error:  # onnxruntime's exceptions share no base class
-        if isinstance(model, bytes) or device != "cpu":
+        if not label or device != "cpu":
             raise DeviceError(
                 f"device {device} does not start: {_first_line(error)}; "
                 "`ganfilters doctor` lists what is missing"
             ) from error
-        raise ModelError(f"{model} cannot be loaded: {_first_line(error)}") from error
+        raise ModelError(f"{label} cannot be loaded: {_first_line(error)}") from error
     if session.get_providers()[0] != provider:
         raise DeviceError(
             f"device {device} did not start and onnxruntime fell back to "

@@ -222,13 +222,11 @@ def explain(
         where = item["loc"][0] if item["loc"] else None
         # A union reports once for each of its members; the first says enough.
         if where not in lines:
-            lines[where] = _line(item, known, called, flags=flags)
+            lines[where] = _line(item, known, called)
     return "; also ".join(lines.values())
 
 
-def _line(
-    item: Mapping[str, Any], known: Mapping[str, Parameter], called: _Names, *, flags: bool
-) -> str:
+def _line(item: Mapping[str, Any], known: Mapping[str, Parameter], called: _Names) -> str:
     """Return one pydantic error in the words of this project."""
     kind, place = item["type"], item["loc"]
     message = " ".join(str(item["msg"]).split())
@@ -237,13 +235,13 @@ def _line(
     if not place:
         return message
     name = str(place[0])
-    if kind == "extra_forbidden":
-        what = "options" if flags else "parameters"
-        # Python names are compared, so that a hint does not depend on how hyphens are written.
-        plain = name.replace("-", "_")
-        hint = nearest(called(plain), [called(word) for word in known], what=what)
-        return f"there is no {what[:-1]} {called(name)}; {hint}"
     label = called(name)
+    if kind == "extra_forbidden":
+        if label.startswith("--"):
+            hint = nearest(label, map(flag, known), what="options")
+            return f"there is no option {label}; {hint}"
+        hint = nearest(name.replace("-", "_"), known, what="parameters")
+        return f"there is no parameter {label}; {hint}"
     if kind == "missing":
         return f"{label} is missing"
     if kind in ("value_error", "assertion_error"):
@@ -288,7 +286,8 @@ def json_schema(params_type: type[Params]) -> dict[str, Any]:
     for name, spec in schema.get("properties", {}).items():
         inner, _ = _without_null(spec, schema.get("$defs", {}))
         if inner.get("format") in ("size", "weighted-names") and spec.get("default") is not None:
-            spec["default"] = _written(params_type.model_fields[name].get_default())
+            default = params_type.model_fields[name].get_default()
+            spec["default"] = _written(default, inner["format"])
     if params_type.presets:
         schema.setdefault("properties", {})[PRESET] = {
             "type": "string",
@@ -321,20 +320,19 @@ def parameters(params_type: type[Params]) -> list[Parameter]:
     defs = schema.get("$defs", {})
     found = []
     if params_type.presets:
-        found.append(
-            Parameter(PRESET, "choice", _PRESET_HELP, choices=tuple(params_type.presets))
-        )
+        found.append(Parameter(PRESET, "choice", _PRESET_HELP, choices=tuple(params_type.presets)))
     for name, spec in schema.get("properties", {}).items():
         field = params_type.model_fields[name]
         inner, union = _without_null(spec, defs)
         default = None if field.is_required() else field.get_default(call_default_factory=True)
+        kind = "text" if union else _kind(inner)
         items = inner.get("prefixItems")
         found.append(
             Parameter(
                 name=name,
-                kind="text" if union else _kind(inner),
+                kind=kind,
                 description=" ".join((field.description or "").split()),
-                default=_written(default),
+                default=_written(default, kind),
                 bounds=_bounds(inner),
                 choices=tuple(inner.get("enum", ())),
                 required=field.is_required(),
@@ -385,7 +383,7 @@ def _bounds(schema: Mapping[str, Any]) -> str:
     return " and ".join(parts)
 
 
-def _written(value: Any) -> str:
+def _written(value: Any, kind: str = "") -> str:
     """Return a value as a user would write it."""
     if value is None:
         return ""
@@ -396,8 +394,7 @@ def _written(value: Any) -> str:
     if isinstance(value, Mapping):
         return ",".join(f"{name}={_written(weight)}" for name, weight in value.items())
     if isinstance(value, (tuple, list)):
-        sizes = len(value) == 2 and all(type(side) is int for side in value)
-        return ("x" if sizes else ",").join(_written(part) for part in value)
+        return ("x" if kind == "size" else ",").join(_written(part) for part in value)
     return str(getattr(value, "path", value))
 
 

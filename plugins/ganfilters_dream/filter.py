@@ -34,7 +34,7 @@ _DEFAULT_SIZE = (768, 512)
 _MODEL = ModelFile.packaged(
     "ganfilters_dream",
     "models/efficientnet-lite0-dream.onnx",
-    sha256="SHA",
+    sha256="f62eef18626a3b5963c94655d5156388571760ecb667a03d90c3bde876cf1419",
 )
 
 
@@ -152,11 +152,11 @@ class Dream(Filter[DreamParams]):
 
     def _gradient(self, params: DreamParams) -> tuple[Gradient, Network]:
         model = params.model or _MODEL
-        network = Network(self.runtime.session(model), model.card_for(self.name))
+        network = Network(self.runtime, model, model.card_for(self.name))
         objective = objective_for(
             network, layers=params.layers, dream_of=params.dream_of, guide=params.guide
         )
-        run = network.session.bind(objective.feeds, [objective.output])
+        run = network.session(objective.output).bind(objective.feeds, [objective.output])
         return (lambda batch: run(image=batch)[0]), network
 
 

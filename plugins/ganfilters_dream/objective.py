@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -25,6 +24,8 @@ from ganfilters import (
     FloatArray,
     Image,
     ModelCard,
+    ModelFile,
+    Runtime,
     Session,
     UsageError,
     nearest,
@@ -44,8 +45,13 @@ _GUIDE_VECTORS = 1024
 class Network:
     """The gradient network and what its card says of it."""
 
-    session: Session
+    runtime: Runtime
+    model: ModelFile
     card: ModelCard
+
+    def session(self, output: str) -> Session:
+        """Return the part of the network that computes one output."""
+        return self.runtime.session(self.model, [output])
 
     @property
     def layers(self) -> dict[str, int]:
@@ -135,9 +141,10 @@ def _class_index(name: str, network: Network) -> int:
     if not network.classes:
         raise UsageError("this model has no classes to dream of; choose layers instead")
     wanted = name.strip().casefold()
-    synonyms: dict[str, int] = {}
+    # A full name beats a synonym: "cardigan" is the garment, though it also names a dog.
+    synonyms = {title.casefold(): index for index, title in enumerate(network.classes)}
     for index, title in enumerate(network.classes):
-        for word in (title, *title.split(",")):
+        for word in title.split(","):
             synonyms.setdefault(word.strip().casefold(), index)
     if wanted not in synonyms:
         raise UsageError(
@@ -155,8 +162,7 @@ def _guide_vectors(network: Network, guide: Image, layer: str) -> FloatArray:
     smallest = network.card.size_min
     rows, columns = (-(-max(side, smallest) // multiple) * multiple for side in (height, width))
     batch = np.ascontiguousarray(pad_to(small, rows, columns).transpose(2, 0, 1)[None])
-    feeds: dict[str, Any] = {**_silence(network), "image": batch}
-    (features,) = network.session.run(feeds, [f"features.{layer}"])
+    (features,) = network.session(f"features.{layer}").run({"image": batch})
     vectors = features[0].reshape(features.shape[1], -1).T
     step = -(-len(vectors) // _GUIDE_VECTORS)
     thinned = np.ascontiguousarray(vectors[::step], dtype=np.float32)

@@ -103,8 +103,8 @@ def test_a_missing_plugin_file_is_the_users_error(tmp_path: Path) -> None:
         (GOOD.format(name="x").replace("def apply", "def other"), "check", "implement apply"),
         (
             GOOD.format(name="x").replace(
-                "Params = Inv", "traits = __import__('ganfilters').Traits(input='none')\n"
-                "    Params = Inv"
+                "Params = Inv",
+                "traits = __import__('ganfilters').Traits(input='none')\n    Params = Inv",
             ),
             "check",
             "no generate",

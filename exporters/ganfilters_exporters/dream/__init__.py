@@ -1,0 +1,1 @@
+"""Export of DeepDream gradients (Mordvintsev, Olah and Tyka, "Inceptionism", 2015)."""

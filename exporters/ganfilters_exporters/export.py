@@ -1,0 +1,265 @@
+"""From a traced graph to a checked ONNX file.
+
+Everything that every exporter needs: conversion, removal of duplicates, float16 storage, the
+comparison of PyTorch with ONNX Runtime, the model card, and a file that is written whole or not at
+all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import onnxruntime
+import torch
+from onnx_ir.passes import common as passes
+from torch import Tensor, nn
+
+from .gradient import Dynamic
+
+CARD_KEY = "ganfilters.card"
+OPSET = 18
+"""The oldest that torch's exporter writes; older runtimes read it."""
+
+IR_VERSION = 10
+"""The file format's version that goes with opsets up to 21."""
+
+COMPACT_FROM = 2**17
+"""Weights of so many elements are worth storing in fewer bytes."""
+
+
+class ExportError(RuntimeError):
+    """A network that could not be exported, or whose export does not compute the same."""
+
+
+def convert(
+    module: nn.Module,
+    example_inputs: Sequence[Tensor],
+    *,
+    input_names: Sequence[str],
+    output_names: Sequence[str],
+    dynamic: Dynamic,
+) -> ir.Model:
+    """Convert a module to an ONNX model with each weight stored once.
+
+    Parameters
+    ----------
+    module : nn.Module
+        What to convert: a network, or a graph from :func:`.gradient.trace`.
+    example_inputs : sequence of Tensor
+        Inputs of some size that `dynamic` allows.
+    input_names, output_names : sequence of str
+        Names in the file.
+    dynamic : sequence of mapping from int to Axis
+        For each input, its axes of run-time size.
+
+    Returns
+    -------
+    ir.Model
+        Standard operators only, opset 18.
+
+    Raises
+    ------
+    ExportError
+        If an operator has no ONNX counterpart; the message names it.
+    """
+    with _quiet():
+        try:
+            module.eval()
+            program = torch.onnx.export(
+                module,
+                tuple(example_inputs),
+                dynamo=True,
+                input_names=list(input_names),
+                output_names=list(output_names),
+                dynamic_shapes=_dynamic_shapes(dynamic),
+                opset_version=OPSET,
+                # Folding would store every turned kernel beside the kernel itself.
+                optimize=False,
+                verbose=False,
+            )
+        except torch.onnx.errors.OnnxExporterError as error:
+            lines = [line.strip() for line in str(error.__cause__ or error).splitlines()]
+            raise ExportError(f"cannot be exported to ONNX: {lines[0]}") from error
+    assert program is not None
+    model = program.model
+    clean(model)
+    return model
+
+
+def _dynamic_shapes(dynamic: Dynamic) -> tuple[dict[int, Any], ...]:
+    """Translate axes into torch.export's dimensions, one for each name."""
+    dims = {
+        axis.name: torch.export.Dim(axis.name.replace(".", "_"), min=axis.least, max=axis.most)
+        for axes in dynamic
+        for axis in axes.values()
+    }
+    return tuple(
+        {
+            number: axis.multiple * dims[axis.name] if axis.multiple > 1 else dims[axis.name]
+            for number, axis in axes.items()
+        }
+        for axes in dynamic
+    )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Hide warnings that torch's exporter raises about its own code."""
+    with warnings.catch_warnings():
+        # torch.export copies its own tree specs through an interface that torch deprecated.
+        warnings.filterwarnings("ignore", category=FutureWarning, module="torch|copyreg|onnxscript")
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module="torch|onnxscript")
+        yield
+
+
+def clean(model: ir.Model) -> None:
+    """Remove what the converter leaves behind: copies, identities, dead nodes, notes."""
+    steps = [
+        passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+        passes.InlinePass(),
+        passes.IdentityEliminationPass(),
+        passes.DeduplicateInitializersPass(),
+        passes.CommonSubexpressionEliminationPass(),
+        passes.RemoveUnusedNodesPass(),
+        passes.RemoveUnusedFunctionsPass(),
+        passes.RemoveUnusedOpsetsPass(),
+        passes.ClearMetadataAndDocStringPass(),
+        passes.TopologicalSortPass(),
+    ]
+    ir.passes.Sequential(*steps)(model)
+
+
+def store_compact(model: ir.Model, least: int = COMPACT_FROM) -> None:
+    """Store large float32 weights in three bytes each: a float16 and an int8 remainder.
+
+    The sum has an error of at most 2^-20 of the largest weight of its output channel, no more than
+    float32 arithmetic itself adds; float16 alone has one of 2^-12, which moves enough activations
+    across the corners of ReLU6 to change the gradient by a third. Runtimes fold the arithmetic when
+    they load the file, so computation stays in float32.
+
+    Parameters
+    ----------
+    model : ir.Model
+        Changed in place.
+    least : int
+        Weights with fewer elements stay as they are.
+    """
+    for value in list(model.graph.initializers.values()):
+        tensor = value.const_value
+        if tensor is None or tensor.dtype != ir.DataType.FLOAT or tensor.size < least:
+            continue
+        weight = tensor.numpy()
+        half = weight.astype(np.float16)
+        remainder = weight - half.astype(np.float32)
+        axes = tuple(range(1, weight.ndim))
+        scale = np.abs(remainder).max(axes, keepdims=True) / 127
+        scale = np.maximum(scale, np.finfo(np.float32).tiny).astype(np.float32)
+        steps = np.rint(remainder / scale).astype(np.int8)
+        _replace_by_sum(model.graph, value, half, steps, scale)
+
+
+def _replace_by_sum(
+    graph: ir.Graph, value: ir.Value, half: np.ndarray, steps: np.ndarray, scale: np.ndarray
+) -> None:
+    """Replace an initializer by ``float(half) + float(steps) * scale``."""
+    name = value.name
+    stored = []
+    for suffix, array in (("half", half), ("steps", steps), ("scale", scale)):
+        tensor = ir.tensor(array, name=f"{name}.{suffix}")
+        stored.append(
+            ir.Value(
+                name=tensor.name,
+                type=ir.TensorType(tensor.dtype),
+                shape=tensor.shape,
+                const_value=tensor,
+            )
+        )
+    coarse = ir.node("Cast", [stored[0]], {"to": ir.DataType.FLOAT})
+    fine = ir.node("Cast", [stored[1]], {"to": ir.DataType.FLOAT})
+    scaled = ir.node("Mul", [fine.outputs[0], stored[2]])
+    whole = ir.node("Add", [coarse.outputs[0], scaled.outputs[0]])
+    nodes = [coarse, fine, scaled, whole]
+    for node, suffix in zip(nodes, ("coarse", "fine", "scaled", "whole"), strict=True):
+        node.name = node.outputs[0].name = f"{name}.{suffix}"
+        node.outputs[0].type, node.outputs[0].shape = value.type, value.shape
+    value.replace_all_uses_with(whole.outputs[0])
+    del graph.initializers[name]
+    for item in stored:
+        graph.register_initializer(item)
+    graph.insert_before(graph[0], nodes)
+
+
+def commit() -> str:
+    """Return the commit of this project's checkout, or ``"unknown"`` outside of one."""
+    command = ["git", "describe", "--always", "--dirty"]
+    folder = Path(__file__).parent
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip() or "unknown"
+
+
+def session(model: bytes | Path, threads: int = 2) -> onnxruntime.InferenceSession:
+    """Open a model in ONNX Runtime on the CPU."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    source = model if isinstance(model, bytes) else os.fspath(model)
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
+def relative_error(measured: np.ndarray, expected: np.ndarray) -> float:
+    """Return ||measured - expected|| / ||expected||, or the absolute norm if expected is zero."""
+    if measured.shape != expected.shape:
+        raise ExportError(f"the shape is {measured.shape} in ONNX and {expected.shape} in PyTorch")
+    expected = expected.astype(np.float64)
+    difference = float(np.linalg.norm(measured.astype(np.float64) - expected))
+    return difference / (float(np.linalg.norm(expected)) or 1.0)
+
+
+def write(model: ir.Model, path: Path, card: Mapping[str, Any] | Any, *, overwrite: bool) -> None:
+    """Write the model with its card; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    model : ir.Model
+        The checked model.
+    path : Path
+        The target, ending in ``.onnx``.
+    card : ModelCard
+        Its JSON goes into the metadata under ``ganfilters.card``.
+    overwrite : bool
+        Whether an existing file is replaced.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and `overwrite` is false.
+    """
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists; pass --overwrite to replace it")
+    model.metadata_props[CARD_KEY] = card.model_dump_json()
+    proto = ir.to_proto(model)
+    onnx.checker.check_model(proto, full_check=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(proto.SerializeToString())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise

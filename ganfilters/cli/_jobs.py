@@ -1,0 +1,265 @@
+"""Which picture is made from which, decided and checked before any work begins."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganfilters.errors import ImageError, UsageError, nearest
+from ganfilters.imageio import FORMATS, format_of
+
+__all__ = ["STREAM", "Job", "Plan", "check_target", "extension_of", "plan"]
+
+STREAM = "-"
+"""The name that stands for standard input or output."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One output. `source` is None for a picture made from nothing."""
+
+    source: str | None
+    target: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All outputs of a run; in a `batch` one failure does not stop the others."""
+
+    jobs: tuple[Job, ...]
+    batch: bool
+
+
+def extension_of(name: str) -> str:
+    """Return the usual extension of a format named by ``--format``: ``"jpeg"`` to ``".jpg"``.
+
+    Raises
+    ------
+    UsageError
+        There is no such format.
+    """
+    dotted = "." + name.lower().lstrip(".")
+    if dotted in FORMATS:
+        return dotted
+    by_name = {entry.name.lower(): entry for entry in FORMATS.values()}
+    if name.lower() in by_name:
+        return by_name[name.lower()].extensions[0]
+    raise UsageError(f"--format is {name}; {nearest(name.lower(), by_name, what='formats')}")
+
+
+def plan(
+    paths: Sequence[str],
+    *,
+    takes: str,
+    out_dir: str | None = None,
+    recursive: bool = False,
+    format: str | None = None,
+    overwrite: bool = False,
+) -> Plan:
+    """Turn the paths of a command line into jobs.
+
+    A folder's pictures (by extension) keep their place below the output folder; `recursive`
+    descends into folders within it.
+
+    Parameters
+    ----------
+    paths
+        Inputs and, without `out_dir`, the output as the last.
+    takes
+        The filter's ``traits.input``.
+    out_dir
+        Folder for all outputs.
+    recursive
+        Also take the pictures in subfolders.
+    format
+        Format of all outputs, in place of their extension.
+    overwrite
+        Existing outputs may be replaced.
+
+    Raises
+    ------
+    UsageError
+        The paths do not make sense, outputs collide, exist, or have nowhere to go.
+    """
+    extension = extension_of(format) if format is not None else None
+    if out_dir is not None:
+        if takes == "none":
+            raise UsageError("the filter takes no input, so --out-dir has no use; give one OUTPUT")
+        if not paths:
+            raise UsageError("--out-dir needs at least one input")
+        jobs = list(_into_folder(paths, Path(out_dir), extension, recursive=recursive))
+        return _checked(Plan(tuple(jobs), batch=True), Path(out_dir), overwrite=overwrite)
+    source, target = _pair(paths, takes)
+    if source is not None and source != STREAM and Path(source).is_dir():
+        root = _output_folder(source, target)
+        jobs = list(_into_folder([source], root, extension, recursive=recursive))
+        return _checked(Plan(tuple(jobs), batch=True), root, overwrite=overwrite)
+    if recursive:
+        raise UsageError(
+            "--recursive is for a folder as input" + (f"; {source} is none" if source else "")
+        )
+    if target != STREAM and extension is None:
+        format_of(target)
+    check_target(target, source, overwrite=overwrite, hint=_generate_hint(source, takes))
+    return Plan((Job(source, target),), batch=False)
+
+
+def _pair(paths: Sequence[str], takes: str) -> tuple[str | None, str]:
+    """Return input and output of a run that makes one picture or one folder of them."""
+    if takes == "none":
+        if len(paths) != 1:
+            raise UsageError(f"the filter takes no input; give one OUTPUT, not {len(paths)} paths")
+        return None, paths[0]
+    if len(paths) > 2:
+        raise UsageError(
+            f"{len(paths)} paths are too many; several inputs need --out-dir DIR, "
+            "and INPUT OUTPUT are two"
+        )
+    if len(paths) == 2:
+        return paths[0], paths[1]
+    if len(paths) == 1 and takes == "optional":
+        return None, paths[0]
+    needed = "INPUT and OUTPUT" if takes == "required" else "INPUT and OUTPUT, or OUTPUT alone"
+    missing = f"only {paths[0]} was given" if paths else "none was given"
+    raise UsageError(f"give {needed}; {missing}")
+
+
+def _generate_hint(source: str | None, takes: str) -> str:
+    """Explain a lone path, which may be an input whose output was forgotten."""
+    if source is None and takes == "optional":
+        return " (a single path is the output; to filter a picture give INPUT and OUTPUT)"
+    return ""
+
+
+def _output_folder(source: str, target: str) -> Path:
+    if target == STREAM:
+        raise UsageError(f"{source} is a folder, which standard output cannot take; name a folder")
+    folder = Path(target)
+    if folder.is_file() or (not folder.exists() and folder.suffix.lower() in FORMATS):
+        raise UsageError(
+            f"{source} is a folder, so the output must be a folder; {target} is a file"
+        )
+    return folder
+
+
+def _into_folder(
+    sources: Iterable[str], root: Path, extension: str | None, *, recursive: bool
+) -> Iterator[Job]:
+    for source in sources:
+        if source == STREAM:
+            raise UsageError("standard input has no name to use in a folder; give an OUTPUT file")
+        if Path(source).is_dir():
+            found = list(_pictures(Path(source), root, recursive=recursive))
+            if not found:
+                more = "" if recursive else "; --recursive looks into its subfolders too"
+                raise UsageError(f"there are no pictures in the folder {source}{more}")
+        else:
+            found = [(Path(source), Path(Path(source).name))]
+        for path, relative in found:
+            if extension is None:
+                _check_writable_format(path)
+            target = root / (relative.with_suffix(extension) if extension else relative)
+            yield Job(str(path), str(target))
+
+
+def _check_writable_format(path: Path) -> None:
+    try:
+        format_of(path)
+    except ImageError as error:
+        raise UsageError(f"{error} with --format") from error
+
+
+def _pictures(folder: Path, output: Path, *, recursive: bool) -> Iterator[tuple[Path, Path]]:
+    """Yield the pictures of a folder with their path inside it, sorted, outputs left out."""
+    skipped = output.resolve() if output.resolve() != folder.resolve() else None
+    for where, folders, files in os.walk(folder):
+        here = Path(where)
+        if recursive:
+            folders[:] = sorted(name for name in folders if (here / name).resolve() != skipped)
+        else:
+            folders.clear()
+        for name in sorted(files):
+            if Path(name).suffix.lower() in FORMATS:
+                yield here / name, (here / name).relative_to(folder)
+
+
+def _checked(plan: Plan, root: Path, *, overwrite: bool) -> Plan:
+    """Check all outputs together, before a long run rather than during it."""
+    made: dict[Path, Job] = {}
+    sources = {key: job for job in plan.jobs if (key := _identity(job.source)) is not None}
+    existing = []
+    for job in plan.jobs:
+        target = Path(job.target)
+        other = made.setdefault(target.resolve(), job)
+        if other is not job:
+            raise UsageError(
+                f"{other.source} and {job.source} would both be written to {job.target}; "
+                "use different names or folders"
+            )
+        key = _identity(job.target)
+        if key is None:
+            continue
+        overwritten = sources.get(key)
+        if overwritten is not None and overwritten is not job:
+            raise UsageError(f"the output {job.target} of {job.source} is another input")
+        if target.is_dir():
+            raise UsageError(f"{job.target} is a folder; the output must be a file")
+        existing.append(job.target)
+    if existing and not overwrite:
+        count = len(existing)
+        what = (
+            f"{existing[0]} exists" if count == 1 else f"{count} outputs exist ({existing[0]}, ...)"
+        )
+        raise UsageError(f"{what}; --overwrite replaces them")
+    _check_folder(root, make=True)
+    return plan
+
+
+def _identity(path: str | None) -> tuple[int, int] | None:
+    """Return what is equal for two names of one file, through links too; None if there is none."""
+    if path is None or path == STREAM:
+        return None
+    try:
+        found = Path(path).stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def check_target(
+    target: str, source: str | None = None, *, overwrite: bool = False, hint: str = ""
+) -> None:
+    """Check that an output can be written where it is to go.
+
+    Raises
+    ------
+    UsageError
+        It exists and may not be replaced, is a folder or the input itself, or its folder is
+        missing or cannot be written to.
+    """
+    if target == STREAM:
+        return
+    path = Path(target)
+    if path.is_dir():
+        raise UsageError(f"{target} is a folder; name a file in it, or use --out-dir {target}")
+    key = _identity(target)
+    if key is not None and key == _identity(source) and not overwrite:
+        raise UsageError(f"{source} and {target} are the same file; --overwrite replaces it")
+    if (key is not None or path.is_symlink()) and not overwrite:
+        raise UsageError(f"{target} exists; --overwrite replaces it{hint}")
+    _check_folder(path.parent, make=False)
+
+
+def _check_folder(folder: Path, *, make: bool) -> None:
+    """Check that a folder can be written to or, for `make`, could be made."""
+    place = folder
+    while make and not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.exists():
+        raise UsageError(f"the folder {folder} does not exist")
+    if not place.is_dir():
+        raise UsageError(f"{place} is a file, so no output can go to {folder}")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise UsageError(f"the folder {place} cannot be written to")

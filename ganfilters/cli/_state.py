@@ -1,0 +1,108 @@
+"""What the commands of one run share, and how they speak to people and programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ganfilters.host import Host
+    from ganfilters.registry import LoadError, Registry
+
+__all__ = ["State", "error_record", "one_line", "pass_state", "print_json"]
+
+
+@dataclass
+class State:
+    """Options of the root command, and what is made once from them.
+
+    Attributes
+    ----------
+    debug
+        Show tracebacks.
+    json
+        Errors are printed as JSON too.
+    stdout_is_picture
+        Standard output carries a picture, so nothing else may be written there.
+    plugin_files
+        Python files named with ``--plugin``.
+    command_errors
+        Plugins whose commands could not be added.
+    """
+
+    debug: bool = False
+    json: bool = False
+    stdout_is_picture: bool = False
+    plugin_files: tuple[Path, ...] = ()
+    command_errors: Sequence[LoadError] = ()
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The installed filters and those in plugin files."""
+        from ganfilters.registry import Registry
+
+        return Registry.discover(self.plugin_files)
+
+    def host(
+        self, device: str, *, threads: int | None = None, max_pixels: int | None = None
+    ) -> Host:
+        """Return a host whose device has started.
+
+        Raises
+        ------
+        DeviceError
+            The device does not exist or does not start.
+        """
+        import logging
+
+        from ganfilters.host import DEFAULT_MAX_PIXELS, Host
+
+        if not self.debug:
+            # Libraries log what they repair in odd files; that is not for people.
+            logging.getLogger().addHandler(logging.NullHandler())
+        host = Host(
+            device,
+            threads=threads,
+            registry=self.registry,
+            max_pixels=DEFAULT_MAX_PIXELS if max_pixels is None else max_pixels,
+        )
+        _ = host.device
+        return host
+
+    def emit(self, record: Any) -> None:
+        """Print one line of JSON, on standard error if a picture goes to standard output."""
+        print_json(record, err=self.stdout_is_picture)
+
+    def complain(self, message: str, *, record: Any = None) -> None:
+        """Print an error for people on standard error and, with ``--json``, for programs too."""
+        if not (self.json and self.stdout_is_picture):
+            click.echo(f"ganfilters: error: {message}", err=True)
+        if self.json and record is not None:
+            self.emit(record)
+
+
+pass_state = click.make_pass_decorator(State)
+
+
+def one_line(error: BaseException) -> str:
+    """Return the message of an error on one line."""
+    return " ".join(str(error).split())
+
+
+def error_record(error: BaseException) -> dict[str, str]:
+    """Return an error as ``--json`` shows it."""
+    return {"type": type(error).__name__, "message": one_line(error)}
+
+
+def print_json(record: Any, *, indent: int | None = None, err: bool = False) -> None:
+    """Print a value as JSON, at once, so that a reader of the pipe can follow."""
+    stream = sys.stderr if err else sys.stdout
+    stream.write(json.dumps(record, indent=indent) + "\n")
+    stream.flush()

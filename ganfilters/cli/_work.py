@@ -1,0 +1,221 @@
+"""Reading one picture, running the filter, writing the result."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganfilters import imageio
+from ganfilters.cli._jobs import STREAM, Job, extension_of
+from ganfilters.errors import ImageError, UsageError
+from ganfilters.image import Animation, Image
+
+if TYPE_CHECKING:
+    from ganfilters.host import Host
+    from ganfilters.progress import OnProgress
+
+__all__ = ["Result", "Work", "read_source", "write_result"]
+
+DEFAULT_FPS = 25.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was made, as ``--json`` shows it."""
+
+    source: str | None
+    target: str
+    seconds: float
+    device: str
+    recipe: Any
+
+    def record(self) -> dict[str, Any]:
+        """Return the result as JSON values."""
+        recipe = self.recipe.model_dump(mode="json") if self.recipe is not None else None
+        return {
+            "input": self.source,
+            "output": self.target,
+            "seconds": round(self.seconds, 3),
+            "device": self.device,
+            "recipe": recipe,
+        }
+
+
+@dataclass(frozen=True)
+class Work:
+    """One filter with all its options, ready to run on any number of pictures.
+
+    Attributes
+    ----------
+    host, filter, params
+        What to run.
+    common
+        ``mask``, ``invert_mask``, ``feather`` and ``strength`` for the host.
+    format, quality, fps, overwrite, max_pixels
+        As the options of that name.
+    """
+
+    host: Host
+    filter: str
+    params: Mapping[str, Any]
+    common: Mapping[str, Any] = field(default_factory=dict)
+    format: str | None = None
+    quality: int | None = None
+    fps: float | None = None
+    overwrite: bool = False
+    max_pixels: int | None = None
+
+    def run(self, job: Job, on_progress: OnProgress) -> Result:
+        """Make one output.
+
+        Raises
+        ------
+        GanfiltersError
+            The picture cannot be read, filtered or written; nothing was written then.
+        """
+        started = time.perf_counter()
+        image = None
+        if job.source is not None:
+            image = read_source(job.source, max_pixels=self.max_pixels)
+        if isinstance(image, Animation):
+            self._check_holds_frames(job.target, image.first())
+        frames = self.host.frames(
+            self.filter, image, on_progress=on_progress, **self.common, **self.params
+        )
+        if frames is not None:
+            recipe = self._write_frames(frames, job.target, image)
+        else:
+            recipe = self._write_still(image, job.target, on_progress)
+        seconds = time.perf_counter() - started
+        return Result(job.source, job.target, seconds, self.host.device, recipe)
+
+    def _write_still(
+        self, image: Image | Animation | None, target: str, on_progress: OnProgress
+    ) -> Any:
+        if not isinstance(image, Animation):
+            self._check_holds_still(target)
+        made = self.host.apply(
+            self.filter, image, on_progress=on_progress, **self.common, **self.params
+        )
+        if isinstance(made, Animation) and self.fps is not None:
+            made = replace(made, durations=(1000.0 / self.fps,) * len(made.frames))
+        write_result(
+            made,
+            target,
+            format=self._format(target, made),
+            quality=self.quality,
+            overwrite=self.overwrite,
+        )
+        return (made.first() if isinstance(made, Animation) else made).metadata.recipe
+
+    def _write_frames(
+        self, frames: Iterator[Image], target: str, image: Image | Animation | None
+    ) -> Any:
+        self._check_holds_frames(target, image if isinstance(image, Image) else None)
+        recipe = None
+        # Formats with an index cannot be written to a pipe, so the file is made first.
+        with tempfile.TemporaryDirectory(prefix="ganfilters-") as folder:
+            name = self._format(target, None) or imageio.format_of(target)
+            whole = target if target != STREAM else str(Path(folder, "out" + extension_of(name)))
+            with imageio.AnimationWriter(
+                whole,
+                format=name,
+                fps=self.fps or DEFAULT_FPS,
+                overwrite=self.overwrite,
+                quality=self.quality,
+            ) as writer:
+                for frame in frames:
+                    writer.add(frame)
+                    recipe = frame.metadata.recipe
+            if target == STREAM:
+                _copy_to_stdout(Path(whole))
+        return recipe
+
+    def _format(self, target: str, image: Image | Animation | None) -> str | None:
+        """Return the format to write; None leaves it to the target's extension."""
+        if self.format is not None or target != STREAM:
+            return self.format
+        first = image.first() if isinstance(image, Animation) else image
+        name = first.metadata.format if first is not None else None
+        known = {entry.name for entry in imageio.FORMATS.values()}
+        return name if name in known else "PNG"
+
+    def _holds(self, target: str, image: Image | None) -> imageio.Format:
+        name = self._format(target, image) or imageio.format_of(target)
+        return imageio.FORMATS[extension_of(name)]
+
+    def _check_holds_frames(self, target: str, image: Image | None) -> None:
+        entry = self._holds(target, image)
+        if not entry.animation:
+            able = {e.extensions[0]: None for e in imageio.FORMATS.values() if e.animation}
+            raise UsageError(
+                f"the result is an animation and {entry.name} holds one picture; "
+                f"formats that can: {', '.join(able)}"
+            )
+
+    def _check_holds_still(self, target: str) -> None:
+        if self.format is None and target == STREAM:
+            return
+        entry = self._holds(target, None)
+        if not entry.still:
+            raise UsageError(
+                f"the result is one picture and {entry.name} is for animations; write a .png"
+            )
+
+
+def read_source(source: str, *, max_pixels: int | None = None) -> Image | Animation:
+    """Read a picture from a file, or from standard input for ``-``.
+
+    Raises
+    ------
+    ImageError
+        It is missing, damaged, too large, or no picture.
+    """
+    limit = {} if max_pixels is None else {"max_pixels": max_pixels}
+    if source != STREAM:
+        return imageio.read(Path(source), **limit)
+    data = sys.stdin.buffer.read()
+    if not data:
+        raise ImageError("standard input is empty; pipe a picture into it")
+    return imageio.read(data, **limit)
+
+
+def write_result(
+    made: Image | Animation,
+    target: str,
+    *,
+    format: str | None = None,
+    quality: int | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a picture to a file, whole or not at all, or to standard output for ``-``.
+
+    Raises
+    ------
+    ImageError
+        It cannot be written.
+    """
+    if target != STREAM:
+        path = Path(target)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = error.strerror or error
+            raise ImageError(f"the folder {path.parent} cannot be made: {reason}") from error
+        imageio.write(made, path, format=format, quality=quality, overwrite=overwrite)
+        return
+    # Whole before its first byte is out, so that an error leaves the pipe empty.
+    sys.stdout.buffer.write(imageio.encode(made, format or "PNG", quality=quality))
+    sys.stdout.buffer.flush()
+
+
+def _copy_to_stdout(path: Path) -> None:
+    with path.open("rb") as file:
+        shutil.copyfileobj(file, sys.stdout.buffer)
+    sys.stdout.buffer.flush()

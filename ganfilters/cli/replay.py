@@ -1,0 +1,215 @@
+"""``ganfilters replay OUT [IN] NEW``: do again what the recipe in a picture says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ganfilters.cli._output import ProgressBar
+from ganfilters.cli._state import State
+from ganfilters.errors import GanfiltersError, UsageError
+
+if TYPE_CHECKING:
+    from ganfilters.image import Animation, Image
+    from ganfilters.recipe import Recipe, Step
+
+__all__ = ["LOSSY_MEAN", "OTHER_DEVICE_MEAN", "command"]
+
+OTHER_DEVICE_MEAN = 1.0
+"""Mean difference in 1/255 that counts as the same picture when made on another device."""
+
+LOSSY_MEAN = 4.0
+"""Mean difference in 1/255 that counts as the same picture when a file is lossy (JPEG, ...)."""
+
+_LOSSY = {"JPEG", "WEBP", "AVIF", "GIF", "MP4", "WEBM"}
+
+
+@click.command("replay")
+@click.argument("out", type=click.Path())
+@click.argument("paths", nargs=-1, type=click.Path(), metavar="[IN] NEW")
+@click.option("--verify", is_flag=True, help="Compare NEW with OUT; exit 1 if they differ.")
+@click.option("--mask", type=click.Path(), metavar="FILE", help="The mask, if it has moved.")
+@click.option(
+    "--image",
+    "images",
+    multiple=True,
+    metavar="NAME=FILE",
+    help="The picture for a parameter, if it has moved; may be given several times.",
+)
+@click.option("--device", default="auto", metavar="NAME", help="Device.  [default auto]")
+@click.option("--threads", type=click.IntRange(1), metavar="N", help="CPU threads of a network.")
+@click.option("--overwrite", is_flag=True, help="Replace NEW if it exists.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@click.option("--quiet", "-q", is_flag=True, help="Print errors only.")
+@click.pass_context
+def command(ctx: click.Context, /, out: str, paths: tuple[str, ...], **given: Any) -> int:
+    """Make a picture again from the recipe inside it.
+
+    OUT is a picture that ganfilters made, IN what it was made from (left out, or -, if it was made
+    from nothing), NEW the picture to write. NEW keeps the format that its extension names.
+
+    --verify prints the largest and the mean difference in 1/255. The pictures pass if they are
+    identical; if OUT was made on another device, up to a mean of 1; if OUT or NEW is in a format
+    that loses detail, up to a mean of 4.
+    """
+    from ganfilters.cli._jobs import STREAM, check_target
+    from ganfilters.cli._work import read_source, write_result
+    from ganfilters.imageio import format_of
+
+    state = ctx.ensure_object(State)
+    old = read_source(out)
+    recipe = _recipe(out, old)
+    source, new = _paths(paths, recipe)
+    if new == STREAM:
+        raise UsageError("NEW must be a file; standard output cannot be compared or resumed")
+    format_of(new)
+    check_target(new, source, overwrite=given["overwrite"])
+    check_target(new, out, overwrite=given["overwrite"])
+    image = read_source(source) if source is not None else None
+    for warning in _differences(state, recipe, image):
+        click.echo(f"ganfilters: warning: {warning}", err=True)
+    host = state.host(given["device"], threads=given["threads"])
+    with ProgressBar(1, quiet=given["quiet"]) as bar:
+        bar.begin(0, new)
+        made = host.replay(
+            recipe,
+            image,
+            mask=given["mask"],
+            images=_images(given["images"]),
+            on_progress=bar.update,
+        )
+        write_result(made, new, overwrite=given["overwrite"])
+    record: dict[str, Any] = {"input": source, "output": new, "device": host.device}
+    code = 0
+    if given["verify"]:
+        # Compared as read back from the file, the way anyone else would compare them.
+        same_device = recipe.device == host.device
+        verdict = _compare(old, read_source(new), same_device=same_device)
+        record["verify"] = verdict
+        code = 0 if verdict["same"] else 1
+    if given["as_json"]:
+        state.emit(record)
+    elif not given["quiet"] or code:
+        click.echo(_sentence(record))
+    return code
+
+
+def _recipe(out: str, old: Image | Animation) -> Recipe:
+    recipe = _first(old).metadata.recipe
+    if recipe is None:
+        raise UsageError(
+            f"{out} holds no recipe: ganfilters did not make it, or a later tool removed it"
+        )
+    return recipe
+
+
+def _first(picture: Image | Animation) -> Image:
+    from ganfilters.image import Animation
+
+    return picture.first() if isinstance(picture, Animation) else picture
+
+
+def _paths(paths: tuple[str, ...], recipe: Recipe) -> tuple[str | None, str]:
+    """Return IN (None for a recipe that starts from nothing) and NEW."""
+    made = recipe.input is None
+    if len(paths) == 2:
+        if made and paths[0] != "-":
+            raise UsageError("the recipe starts from nothing, so there is no IN: replay OUT NEW")
+        return (None if made else paths[0]), paths[1]
+    if len(paths) == 1 and made:
+        return None, paths[0]
+    if recipe.input is not None and len(paths) < 2:
+        name = f" ({recipe.input.path})" if recipe.input.path else ""
+        raise UsageError(f"the recipe starts from a picture{name}; write: replay OUT IN NEW")
+    raise UsageError(f"{len(paths) + 1} paths were given; write: replay OUT [IN] NEW")
+
+
+def _images(words: tuple[str, ...]) -> dict[str, str]:
+    images = {}
+    for word in words:
+        name, equals, path = word.partition("=")
+        if not (name and equals and path):
+            raise UsageError(f"--image is {word}; write it as NAME=FILE")
+        images[name.replace("-", "_")] = path
+    return images
+
+
+def _differences(state: State, recipe: Recipe, image: Image | Animation | None) -> Iterator[str]:
+    """Yield what may make the new picture differ from the old."""
+    if recipe.input is not None and image is not None:
+        from ganfilters import convert
+
+        if convert.reference(_first(image))["sha256"] != recipe.input.sha256:
+            name = f" ({recipe.input.path})" if recipe.input.path else ""
+            yield f"IN is not the picture that OUT was made from{name}"
+    for step in recipe.steps:
+        yield from _changes(state, step)
+
+
+def _changes(state: State, step: Step) -> Iterator[str]:
+    entry = state.registry.get(step.filter)
+    if entry.version != step.version:
+        yield f"{step.filter} is version {entry.version} now; OUT was made with {step.version}"
+    for model in entry.filter.models:
+        recorded = step.models.get(model.path.name)
+        try:
+            present = model.verify()
+        except GanfiltersError:
+            continue  # the host says so when it needs the model
+        if recorded is not None and recorded != present:
+            yield f"the model {model.path.name} has changed since OUT was made"
+
+
+def _compare(
+    old: Image | Animation, new: Image | Animation, *, same_device: bool
+) -> dict[str, Any]:
+    """Return largest and mean difference in 1/255, and whether that passes."""
+    import numpy as np
+
+    from ganfilters.image import Animation
+
+    pairs = [
+        picture.frames if isinstance(picture, Animation) else (picture,) for picture in (old, new)
+    ]
+    if len(pairs[0]) != len(pairs[1]) or any(
+        a.pixels.shape != b.pixels.shape for a, b in zip(*pairs, strict=True)
+    ):
+        return {"same": False, "largest": None, "mean": None, "allowed_mean": 0.0}
+    largest, total = 0.0, 0.0
+    for before, after in zip(*pairs, strict=True):
+        planes = [(before.pixels, after.pixels)]
+        if before.alpha is not None or after.alpha is not None:
+            planes.append((_alpha(before), _alpha(after)))
+        differences = [np.abs(a - b) * 255.0 for a, b in planes]
+        largest = max(largest, *(float(d.max()) for d in differences))
+        total += max(float(d.mean(dtype=np.float64)) for d in differences)
+    mean = total / len(pairs[0])
+    lossy = {_first(old).metadata.format, _first(new).metadata.format} & _LOSSY
+    allowed = LOSSY_MEAN if lossy else 0.0 if same_device else OTHER_DEVICE_MEAN
+    return {
+        "same": largest == 0.0 or mean <= allowed,
+        "largest": round(largest, 4),
+        "mean": round(mean, 6),
+        "allowed_mean": allowed,
+    }
+
+
+def _alpha(image: Image) -> Any:
+    import numpy as np
+
+    return image.alpha if image.alpha is not None else np.ones(image.pixels.shape[:2], np.float32)
+
+
+def _sentence(record: dict[str, Any]) -> str:
+    verdict = record.get("verify")
+    if verdict is None:
+        return f"{record['output']}  (on {record['device']})"
+    if verdict["largest"] is None:
+        return "different: the pictures are not of one size and number of frames"
+    figures = f"largest difference {verdict['largest']:g}/255, mean {verdict['mean']:g}/255"
+    if verdict["largest"] == 0.0:
+        return f"identical: {figures}"
+    allowed = f"a mean of {verdict['allowed_mean']:g} is allowed here"
+    return f"{'same' if verdict['same'] else 'different'}: {figures}; {allowed}"

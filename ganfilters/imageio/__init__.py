@@ -1,0 +1,25 @@
+"""Files and bytes to and from `~ganfilters.image.Image`.
+
+Reads AVIF, BMP, GIF, JPEG, PNG, TIFF and WebP; writes these, and MP4 and WebM through PyAV.
+What a picture's file held (profile, EXIF, XMP, resolution, alpha, 16 bits) its copy holds again.
+"""
+
+from __future__ import annotations
+
+from ganfilters.imageio._animate import AnimationWriter
+from ganfilters.imageio._formats import FORMATS, Format, can_animate, format_of
+from ganfilters.imageio._read import MAX_PIXELS, read
+from ganfilters.imageio._write import check_target, encode, write
+
+__all__ = [
+    "FORMATS",
+    "MAX_PIXELS",
+    "AnimationWriter",
+    "Format",
+    "can_animate",
+    "check_target",
+    "encode",
+    "format_of",
+    "read",
+    "write",
+]
