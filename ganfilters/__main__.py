@@ -1,6 +1,8 @@
 """``python -m ganfilters``."""
 
+import sys
+
 from ganfilters.cli import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,20 +1,21 @@
 """One declaration, many faces: from `Params` to checks, flags, JSON Schema and tables.
 
-Everything is read from the model's JSON Schema, so a parameter type that a plugin defines itself
-works here as soon as pydantic can describe it. pydantic is the only validator: flags hand over the
-words as they were typed.
+Everything is read from the model's JSON Schema, so a plugin's own parameter types work as soon as
+pydantic can describe them. pydantic is the only validator: flags hand over words as typed.
 """
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic.errors import PydanticUserError
+from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import to_jsonable_python
 
 from ganfilters.errors import GanfiltersError, PluginError, UsageError, nearest
@@ -29,9 +30,11 @@ __all__ = [
     "flag",
     "json_schema",
     "markdown",
+    "nearest_flag",
     "options",
     "parameters",
     "validate",
+    "written",
 ]
 
 PRESET = "preset"
@@ -53,6 +56,7 @@ _METAVARS = {
     "image": "FILE",
     "model": "FILE.onnx",
 }
+_OWN_FORMATS = ("weighted-names", "size", "model")
 _NOUNS = {"integer": "a whole number", "number": "a number", "boolean": "true or false"}
 _BOUND_ERRORS = (
     "greater_than",
@@ -115,6 +119,13 @@ class Parameter:
         return " ".join(part for part in (noun, limits) if part)
 
     @property
+    def values(self) -> str:
+        """What may be given, for a table: bounds, choices, or the form of a value."""
+        if self.kind == "boolean":
+            return "on, off"
+        return self.bounds or ", ".join(map(str, self.choices)) or _METAVARS[self.kind]
+
+    @property
     def facts(self) -> str:
         """Bounds and default on one line, for example ``"1..8; default 4"``."""
         default = f"default {self.default}" if self.default else ""
@@ -131,6 +142,22 @@ def flag(name: str) -> str:
     '--step-size'
     """
     return "--" + name.replace("_", "-")
+
+
+def nearest_flag(word: str, flags: Iterable[str]) -> str:
+    """Return the second half of an "unknown option" message; see `ganfilters.errors.nearest`.
+
+    Examples
+    --------
+    >>> nearest_flag("--octavs", ["--octaves", "--seed"])
+    'did you mean --octaves?'
+    """
+    # Compared without the dashes, which would make all short flags look alike.
+    bare = {name.lstrip("-"): name for name in flags}
+    close = difflib.get_close_matches(word.lstrip("-").casefold(), bare, n=2, cutoff=0.6)
+    if close:
+        return f"did you mean {' or '.join(bare[name] for name in close)}?"
+    return f"the options are: {', '.join(bare.values())}"
 
 
 def validate(
@@ -208,12 +235,8 @@ def explain(
     ----------
     error
         Raised by validating `params_type`.
-    params_type
-        The filter's `Params`.
-    flags
-        Write ``--step-size`` instead of ``step_size``.
-    names
-        How to write a parameter; overrides `flags`.
+    params_type, flags, names
+        As for `validate`.
     """
     called = names or _names(flags)
     known = {parameter.name: parameter for parameter in parameters(params_type)}
@@ -238,8 +261,7 @@ def _line(item: Mapping[str, Any], known: Mapping[str, Parameter], called: _Name
     label = called(name)
     if kind == "extra_forbidden":
         if label.startswith("--"):
-            hint = nearest(label, map(flag, known), what="options")
-            return f"there is no option {label}; {hint}"
+            return f"there is no option {label}; {nearest_flag(label, map(flag, known))}"
         hint = nearest(name.replace("-", "_"), known, what="parameters")
         return f"there is no parameter {label}; {hint}"
     if kind == "missing":
@@ -285,9 +307,11 @@ def json_schema(params_type: type[Params]) -> dict[str, Any]:
     schema = _model_schema(params_type)
     for name, spec in schema.get("properties", {}).items():
         inner, _ = _without_null(spec, schema.get("$defs", {}))
-        if inner.get("format") in ("size", "weighted-names") and spec.get("default") is not None:
+        if inner.get("format") in _OWN_FORMATS and spec.get("default") is not None:
             default = params_type.model_fields[name].get_default()
-            spec["default"] = _written(default, inner["format"])
+            spec["default"] = written(default, inner["format"])
+        elif inner.get("format") == "image" and spec.get("default") is not None:
+            del spec["default"]
     if params_type.presets:
         schema.setdefault("properties", {})[PRESET] = {
             "type": "string",
@@ -298,9 +322,15 @@ def json_schema(params_type: type[Params]) -> dict[str, Any]:
     return schema
 
 
+class _Describer(GenerateJsonSchema):
+    """Leaves defaults out that have no JSON, such as a model file, without a warning."""
+
+    ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012
+
+
 def _model_schema(params_type: type[Params]) -> dict[str, Any]:
     try:
-        return params_type.model_json_schema()
+        return params_type.model_json_schema(schema_generator=_Describer)
     except PydanticUserError as error:
         text = " ".join(str(error).split())
         raise PluginError(
@@ -332,7 +362,7 @@ def parameters(params_type: type[Params]) -> list[Parameter]:
                 name=name,
                 kind=kind,
                 description=" ".join((field.description or "").split()),
-                default=_written(default, kind),
+                default=written(default, kind),
                 bounds=_bounds(inner),
                 choices=tuple(inner.get("enum", ())),
                 required=field.is_required(),
@@ -374,16 +404,16 @@ def _bounds(schema: Mapping[str, Any]) -> str:
     above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
     parts = []
     if low is not None and high is not None:
-        parts.append(f"{_written(low)}..{_written(high)}")
+        parts.append(f"{written(low)}..{written(high)}")
     else:
         words = (("at least", low), ("more than", above), ("at most", high), ("less than", below))
-        parts += [f"{word} {_written(limit)}" for word, limit in words if limit is not None]
+        parts += [f"{word} {written(limit)}" for word, limit in words if limit is not None]
     if schema.get("multipleOf") is not None:
-        parts.append(f"a multiple of {_written(schema['multipleOf'])}")
+        parts.append(f"a multiple of {written(schema['multipleOf'])}")
     return " and ".join(parts)
 
 
-def _written(value: Any, kind: str = "") -> str:
+def written(value: Any, kind: str = "") -> str:
     """Return a value as a user would write it."""
     if value is None:
         return ""
@@ -392,9 +422,9 @@ def _written(value: Any, kind: str = "") -> str:
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     if isinstance(value, Mapping):
-        return ",".join(f"{name}={_written(weight)}" for name, weight in value.items())
+        return ",".join(f"{name}={written(weight)}" for name, weight in value.items())
     if isinstance(value, (tuple, list)):
-        return ("x" if kind == "size" else ",").join(_written(part) for part in value)
+        return ("x" if kind == "size" else ",").join(written(part) for part in value)
     return str(getattr(value, "path", value))
 
 
@@ -402,11 +432,8 @@ def markdown(params_type: type[Params]) -> str:
     """Return a Markdown table of the parameters, for documentation."""
     rows = ["| option | values | default | what it does |", "| --- | --- | --- | --- |"]
     for parameter in parameters(params_type):
-        values = parameter.bounds or ", ".join(map(str, parameter.choices))
-        if not values:
-            values = {"boolean": "on, off"}.get(parameter.kind, _METAVARS[parameter.kind])
         default = f"`{parameter.default}`" if parameter.default else ""
-        cells = (f"`{parameter.flag}`", values, default, parameter.description)
+        cells = (f"`{parameter.flag}`", parameter.values, default, parameter.description)
         rows.append(f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |")
     return "\n".join(rows) + "\n"
 

@@ -14,7 +14,8 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,22 @@ class Root(click.Group):
         state = ctx.ensure_object(State)
         state.command_errors = load_commands(self, state.plugin_files)
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Parse the command line; ``--help`` prints from here."""
+        with _pipe():
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with _pipe():
+            return super().invoke(ctx)
+
     def main(
         self,
         args: Sequence[str] | None = None,
@@ -134,18 +151,26 @@ class Root(click.Group):
             )
             code = result if isinstance(result, int) else 0
             sys.stdout.flush()
-        except SystemExit as stop:
-            # click ends the process itself when the reader of a pipe has gone.
-            if not isinstance(stop.__context__, BrokenPipeError):
-                raise
-            code = _close_pipe()
-        except BrokenPipeError:
+        except (_PipeClosed, BrokenPipeError):
             code = _close_pipe()
         except Exception as error:  # noqa: BLE001 - the last resort of the command line
             code = _report(error, state)
         if standalone_mode:
             sys.exit(code)
         return code
+
+
+class _PipeClosed(Exception):  # noqa: N818 - no error
+    """The reader of a pipe has gone."""
+
+
+@contextmanager
+def _pipe() -> Iterator[None]:
+    """Rename `BrokenPipeError`, for which click would end the process with exit code 1."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise _PipeClosed from error
 
 
 def _report(error: Exception, state: State) -> int:
@@ -178,14 +203,16 @@ def _click_message(error: click.ClickException) -> str:
     message = " ".join(error.format_message().split())
     ctx = getattr(error, "ctx", None)
     if ctx is None:
-        return message
+        return message.rstrip(".")
     path = ctx.command_path
     if isinstance(error, click.NoSuchOption):
         name = error.option_name
         flags = [word for param in ctx.command.get_params(ctx) for word in _flags(param)]
         if any(name in _flags(param) for param in ctx.find_root().command.params):
             return f"{name} goes before the command: ganfilters {name} ..."
-        close = nearest(name, flags, what="options")
+        from ganfilters.schema import nearest_flag  # pydantic, which only errors may cost
+
+        close = nearest_flag(name, flags)
         hint = close if close.startswith("did you mean") else f"see `{path} --help`"
         if isinstance(ctx.command, click.Group) and ctx.parent is not None:
             hint = f"options of a filter go after its name, see `{path} --help`"

@@ -100,9 +100,9 @@ def plan(
         raise UsageError(
             "--recursive is for a folder as input" + (f"; {source} is none" if source else "")
         )
+    check_target(target, source, overwrite=overwrite, hint=_generate_hint(source, takes))
     if target != STREAM and extension is None:
         format_of(target)
-    check_target(target, source, overwrite=overwrite, hint=_generate_hint(source, takes))
     return Plan((Job(source, target),), batch=False)
 
 

@@ -64,11 +64,19 @@ class FilterCommand(click.Command):
 
     own: frozenset[str] = frozenset()
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse; an error of the parser learns which command's help to point at."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write two lists of options: the filter's, and those that all filters have."""
         groups: dict[str, list[tuple[str, str]]] = {"Parameters": [], "Options": []}
         for param in self.get_params(ctx):
-            record = param.get_help_record(ctx)
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
             if record is not None:
                 groups["Parameters" if param.name in self.own else "Options"].append(record)
         for title, rows in groups.items():

@@ -64,9 +64,9 @@ def command(ctx: click.Context, /, out: str, paths: tuple[str, ...], **given: An
     source, new = _paths(paths, recipe)
     if new == STREAM:
         raise UsageError("NEW must be a file; standard output cannot be compared or resumed")
-    format_of(new)
     check_target(new, source, overwrite=given["overwrite"])
     check_target(new, out, overwrite=given["overwrite"])
+    format_of(new)
     image = read_source(source) if source is not None else None
     for warning in _differences(state, recipe, image):
         click.echo(f"ganfilters: warning: {warning}", err=True)
@@ -80,6 +80,7 @@ def command(ctx: click.Context, /, out: str, paths: tuple[str, ...], **given: An
             images=_images(given["images"]),
             on_progress=bar.update,
         )
+        made = _timed(out, made, old)
         write_result(made, new, overwrite=given["overwrite"])
     record: dict[str, Any] = {"input": source, "output": new, "device": host.device}
     code = 0
@@ -103,6 +104,18 @@ def _recipe(out: str, old: Image | Animation) -> Recipe:
             f"{out} holds no recipe: ganfilters did not make it, or a later tool removed it"
         )
     return recipe
+
+
+def _timed(out: str, made: Image | Animation, old: Image | Animation) -> Image | Animation:
+    """Show frames as long as before: how long is no part of a recipe."""
+    from ganfilters.image import Animation
+
+    if not isinstance(old, Animation):
+        return made
+    if not isinstance(made, Animation):
+        raise UsageError(f"{out} is an animation, and its recipe made a single picture here")
+    durations = old.durations if len(old.frames) == len(made.frames) else made.durations
+    return Animation(made.frames, durations, old.loop)
 
 
 def _first(picture: Image | Animation) -> Image:

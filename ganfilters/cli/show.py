@@ -44,10 +44,7 @@ def command(state: State, name: str, as_json: bool) -> None:
     for line in _traits(cls.traits):
         click.echo(f"- {line}")
     click.echo("\nParameters")
-    rows = [
-        (p.flag, p.bounds or ", ".join(map(str, p.choices)) or p.kind, p.default, p.description)
-        for p in schema.parameters(cls.Params)
-    ]
+    rows = [(p.flag, p.values, p.default, p.description) for p in schema.parameters(cls.Params)]
     if rows:
         table(("option", "values", "default", "what it does"), rows)
     else:
@@ -55,7 +52,9 @@ def command(state: State, name: str, as_json: bool) -> None:
     if cls.Params.presets:
         click.echo("\nPresets")
         for preset, values in cls.Params.presets.items():
-            shown = ", ".join(f"{schema.flag(key)} {value}" for key, value in values.items())
+            shown = ", ".join(
+                f"{schema.flag(key)} {schema.written(value)}" for key, value in values.items()
+            )
             click.echo(f"{preset}: {shown or 'the defaults'}")
     for model in models:
         _show_model(model)

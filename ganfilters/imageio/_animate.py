@@ -75,12 +75,11 @@ class GifWriter:
             if recipe is not None:
                 self._file.write(_gif_comment(_xmp.comment(recipe)))
         frame, transparent = _with_palette(what, dither=self._dither)
-        options: dict[str, Any] = {"include_color_table": True}
-        if transparent is not None:
-            options |= {"transparency": transparent, "disposal": 2}
-        duration = min(self._clock.units(duration_ms), 65535) * 10
-        for part in GifImagePlugin.getdata(frame, duration=duration, **options):
-            self._file.write(part)
+        flags, clear = (0x04, 0) if transparent is None else (0x09, transparent)
+        duration = min(self._clock.units(duration_ms), 65535)
+        table, data = _lzw(frame)
+        bits = max(1, (len(table) // 3 - 1).bit_length())
+        self._file.write(struct.pack("<3sBBHBB", b"!\xf9\x04", flags, 0, duration, clear, 0)[:3])
 
     def close(self) -> None:
         """Write the end."""
@@ -109,7 +108,7 @@ def _with_palette(what: Encodable, *, dither: bool) -> tuple[PILImage.Image, int
             visible = rgb[~clear].reshape(1, -1, 3)
             palette = PILImage.fromarray(np.ascontiguousarray(visible)).quantize(room)
         else:
-            palette = picture.quantize(room, PILImage.Quantize.MEDIANCUT, kmeans=1)
+            palette = picture.quantize(room, PILImage.Quantize.MEDIANCUT)
         way = PILImage.Dither.FLOYDSTEINBERG if dither else PILImage.Dither.NONE
         reduced = picture.quantize(palette=palette, dither=way)
         indices = np.asarray(reduced)

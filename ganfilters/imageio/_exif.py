@@ -14,6 +14,7 @@ __all__ = [
     "from_tiff",
     "normalise",
     "orientation",
+    "scrubbed",
     "tiff_tags",
     "upright",
     "with_orientation",
@@ -48,8 +49,47 @@ def normalise(block: bytes | None) -> bytes | None:
         block = block[6:]
     if block[:4] not in (b"II*\0", b"MM\0*") or len(block) < 14:
         return None
-    first = struct.unpack_from(_order(block) + "I", block, 4)[0]
-    return block if 8 <= first <= len(block) - 6 else None
+    order = _order(block)
+    (first,) = struct.unpack_from(order + "I", block, 4)
+    top, _ = _entries(block, first, order)
+    if not top:
+        return None
+    trees = _trees(block, order)
+    if sum(map(len, (trees[0], *trees[1].values()))) == _declared(block, order):
+        return block
+    # Values that lie outside the block are left out, the others kept.
+    return block[:4] + struct.pack(order + "I", 8) + _pack_tree(*trees, 8, order)
+
+
+def _declared(block: bytes, order: str) -> int:
+    """Return how many tags the directories of a block claim to hold."""
+    (first,) = struct.unpack_from(order + "I", block, 4)
+    top, _ = _entries(block, first, order)
+    count = len(top)
+    for parent, tag in ((top, _EXIF_IFD), (top, _GPS_IFD)):
+        if tag in parent:
+            (start,) = struct.unpack_from(order + "I", block, parent[tag] + 8)
+            nested, _ = _entries(block, start, order)
+            count += max(1, len(nested))
+            if _INTEROP_IFD in nested:
+                (start,) = struct.unpack_from(order + "I", block, nested[_INTEROP_IFD] + 8)
+                count += max(1, len(_entries(block, start, order)[0]))
+    return count
+
+
+def scrubbed(data: bytes) -> bytes:
+    """Return a file in which EXIF blocks that cannot be used are made empty.
+
+    For a format whose decoder insists on parsing them, and warns.
+    """
+    for head in (b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08"):
+        at = data.find(head)
+        while at >= 0:
+            rest = data[at:]
+            if normalise(rest) is not rest and len(rest) >= 14:
+                data = data[: at + 8] + bytes(6) + data[at + 14 :]
+            at = data.find(head, at + 8)
+    return data
 
 
 def _order(block: bytes) -> str:
@@ -112,9 +152,11 @@ def _directory(data: bytes, offset: int, order: str) -> dict[int, Entry]:
     found = {}
     for tag, place in _entries(data, offset, order)[0].items():
         kind, count = struct.unpack_from(order + "HI", data, place + 2)
-        length = _SIZES.get(kind, 0) * count
+        if kind not in _SIZES:
+            continue
+        length = _SIZES[kind] * count
         start = place + 8 if length <= 4 else struct.unpack_from(order + "I", data, place + 8)[0]
-        if length and start + length <= len(data):
+        if start + length <= len(data):
             found[tag] = Entry(kind, count, bytes(data[start : start + length]))
     return found
 
@@ -192,6 +234,8 @@ def from_tiff(data: bytes) -> bytes | None:
     order = _order(data)
     first, subs = _trees(data, order)
     kept = {tag: entry for tag, entry in first.items() if tag in DESCRIPTIVE}
+    if kept.get(0x010E, Entry(2, 0, b"")).value.startswith(b'{"shape":'):
+        del kept[0x010E]  # tifffile's own note on the layout of this very file
     if not kept and not any(subs.values()):
         return None
     return data[:4] + struct.pack(order + "I", 8) + _pack_tree(kept, subs, 8, order)

@@ -158,6 +158,8 @@ def _block_to_srgb(samples: Samples, profile: Profile | None) -> FloatArray:
     if profile.mode == "L":
         values = values[..., 0]
     seen = _transform(values, profile, back=False, dtype="float32").astype(np.float32, copy=False)
+    if profile.mode == "L":
+        seen[...] = seen[..., :1]  # exactly grey, as rounding is not
     return np.clip(seen, 0, 1, out=seen)
 
 

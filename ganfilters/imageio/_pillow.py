@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -16,7 +17,7 @@ from PIL import Image as PILImage
 from PIL import ImageFile, JpegImagePlugin, features
 
 from ganfilters.errors import ImageError
-from ganfilters.imageio import _png, _webp, _xmp
+from ganfilters.imageio import _exif, _png, _webp, _xmp
 from ganfilters.imageio._samples import Decoded
 
 __all__ = ["decode", "frames", "from_pil", "open_animation"]
@@ -55,7 +56,7 @@ def _open(file: BinaryIO, format: str) -> ImageFile.ImageFile:
         raise ImageError("this Pillow was built without AVIF; install one with it, or use PNG")
     from PIL import AvifImagePlugin
 
-    return AvifImagePlugin.AvifImageFile(file)
+    return AvifImagePlugin.AvifImageFile(BytesIO(_exif.scrubbed(file.read())))
 
 
 def decode(file: BinaryIO, format: str, guard: Guard) -> Decoded:

@@ -46,7 +46,7 @@ class Video:
         self._crf = round(50 - (quality or _QUALITY) * 0.36)
         self._stream: Any = None
         self._clock = 0.0
-        self._last = 0
+        self._durations: dict[int, int] = {}
 
     def _start(self, width: int, height: int, image: Image, duration_ms: float) -> None:
         if image.metadata.recipe is not None:
@@ -80,14 +80,15 @@ class Video:
         )  # fmt: skip
         frame.time_base = Fraction(1, _BASE)
         frame.pts = round(self._clock * _BASE / 1000)
-        self._last = max(1, round(duration_ms * _BASE / 1000))
-        frame.duration = self._last
+        self._durations[frame.pts] = max(1, round(duration_ms * _BASE / 1000))
         self._clock += max(duration_ms, 1.0)
         self._mux(frame)
 
     def _mux(self, frame: Any) -> None:
         try:
             for packet in self._stream.encode(frame):
+                # Encoders guess the duration, and the last one has no next frame to correct it.
+                packet.duration = self._durations.pop(packet.pts, packet.duration)
                 self._container.mux(packet)
         except self._av.FFmpegError as error:
             self._file.raise_failure()

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from ganfilters import FloatArray, progress_part, report_progress, resize
-from ganfilters_dream.pyramid import normalise_bands, smooth
+from ganfilters_dream.pyramid import blur, normalise_bands, smooth
 
 __all__ = ["Ascent", "Gradient", "dream", "octave_sizes"]
 
@@ -17,6 +17,11 @@ Gradient = Callable[[FloatArray], FloatArray]
 """Takes a picture, 1 x 3 x H x W in [0, 1]; returns the objective's gradient, same shape."""
 
 _SMALLEST_OCTAVE = 48
+
+# How red, green and blue vary together over ImageNet: Olah, Mordvintsev & Schubert 2017, "Feature
+# Visualization" (decorrelated colour), whose published square root is multiplied out here.
+_COLOUR_SQRT = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
+_COLOUR_COVARIANCE = _COLOUR_SQRT @ _COLOUR_SQRT.T
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,12 @@ class Ascent:
         ``"mean"``: the gradient divided by its mean magnitude. ``"smooth"``: also blurred at
         several widths. ``"laplacian"``: every band of its Laplacian pyramid scaled to the same
         strength, which favours large shapes.
+    color
+        How much of the gradient's own colour a step keeps: 1 is all of it, 0 moves colours only as
+        they vary together in natural pictures, mostly in brightness.
+    blur
+        Width (standard deviation, in pixels) of a blur of the picture after each step, falling to
+        0 over the steps of an octave.
     tile
         Largest side in pixels that the network sees at once.
     multiple, smallest
@@ -49,6 +60,8 @@ class Ascent:
     step: float
     jitter: int
     normalize: Literal["mean", "smooth", "laplacian"]
+    color: float
+    blur: float
     tile: int
     multiple: int
     smallest: int
@@ -100,6 +113,9 @@ def dream(
             for step in range(ascent.iterations):
                 report_progress(step / ascent.iterations, f"octave {index + 1} of {len(sizes)}")
                 _climb(current, gradient, ascent, rng)
+                width = ascent.blur * (1 - (step + 1) / ascent.iterations)
+                if width > 0:
+                    blur(current, width)
         current -= base
         added = current
     assert added is not None  # noqa: S101 - there is always one octave
@@ -119,10 +135,17 @@ def _climb(
         slope = normalise_bands(slope)
     elif ascent.normalize == "smooth":
         slope = smooth(slope)
+    if ascent.color < 1.0:
+        slope = slope @ _colour_mixing(ascent.color)
     size = float(np.mean(np.abs(slope)))
     slope *= np.float32(ascent.step / 255.0 / max(size, 1e-12))
     picture += slope
     np.clip(picture, 0.0, 1.0, out=picture)
+
+
+def _colour_mixing(amount: float) -> FloatArray:
+    natural = _COLOUR_COVARIANCE / np.trace(_COLOUR_COVARIANCE) * 3
+    return (amount * np.eye(3) + (1 - amount) * natural).astype(np.float32)
 
 
 def _shifted_gradient(

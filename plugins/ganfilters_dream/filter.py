@@ -56,9 +56,9 @@ class DreamParams(Params):
     )
     octaves: int = Field(5, ge=1, le=16, description="Number of scales")
     octave_scale: float = Field(1.4, ge=1.05, le=3.0, description="Ratio of neighbouring scales")
-    iterations: int = Field(12, ge=1, le=500, description="Steps at each scale")
+    iterations: int = Field(16, ge=1, le=500, description="Steps at each scale")
     step: float = Field(
-        1.5, ge=0.01, le=32.0, description="Mean change of a value in one step, in 1/255"
+        1.2, ge=0.01, le=32.0, description="Mean change of a value in one step, in 1/255"
     )
     jitter: int = Field(
         32, ge=0, le=512, description="Largest random shift before each step, in pixels"
@@ -67,6 +67,20 @@ class DreamParams(Params):
         "laplacian",
         description="Treatment of the gradient: by its mean only, smoothed at several widths, or "
         "every band of its Laplacian pyramid brought to the same strength",
+    )
+    color: float = Field(
+        0.7,
+        ge=0.0,
+        le=1.0,
+        description="How much of the gradient's own colour a step keeps: 1 is all of it, 0 moves "
+        "colours only as they vary together in natural pictures",
+    )
+    blur: float = Field(
+        0.0,
+        ge=0.0,
+        le=8.0,
+        description="Blur of the picture after each step in pixels, falling to 0 over the steps of "
+        "a scale; calms dreams from noise",
     )
     finest: int = Field(
         1536,
@@ -168,6 +182,8 @@ def _ascent(params: DreamParams, network: Network, iterations: int | None = None
         step=params.step,
         jitter=params.jitter,
         normalize=params.normalize,
+        color=params.color,
+        blur=params.blur,
         tile=params.tile,
         multiple=network.card.size_multiple,
         smallest=network.card.size_min,

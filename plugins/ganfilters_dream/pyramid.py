@@ -6,8 +6,9 @@ import numpy as np
 
 from ganfilters import FloatArray
 
-__all__ = ["normalise_bands", "smooth"]
+__all__ = ["blur", "normalise_bands", "smooth"]
 
+_REMAINDER = 0.25
 _KERNEL = (1.0 / 16, 4.0 / 16, 6.0 / 16, 4.0 / 16, 1.0 / 16)
 
 
@@ -30,7 +31,8 @@ def normalise_bands(slope: FloatArray, levels: int = 5) -> FloatArray:
         small = _reduce(current)
         bands.append(current - _expand(small, current.shape[0], current.shape[1]))
         current = small
-    result = _unit(current)
+    # The low frequencies left over are whole areas of colour: at full strength they wash out.
+    result = _unit(current) * np.float32(_REMAINDER)
     for band in reversed(bands):
         result = _expand(result, band.shape[0], band.shape[1])
         result += _unit(band)
@@ -55,6 +57,21 @@ def smooth(slope: FloatArray, levels: int = 3) -> FloatArray:
         result = _expand(result, copy.shape[0], copy.shape[1])
         result += copy
     return result
+
+
+def blur(planes: FloatArray, width: float) -> None:
+    """Blur an H x W x C array in place with a Gaussian of standard deviation `width` in pixels."""
+    reach = max(round(3 * width), 1)
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
+    weights /= weights.sum()
+    for axis in (0, 1):
+        pad = [(reach, reach) if k == axis else (0, 0) for k in range(3)]
+        padded = np.moveaxis(np.pad(planes, pad, mode="edge"), axis, 0)
+        target = np.moveaxis(planes, axis, 0)
+        length = target.shape[0]
+        target[...] = 0
+        for offset, weight in enumerate(weights):
+            target += padded[offset : offset + length] * np.float32(weight)
 
 
 def _unit(band: FloatArray) -> FloatArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import struct
+import warnings
 from functools import cache
 from io import BytesIO
 from typing import Any
@@ -53,10 +54,12 @@ def patch(image: Image, **changes: Any) -> Image:
     return image.replace(metadata=dataclasses.replace(image.metadata, **changes))
 
 
+@cache  # lcms2 puts the time into them
 def adobe_rgb() -> bytes:
     return imagecodecs.cms_profile("adobergb")
 
 
+@cache
 def display_p3() -> bytes:
     return imagecodecs.cms_profile(
         "rgb",
@@ -66,10 +69,12 @@ def display_p3() -> bytes:
     )
 
 
+@cache
 def grey_gamma() -> bytes:
     return imagecodecs.cms_profile("gray", whitepoint=[0.3457, 0.3585, 1.0], gamma=1.8)
 
 
+@cache
 def srgb() -> bytes:
     return imagecodecs.cms_profile("srgb")
 
@@ -99,7 +104,8 @@ def cmyk() -> bytes:
     axis = np.linspace(0, 255, 17)
     pcs = np.stack(np.meshgrid(*[axis] * 3, indexing="ij"), -1).reshape(-1, 3)
     lab = np.stack([pcs[:, 0] / 2.55, pcs[:, 1] - 128, pcs[:, 2] - 128], 1)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the table's corners are no colours
         xyz = color.lab2xyz(lab[None])
         seen = np.clip(color.xyz2rgb(xyz)[0], 0, 1)
     ink = np.clip((1 - seen) / 0.9, 0, 1)
@@ -112,7 +118,7 @@ def cmyk() -> bytes:
         b"A2B0": forward,
         b"B2A0": backward,
     }
-    head = b"\0\0\0\0\x02\x10\0\0prtrCMYKLab " + struct.pack(">6H", 2026, 1, 1, 0, 0, 0)
+    head = bytes(8) + b"\x02\x10\0\0prtrCMYKLab " + struct.pack(">6H", 2026, 1, 1, 0, 0, 0)
     head += b"acsp" + bytes(28) + struct.pack(">3i", 63190, 65536, 54061)
     body, table = b"", struct.pack(">I", len(tags))
     for name, value in tags.items():

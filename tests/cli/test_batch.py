@@ -1,0 +1,200 @@
+"""Folders and several inputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run, error, picture, pixels, records
+
+
+def made(folder: str) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*.*"))
+
+
+def tree() -> None:
+    picture("photos/a.png")
+    picture("photos/b.JPG", seed=1)
+    picture("photos/deep/er/c.png", seed=2)
+    Path("photos/notes.txt").write_text("no picture")
+
+
+def test_a_folder_keeps_its_tree(apply: Run) -> None:
+    tree()
+    result = apply("invert", "photos", "out", "--recursive")
+    assert result.exit_code == 0, result.output
+    assert made("out") == ["a.png", "b.JPG", "deep/er/c.png"]
+    assert (pixels("out/deep/er/c.png") == 255 - pixels("photos/deep/er/c.png")).all()
+    assert result.stderr.strip() == "3 done, 0 failed"
+
+
+def test_without_recursive_only_the_top_is_taken(apply: Run) -> None:
+    tree()
+    apply("invert", "photos", "out")
+    assert made("out") == ["a.png", "b.JPG"]
+
+
+def test_a_folder_without_pictures_suggests_recursive(apply: Run) -> None:
+    picture("photos/deep/a.png")
+    text = error(apply("invert", "photos", "out"))
+    assert (
+        text
+        == "there are no pictures in the folder photos; --recursive looks into its subfolders too"
+    )
+    assert not Path("out").exists()
+
+
+def test_outputs_inside_the_input_folder_are_not_inputs(apply: Run) -> None:
+    tree()
+    apply("invert", "photos", "photos/out", "--recursive")
+    result = apply("invert", "photos", "photos/out", "--recursive", "--overwrite")
+    assert result.stderr.strip() == "3 done, 0 failed"
+
+
+def test_a_folder_onto_itself(apply: Run) -> None:
+    before = pixels(picture("photos/a.png"))
+    assert "--overwrite replaces" in error(apply("invert", "photos", "photos"))
+    assert apply("invert", "photos", "photos", "--overwrite").exit_code == 0
+    assert (pixels("photos/a.png") == 255 - before).all()
+
+
+@pytest.mark.parametrize("target", ["out.png", "file", "-"])
+def test_a_folder_needs_a_folder_as_output(apply: Run, target: str) -> None:
+    tree()
+    Path("file").write_text("a file")
+    assert "photos is a folder" in error(apply("invert", "photos", target))
+
+
+def test_several_inputs_go_to_a_folder(apply: Run) -> None:
+    tree()
+    result = apply("invert", "photos/a.png", "photos/b.JPG", "--out-dir", "new/out")
+    assert result.exit_code == 0, result.output
+    assert made("new/out") == ["a.png", "b.JPG"]
+
+
+def test_format_changes_the_extension(apply: Run) -> None:
+    tree()
+    apply("invert", "photos", "out", "--format", "webp")
+    assert made("out") == ["a.webp", "b.webp"]
+
+
+def test_outputs_that_collide_are_refused_before_work(apply: Run) -> None:
+    picture("photos/a.png")
+    picture("photos/a.jpg")
+    text = error(apply("invert", "photos", "out", "--format", "png"))
+    assert "photos/a.jpg and photos/a.png would both be written to out/a.png" in text
+    picture("other/a.png")
+    assert "both" in error(apply("invert", "photos/a.png", "other/a.png", "--out-dir", "out"))
+    assert not Path("out").exists()
+
+
+def test_existing_outputs_are_refused_before_work(apply: Run) -> None:
+    tree()
+    picture("out/a.png", seed=5)
+    old = Path("out/a.png").read_bytes()
+    assert error(apply("invert", "photos", "out")) == "out/a.png exists; --overwrite replaces them"
+    assert made("out") == ["a.png"]
+    picture("out/b.JPG", seed=5)
+    assert "2 outputs exist (out/a.png, ...)" in error(apply("invert", "photos", "out"))
+    assert Path("out/a.png").read_bytes() == old
+    assert apply("invert", "photos", "out", "--overwrite").exit_code == 0
+    assert Path("out/a.png").read_bytes() != old
+
+
+def test_an_output_that_is_another_input_is_refused(apply: Run) -> None:
+    picture("one/a.png")
+    picture("two/b.png")
+    Path("out").mkdir()
+    Path("out/a.png").hardlink_to("two/b.png")
+    text = error(apply("invert", "one/a.png", "two/b.png", "--out-dir", "out", "--overwrite"))
+    assert text == "the output out/a.png of one/a.png is another input"
+
+
+def test_a_file_in_the_way_of_the_folder(apply: Run) -> None:
+    picture("a.png")
+    assert "a.png is a file" in error(apply("invert", "a.png", "--out-dir", "a.png/x"))
+
+
+def test_one_bad_file_does_not_stop_the_rest(apply: Run) -> None:
+    tree()
+    Path("photos/broken.png").write_bytes(b"no picture at all")
+    result = apply("invert", "photos", "out")
+    assert result.exit_code == 1
+    assert made("out") == ["a.png", "b.JPG"]
+    lines = result.stderr.splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("ganfilters: error: ")
+    assert "photos/broken.png" in lines[0]
+    assert lines[1] == "2 done, 1 failed"
+
+
+def test_a_missing_file_does_not_stop_the_rest(apply: Run) -> None:
+    picture("b.png")
+    result = apply("invert", "nowhere.png", "b.png", "--out-dir", "out")
+    assert result.exit_code == 1
+    assert made("out") == ["b.png"]
+
+
+def test_a_filter_that_crashes_is_reported_for_each_file(apply: Run) -> None:
+    tree()
+    result = apply("raises", "photos", "out", "--quiet")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert [line.split(": ")[2] for line in lines[:2]] == ["photos/a.png", "photos/b.JPG"]
+    assert lines[2] == "0 done, 2 failed"
+    assert not Path("out/a.png").exists()
+
+
+def test_a_device_that_does_not_start_ends_the_run(run: Run) -> None:
+    tree()
+    text = error(run("apply", "invert", "photos", "out", "--device", "nope"))
+    assert "nope" in text
+
+
+def test_a_mask_that_does_not_fit_every_picture(apply: Run) -> None:
+    picture("photos/a.png", size=(8, 8))
+    picture("photos/b.png", size=(9, 9))
+    picture("mask.png", size=(8, 8))
+    result = apply("invert", "photos", "out", "--mask", "mask.png")
+    assert result.exit_code == 1
+    assert made("out") == ["a.png"]
+    assert "photos/b.png" in result.stderr
+
+
+def test_json_has_a_line_for_each_input(apply: Run) -> None:
+    tree()
+    Path("photos/broken.png").write_bytes(b"no picture at all")
+    good, also, bad = sorted(
+        records(apply("invert", "photos", "out", "--json")), key=lambda record: "error" in record
+    )
+    assert {good["input"], also["input"]} == {"photos/a.png", "photos/b.JPG"}
+    assert bad["input"] == "photos/broken.png"
+    assert bad["output"] == "out/broken.png"
+    assert bad["error"]["type"] == "ImageError"
+
+
+def test_quiet_prints_nothing_when_all_went_well(apply: Run) -> None:
+    tree()
+    assert apply("invert", "photos", "out", "--quiet").output == ""
+
+
+def test_standard_input_has_no_name_in_a_folder(apply: Run) -> None:
+    assert "no name" in error(apply("invert", "-", "--out-dir", "out"))
+
+
+def test_a_tampered_model_ends_the_run_at_once(
+    apply: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ganfilters import ModelFile
+    from ganfilters.registry import Registry
+
+    tree()
+    path = tmp_path / "net.onnx"
+    path.write_bytes(b"tampered")
+    cls = Registry.discover().get("dream").filter
+    monkeypatch.setattr(cls, "models", (ModelFile(path, "0" * 64),))
+    text = error(apply("dream", "photos", "out"))
+    assert "is not the published one" in text
+    assert made("out") == []
