@@ -81,8 +81,8 @@ def six() -> PIL.Image.Image:
                 dream(rocket, guide=photo("chelsea"), iterations=24),
             ),
             (
-                '--dream-of "tabby cat" --size 480x320',
-                dream(dream_of="tabby cat", size=size, iterations=40, octaves=6, seed=2),
+                '--preset vision --dream-of "goldfish" --size 480x320',
+                dream(preset="vision", dream_of="goldfish", size=size, seed=1),
             ),
         ],
         2,
@@ -94,17 +94,21 @@ def presets() -> PIL.Image.Image:
     woman = photo("astronaut").crop((40, 0, 340, 300))
     names = HOST.registry.get("dream").filter.Params.presets
     cells = [("(the photo)", woman), ("(defaults)", dream(woman))]
-    return sheet([*cells, *((n, dream(woman, preset=n)) for n in names)], 4)
+    for name in names:
+        of = {"dream_of": "tabby cat"} if name == "vision" else {}
+        label = f'{name} --dream-of "tabby cat"' if of else name
+        cells.append((label, dream(woman, preset=name, **of)))
+    return sheet(cells, 4)
 
 
 def noise() -> PIL.Image.Image:
     """Dreams from noise: classes and layers."""
     cells = []
-    for name in ("volcano", "goldfish", "castle", "monarch butterfly"):
-        made = dream(dream_of=name, size=(300, 300), iterations=40, octaves=6, seed=1)
-        cells.append((f'--dream-of "{name}"', made))
-    for layers in ("stage3", "stage4", "stage5", "stage5:48"):
-        made = dream(layers=layers, size=(300, 300), iterations=20, seed=1)
+    for name in ("tabby cat", "goldfish", "castle", "monarch butterfly"):
+        made = dream(preset="vision", dream_of=name, size=(288, 288), seed=1)
+        cells.append((f'--preset vision --dream-of "{name}"', made))
+    for layers in ("stage3", "stage5", "stage4:24", "stage5:48"):
+        made = dream(layers=layers, size=(288, 288), iterations=20, seed=1)
         cells.append((f"--layers {layers}", made))
     return sheet(cells, 4)
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, InstanceOf, PlainSerializer, WithJsonSchema
 
 from ganfilters.errors import GanfiltersError
-from ganfilters.image import Image
+from ganfilters.image import Animation, Image
 from ganfilters.models import ModelFile
 
 __all__ = ["ImageParam", "ModelParam", "Size", "WeightedNames", "size_of", "weighted_names"]
@@ -95,7 +95,8 @@ def _picture(value: Any) -> Any:
     from ganfilters import convert
 
     try:
-        return convert.to_image(value)
+        loaded = convert.to_image(value)
+        return loaded.first() if isinstance(loaded, Animation) else loaded
     except GanfiltersError as error:
         raise ValueError(str(error)) from error
 

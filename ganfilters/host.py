@@ -203,19 +203,18 @@ class Host:
         Cancelled
             `cancel` was set.
         """
-        if image is None:
-            source, kind = None, None
-        else:
-            source, kind = convert.accept(image, max_pixels=self.max_pixels)
-        job = self._job(filter, params, mask, invert_mask, feather, strength)
         with reporting(on_progress, cancel):
-            moving = self._frames(job, source)
-            if moving is not None:
-                frames = tuple(moving)
-                return Animation(frames, (_FRAME_MS,) * len(frames))
-            result = self._apply(job, source)
+            result = self._within(
+                filter,
+                image,
+                mask=mask,
+                invert_mask=invert_mask,
+                feather=feather,
+                strength=strength,
+                params=params,
+            )
             report_progress(1.0)
-        return kind.give_back(result) if kind is not None else result
+        return result
 
     def frames(
         self,
@@ -234,7 +233,12 @@ class Host:
         source = None
         if image is not None:
             source, _ = convert.accept(image, max_pixels=self.max_pixels)
-        common = {"mask": None, "invert_mask": False, "feather": 0.0, "strength": 1.0}
+        common: dict[str, Any] = {
+            "mask": None,
+            "invert_mask": False,
+            "feather": 0.0,
+            "strength": 1.0,
+        }
         common |= {name: options.pop(name) for name in list(options) if name in common}
         job = self._job(filter, options, **common)
         with reporting(on_progress, cancel):
@@ -298,10 +302,15 @@ class Host:
 
     def _within(self, name: str, image: Any, *, params: dict[str, Any], **common: Any) -> Any:
         """Apply one step inside the progress report that is already open."""
-        source, kind = (None, None)
+        source, kind = None, None
         if image is not None:
             source, kind = convert.accept(image, max_pixels=self.max_pixels)
-        result = self._apply(self._job(name, params, **common), source)
+        job = self._job(name, params, **common)
+        moving = self._frames(job, source)
+        if moving is not None:
+            frames = tuple(moving)
+            return Animation(frames, (_FRAME_MS,) * len(frames))
+        result = self._apply(job, source)
         return kind.give_back(result) if kind is not None else result
 
     def _job(

@@ -8,6 +8,7 @@ and ``NodeProto`` in onnx.proto3.
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -35,8 +36,6 @@ def read_metadata(path: Path) -> dict[str, str]:
     ModelError
         The file cannot be read, or is no ONNX model.
     """
-    import mmap
-
     try:
         with path.open("rb") as file:
             if path.stat().st_size == 0:
@@ -141,7 +140,7 @@ def _named(data: bytes, field: _Field, number: int) -> str:
     return ""
 
 
-def _model_fields(data: bytes, path: Path) -> list[_Field]:  # also takes a memory map
+def _model_fields(data: bytes | mmap.mmap, path: Path) -> list[_Field]:
     fields = list(_walk(data))
     numbers = {field[0] for field in fields}
     if _GRAPH not in numbers or _IR_VERSION not in numbers:
@@ -149,7 +148,7 @@ def _model_fields(data: bytes, path: Path) -> list[_Field]:  # also takes a memo
     return fields
 
 
-def _walk(data: bytes, at: int = 0, end: int | None = None) -> Iterator[_Field]:
+def _walk(data: bytes | mmap.mmap, at: int = 0, end: int | None = None) -> Iterator[_Field]:
     """Yield the fields of one message."""
     end = len(data) if end is None else end
     while at < end:
@@ -173,7 +172,7 @@ def _walk(data: bytes, at: int = 0, end: int | None = None) -> Iterator[_Field]:
         at = stop
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
+def _varint(data: bytes | mmap.mmap, at: int) -> tuple[int, int]:
     value = shift = 0
     while True:
         byte = data[at]

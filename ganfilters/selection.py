@@ -85,7 +85,7 @@ def _distance(inside: BoolArray, limit: float) -> FloatArray:
         offset = np.float32(step * step)
         np.minimum(best[step:], squared[:-step] + offset, out=best[step:])
         np.minimum(best[:-step], squared[step:] + offset, out=best[:-step])
-    return np.sqrt(best)
+    return np.sqrt(best, out=best)
 
 
 def blend(

@@ -8,11 +8,10 @@ from contextlib import AbstractContextManager, ExitStack
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from PIL import GifImagePlugin
 from PIL import Image as PILImage
 
 from ganfilters.errors import ImageError, UsageError
@@ -25,6 +24,7 @@ __all__ = ["AnimationWriter", "GifWriter", "encode_animation", "gif_frame_writer
 
 _DEFAULT_FPS = 25.0
 _GIF_FPS_MAX = 50.0
+_SAMPLE = 1 << 15  # pixels that a palette is chosen from
 
 
 class _Backend(Protocol):
@@ -75,15 +75,36 @@ class GifWriter:
             if recipe is not None:
                 self._file.write(_gif_comment(_xmp.comment(recipe)))
         frame, transparent = _with_palette(what, dither=self._dither)
-        flags, clear = (0x04, 0) if transparent is None else (0x09, transparent)
         duration = min(self._clock.units(duration_ms), 65535)
-        table, data = _lzw(frame)
+        table, data = _compressed(frame)
         bits = max(1, (len(table) // 3 - 1).bit_length())
-        self._file.write(struct.pack("<3sBBHBB", b"!\xf9\x04", flags, 0, duration, clear, 0)[:3])
+        # Full frames replace one another; one with holes is wiped away before the next.
+        flags, hole = (0x04, 0) if transparent is None else (0x09, transparent)
+        self._file.write(
+            struct.pack("<3sBHBB", b"!\xf9\x04", flags, duration, hole, 0)
+            + struct.pack("<sHHHHB", b",", 0, 0, width, height, 0x80 | bits - 1)
+            + table.ljust(3 << bits, b"\0")
+            + data
+        )
 
     def close(self) -> None:
         """Write the end."""
         self._file.write(b";")
+
+
+def _compressed(frame: PILImage.Image) -> tuple[bytes, bytes]:
+    """Return palette and compressed indices: what lies between head and end of a still GIF."""
+    out = BytesIO()
+    frame.save(out, "GIF", optimize=False, interlace=0)
+    still = out.getvalue()
+    at = 13 + (3 << (still[10] & 7) + 1)
+    while still[at] == 0x21:  # extensions
+        at += 2
+        while still[at]:
+            at += still[at] + 1
+        at += 1
+    table = bytes(frame.getpalette() or [0, 0, 0])
+    return table, still[at + 10 : -1]
 
 
 def _gif_comment(text: str) -> bytes:
@@ -104,11 +125,10 @@ def _with_palette(what: Encodable, *, dither: bool) -> tuple[PILImage.Image, int
         indices, colours = exact
     else:
         picture = PILImage.fromarray(rgb)
-        if clear is not None:  # what is not seen shall take no colours
-            visible = rgb[~clear].reshape(1, -1, 3)
-            palette = PILImage.fromarray(np.ascontiguousarray(visible)).quantize(room)
-        else:
-            palette = picture.quantize(room, PILImage.Quantize.MEDIANCUT)
+        # What is not seen shall take no colours. A sample gives nearly the same ones as all pixels.
+        seen = rgb.reshape(-1, 3) if clear is None else rgb[~clear]
+        sample = np.ascontiguousarray(seen[:: -(-len(seen) // _SAMPLE)])
+        palette = PILImage.fromarray(sample[None]).quantize(room, PILImage.Quantize.MEDIANCUT)
         way = PILImage.Dither.FLOYDSTEINBERG if dither else PILImage.Dither.NONE
         reduced = picture.quantize(palette=palette, dither=way)
         indices = np.asarray(reduced)

@@ -251,12 +251,12 @@ def with_orientation(block: bytes | None, value: int) -> bytes:
 
 
 def tiff_tags(block: bytes) -> list[tuple[int, int, int, bytes]]:
-    """Return the descriptive tags of a block as (tag, type, count, value)."""
+    """Return the orientation and the descriptive tags of a block as (tag, type, count, value)."""
     first, _ = _trees(block, _order(block))
     return [
         (tag, entry.type, entry.count, entry.value)
         for tag, entry in first.items()
-        if tag in DESCRIPTIVE
+        if tag in DESCRIPTIVE or tag == _ORIENTATION
     ]
 
 

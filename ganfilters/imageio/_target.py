@@ -76,8 +76,8 @@ def replacing(target: str | Path, *, overwrite: bool) -> Iterator[BinaryIO]:
         The target cannot be written, or the disk is full.
     """
     real = check(target, overwrite=overwrite)
-    # 60 characters, as the name must stay below the 255 bytes of most file systems
-    temporary = real.with_name(f".{real.name[:60]}.{secrets.token_hex(4)}.tmp")
+    # 50 characters, as the name must stay below the 255 bytes of most file systems
+    temporary = real.with_name(f".{real.name[:50]}.{secrets.token_hex(4)}.tmp")
     # O_BINARY is Windows' own; 0o666 leaves the permissions to the umask.
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:

@@ -113,9 +113,9 @@ def dream(
             for step in range(ascent.iterations):
                 report_progress(step / ascent.iterations, f"octave {index + 1} of {len(sizes)}")
                 _climb(current, gradient, ascent, rng)
-                width = ascent.blur * (1 - (step + 1) / ascent.iterations)
-                if width > 0:
-                    blur(current, width)
+                sigma = ascent.blur * (1 - (step + 1) / ascent.iterations)
+                if sigma > 0:
+                    blur(current, sigma)
         current -= base
         added = current
     assert added is not None  # noqa: S101 - there is always one octave
@@ -145,7 +145,8 @@ def _climb(
 
 def _colour_mixing(amount: float) -> FloatArray:
     natural = _COLOUR_COVARIANCE / np.trace(_COLOUR_COVARIANCE) * 3
-    return (amount * np.eye(3) + (1 - amount) * natural).astype(np.float32)
+    mixing: FloatArray = (amount * np.eye(3) + (1 - amount) * natural).astype(np.float32)
+    return mixing
 
 
 def _shifted_gradient(

@@ -191,16 +191,18 @@ def _ascent(params: DreamParams, network: Network, iterations: int | None = None
 
 
 def _noise(size: tuple[int, int], rng: np.random.Generator) -> FloatArray:
-    """Return soft coloured noise with as much strength in every octave (a 1/f spectrum).
+    """Return soft noise with as much strength in every octave (a 1/f spectrum), mostly grey.
 
-    White noise has almost no large shapes for the deep layers to hold on to.
+    White noise has almost no large shapes for the deep layers to hold on to, and strong colours
+    would outlast the dream.
     """
     width, height = size
     pixels = np.full((height, width, 3), 0.5, np.float32)
     cell = 1
     while cell <= max(width, height):
-        coarse = rng.standard_normal((-(-height // cell) + 1, -(-width // cell) + 1, 3))
-        pixels += 0.05 * resize(coarse.astype(np.float32), width, height)
+        coarse = rng.standard_normal((-(-height // cell) + 1, -(-width // cell) + 1, 4))
+        coarse = coarse[..., :3] * 0.35 + coarse[..., 3:]
+        pixels += np.float32(0.035) * resize(coarse.astype(np.float32), width, height)
         cell *= 2
     return np.clip(pixels, 0.0, 1.0, out=pixels)
 

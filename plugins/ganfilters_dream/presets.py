@@ -35,5 +35,14 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "cracks": _pattern("stage4:21=1"),
     "feathers": _pattern("stage4:19=1"),
     "fur": _pattern("stage5:48=1"),
+    # For --dream-of, above all from noise: large shapes first, and no speckle.
+    "vision": {
+        "octaves": 2,
+        "octave_scale": 1.6,
+        "iterations": 60,
+        "step": 3.5,
+        "color": 0.35,
+        "blur": 1.1,
+    },
     "crystals": _pattern("stage5:102=1", octaves=5),
 }

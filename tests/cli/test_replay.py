@@ -101,7 +101,6 @@ def test_an_animation_of_several_frames_as_input(apply: Run, again: Run) -> None
         assert made.info["duration"] == 100
 
 
-@pytest.mark.xfail(strict=True, reason="Host.replay does not ask the filter for frames yet")
 def test_an_animation_is_replayed(apply: Run, again: Run) -> None:
     apply("noise", "out.png", "--frames", "3")
     result = again("out.png", "new.png", "--verify")

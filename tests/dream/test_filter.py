@@ -95,16 +95,18 @@ def test_odd_sizes(host: Host, size: tuple[int, int]) -> None:
     assert host.apply("dream", array, octaves=1, iterations=1).shape == array.shape
 
 
-def test_tiles_leave_no_seam(host: Host, network: Network) -> None:
-    """Steps across tile borders are no larger than elsewhere, on a smooth picture."""
+def test_tiles_leave_no_seam(host: Host) -> None:
+    """No column of the picture stands out more than in a dream made in one piece."""
     ramp = np.linspace(0.3, 0.7, 384, dtype=np.float32)
     pixels = np.repeat(np.repeat(ramp[None, :, None], 384, axis=0), 3, axis=2)
-    result = host.apply(
-        "dream", pixels, tile=128, octaves=1, iterations=8, normalize="mean", step=1.0
-    )
-    across = np.abs(np.diff(result, axis=1)).mean(axis=(0, 2))
-    at_borders = across[[127, 255]].max()
-    assert at_borders < 1.5 * across.mean()
+    worst = {}
+    for tile in (128, 512):
+        result = host.apply(
+            "dream", pixels, tile=tile, octaves=1, iterations=8, normalize="mean", step=1.0
+        )
+        across = np.abs(np.diff(result, axis=1)).mean(axis=(0, 2))
+        worst[tile] = across.max() / np.median(across)
+    assert worst[128] < 1.25 * worst[512]
 
 
 def test_from_noise(host: Host) -> None:

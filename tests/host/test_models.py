@@ -56,7 +56,7 @@ def test_an_invalid_card_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_a_model_without_card(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="has no ganfilters.card"):
+    with pytest.raises(ModelError, match=r"has no ganfilters\.card"):
         _ = ModelFile(network(tmp_path / "a.onnx", {})).card
 
 
@@ -66,7 +66,7 @@ def test_a_model_without_card(tmp_path: Path) -> None:
 def test_other_files_are_no_models(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.onnx"
     path.write_bytes(content)
-    with pytest.raises(ModelError, match="not an ONNX model|damaged"):
+    with pytest.raises(ModelError, match=r"not an ONNX model|damaged"):
         read_metadata(path)
 
 

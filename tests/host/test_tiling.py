@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -29,7 +31,7 @@ def test_tiles_have_one_shape_that_is_a_multiple() -> None:
 
 def test_neighbours_share_at_least_the_overlap() -> None:
     tiles = spans(1000, 128, 40)
-    for left, right in zip(tiles, tiles[1:], strict=False):
+    for left, right in pairwise(tiles):
         assert left.stop - right.start >= 40
 
 

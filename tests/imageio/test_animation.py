@@ -202,7 +202,9 @@ def test_colour_after_a_grey_frame():
         quality = 100 if format == "WEBP" else None
         made = imageio.encode(Animation((grey, colour), (40, 40)), format, quality=quality)
         again = imageio.read(made)
-        assert np.abs(again.frames[1].pixels - colour.pixels).max() < (0.3 if format == "GIF" else 0.01)
+        assert np.abs(again.frames[1].pixels - colour.pixels).max() < (
+            0.3 if format == "GIF" else 0.01
+        )
 
 
 @pytest.mark.parametrize("format", ["JPEG", "TIFF", "BMP", "AVIF"])
@@ -220,7 +222,7 @@ def test_formats_that_hold_one_picture(format, tmp_path):
 def test_writer_is_whole_or_nothing(tmp_path):
     target = tmp_path / "a.gif"
     for failure in (KeyboardInterrupt, ValueError):
-        with pytest.raises(failure), imageio.AnimationWriter(target) as writer:
+        with pytest.raises(failure), imageio.AnimationWriter(target) as writer:  # noqa: PT012
             writer.add(animation().frames[0])
             raise failure
         assert not list(tmp_path.iterdir())
@@ -235,7 +237,7 @@ def test_writer_is_whole_or_nothing(tmp_path):
 
 def test_writer_speaks_up(tmp_path):
     frame = animation().frames[0]
-    with (
+    with (  # noqa: PT012
         pytest.raises(ImageError, match="a frame is 50 x 20 pixels but the first is 50 x 40"),
         imageio.AnimationWriter(tmp_path / "a.webp") as writer,
     ):
@@ -243,7 +245,7 @@ def test_writer_speaks_up(tmp_path):
         writer.add(from_array(np.zeros((20, 50, 3), np.uint8)))
     with pytest.raises(UsageError, match="at most 50 frames per second"):
         imageio.AnimationWriter(tmp_path / "a.gif", fps=60)
-    with pytest.raises(UsageError, match="0.01 to 1000"):
+    with pytest.raises(UsageError, match=r"0\.01 to 1000"):
         imageio.AnimationWriter(tmp_path / "a.webp", fps=0)
     with pytest.raises(UsageError, match="loop is -1"):
         imageio.AnimationWriter(tmp_path / "a.webp", loop=-1)
@@ -331,7 +333,7 @@ def test_video_timing_and_transparency(tmp_path):
 
 def test_video_that_fails_leaves_nothing(tmp_path):
     pytest.importorskip("av")
-    with (
+    with (  # noqa: PT012
         pytest.raises(KeyboardInterrupt),
         imageio.AnimationWriter(tmp_path / "a.mp4") as writer,
     ):

@@ -78,7 +78,8 @@ def test_exif_through_tiff_in_both_byte_orders(mark):
         assert exif[0x010F] == "abc"
         assert exif.get_ifd(0x8769)[0x927C] == b"Notes!"
         assert np.array_equal(
-            tifffile.imread(BytesIO(data)), photo().astype(np.uint16) * 257 if depth == 16 else photo()
+            tifffile.imread(BytesIO(data)),
+            photo().astype(np.uint16) * 257 if depth == 16 else photo(),
         )
 
 
@@ -195,7 +196,9 @@ def test_broken_xmp(xmp):
 
 def test_jpeg_has_room_for_the_recipe_whatever_else_there_is():
     long = XMP.replace(b"Zo", b"Zo" * 40_000)
-    image = patch(imageio.read(source()), xmp=long, recipe=RECIPE, exif=pictures.exif() + bytes(70_000))
+    image = patch(
+        imageio.read(source()), xmp=long, recipe=RECIPE, exif=pictures.exif() + bytes(70_000)
+    )
     again = imageio.read(imageio.encode(image, "JPEG"))
     assert again.metadata.recipe == RECIPE
     padded = XMP.replace(b" " * 2000, b" " * 70_000)

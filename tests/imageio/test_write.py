@@ -121,7 +121,9 @@ def test_alpha_and_16_bits(format):
 
 @pytest.mark.parametrize("format", ["JPEG", "BMP"])
 def test_alpha_on_white(format):
-    again = imageio.read(imageio.encode(ALPHA, format, **({"quality": 100} if format == "JPEG" else {})))
+    again = imageio.read(
+        imageio.encode(ALPHA, format, **({"quality": 100} if format == "JPEG" else {}))
+    )
     assert again.alpha is None
     white = ALPHA.pixels * ALPHA.alpha[..., None] + (1 - ALPHA.alpha[..., None])
     assert np.abs(again.pixels - white).max() < (0.08 if format == "JPEG" else 0.003)
@@ -177,8 +179,10 @@ def test_target_that_appears_meanwhile(tmp_path, monkeypatch):
     target = tmp_path / "a.png"
     for hard_links in (True, False):
         if not hard_links:
-            monkeypatch.setattr(os, "link", lambda *a: (_ for _ in ()).throw(OSError(errno.EPERM, "")))
-        with (
+            monkeypatch.setattr(
+                os, "link", lambda *a: (_ for _ in ()).throw(OSError(errno.EPERM, ""))
+            )
+        with (  # noqa: PT012
             pytest.raises(ImageError, match="exists already"),
             _target.replacing(target, overwrite=False) as file,
         ):
