@@ -85,7 +85,8 @@ def _distance(inside: BoolArray, limit: float) -> FloatArray:
         offset = np.float32(step * step)
         np.minimum(best[step:], squared[:-step] + offset, out=best[step:])
         np.minimum(best[:-step], squared[step:] + offset, out=best[:-step])
-    return np.sqrt(best, out=best)
+    distance: FloatArray = np.sqrt(best)
+    return distance
 
 
 def blend(
