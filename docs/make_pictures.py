@@ -80,10 +80,7 @@ def six() -> PIL.Image.Image:
                 "rocket.jpg --guide chelsea.jpg",
                 dream(rocket, guide=photo("chelsea"), iterations=24),
             ),
-            (
-                '--preset vision --dream-of "goldfish" --size 480x320',
-                dream(preset="vision", dream_of="goldfish", size=size, seed=1),
-            ),
+            ("--layers stage5 --size 480x320", dream(layers="stage5", size=size, seed=4)),
         ],
         2,
     )

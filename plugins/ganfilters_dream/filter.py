@@ -151,11 +151,12 @@ class Dream(Filter[DreamParams]):
         )
         pixels = dream(start, gradient, first, rng, finest=params.finest)
         yield Image(pixels)
+        mean, spread = pixels.mean(axis=(0, 1)), pixels.std(axis=(0, 1))
         for index in range(1, params.zoom_frames):
             report_progress(index / params.zoom_frames, f"frame {index + 1}")
-            pixels = dream(
-                _enlarged(pixels, params.zoom), gradient, later, rng, finest=params.finest
-            )
+            pixels = _enlarged(pixels, params.zoom)
+            pixels = dream(pixels, gradient, later, rng, finest=params.finest)
+            pixels = _steadied(pixels, mean, spread)
             yield Image(pixels)
 
     def _dream(
@@ -213,4 +214,15 @@ def _enlarged(pixels: FloatArray, zoom: float) -> FloatArray:
     across, down = width / zoom, height / zoom
     left, top = (width - across) / 2, (height - down) / 2
     result = resize(pixels, width, height, box=(left, top, left + across, top + down))
+    return np.clip(result, 0.0, 1.0, out=result)
+
+
+def _steadied(pixels: FloatArray, mean: FloatArray, spread: FloatArray) -> FloatArray:
+    """Return the picture with the given mean and spread of each colour.
+
+    Every frame adds contrast to the one before it; without this an endless zoom ends in black and
+    white.
+    """
+    own_mean, own_spread = pixels.mean(axis=(0, 1)), pixels.std(axis=(0, 1))
+    result = (pixels - own_mean) * (spread / np.maximum(own_spread, 1e-6)) + mean
     return np.clip(result, 0.0, 1.0, out=result)

@@ -37,9 +37,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "fur": _pattern("stage5:48=1"),
     # For --dream-of, above all from noise: large shapes first, and no speckle.
     "vision": {
-        "octaves": 2,
-        "octave_scale": 1.6,
-        "iterations": 60,
+        "octaves": 3,
+        "octave_scale": 1.5,
+        "iterations": 50,
         "step": 3.5,
         "color": 0.35,
         "blur": 1.1,
