@@ -58,10 +58,21 @@ def test_links_lead_somewhere(page: str) -> None:
 def test_options_in_the_documentation_exist() -> None:
     text = README + (ROOT / "docs" / "dream.md").read_text("utf-8")
     known = {f"--{name.replace('_', '-')}" for name in Dream.Params.model_fields}
-    known |= set(
-        "--preset --help --mask --feather --strength --recursive --verify --device --plugin "
-        "--backbone --weights --out --levels".split()
-    )
+    known |= {
+        "--preset",
+        "--help",
+        "--mask",
+        "--feather",
+        "--strength",
+        "--recursive",
+        "--verify",
+        "--device",
+        "--plugin",
+        "--backbone",
+        "--weights",
+        "--out",
+        "--levels",
+    }
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= known
 
 
@@ -80,12 +91,42 @@ def test_channels_named_in_the_documentation_exist() -> None:
 
 
 def test_public_names_exist_and_are_the_ones_we_mean() -> None:
-    expected = """
-        Animation Cancelled DeviceError Filter FloatArray GanfiltersError Host Image ImageError
-        ImageParam Metadata ModelCard ModelError ModelFile ModelParam OutOfMemory Params PluginError
-        Recipe Runtime Session Size Tiling Traits UsageError WeightedNames __version__ apply
-        hookimpl nearest pad_to progress_part report_progress resize
-    """.split()
+    expected = [
+        "Animation",
+        "Cancelled",
+        "DeviceError",
+        "Filter",
+        "FloatArray",
+        "GanfiltersError",
+        "Host",
+        "Image",
+        "ImageError",
+        "ImageParam",
+        "Metadata",
+        "ModelCard",
+        "ModelError",
+        "ModelFile",
+        "ModelParam",
+        "OutOfMemory",
+        "Params",
+        "PluginError",
+        "Recipe",
+        "Runtime",
+        "Session",
+        "Size",
+        "Tiling",
+        "Traits",
+        "UsageError",
+        "WeightedNames",
+        "__version__",
+        "apply",
+        "hookimpl",
+        "nearest",
+        "pad_to",
+        "progress_part",
+        "report_progress",
+        "resize",
+    ]
     assert sorted(ganfilters.__all__) == sorted(expected)
     for name in expected:
         assert getattr(ganfilters, name) is not None

@@ -34,7 +34,7 @@ _DEFAULT_SIZE = (768, 512)
 _MODEL = ModelFile.packaged(
     "ganfilters_dream",
     "models/efficientnet-lite0-dream.onnx",
-    sha256="f62eef18626a3b5963c94655d5156388571760ecb667a03d90c3bde876cf1419",
+    sha256="0d0946f1868c15e2ea5ac2d0e188030557b8ee3600a6a3d5352aa7a9bae9d038",
 )
 
 
