@@ -167,11 +167,12 @@ class Dream(Filter[DreamParams]):
 
     def _gradient(self, params: DreamParams) -> tuple[Gradient, Network]:
         model = params.model or _MODEL
-        network = Network(self.runtime, model, model.card_for(self.name))
-        objective = objective_for(
+        card = model.card_for(self.name)  # first, as its errors say more than the session's
+        network = Network(self.runtime.session(model), card)
+        choices = objective_for(
             network, layers=params.layers, dream_of=params.dream_of, guide=params.guide
         )
-        run = network.session(objective.output).bind(objective.feeds, [objective.output])
+        run = network.session.bind(choices, ["gradient"])
         return (lambda batch: run(image=batch)[0]), network
 
 
@@ -224,5 +225,5 @@ def _steadied(pixels: FloatArray, mean: FloatArray, spread: FloatArray) -> Float
     white.
     """
     own_mean, own_spread = pixels.mean(axis=(0, 1)), pixels.std(axis=(0, 1))
-    result = (pixels - own_mean) * (spread / np.maximum(own_spread, 1e-6)) + mean
+    result: FloatArray = (pixels - own_mean) * (spread / np.maximum(own_spread, 1e-6)) + mean
     return np.clip(result, 0.0, 1.0, out=result)

@@ -1,7 +1,8 @@
 """What is dreamed of: from parameters to the inputs of the gradient network.
 
-The network (see ``ganfilters export dream``) takes three arrays for every layer it exposes and
-returns the gradient of the sum of these objectives, a being the layer's activation:
+The network (see ``ganfilters export dream``) takes the number of the deepest layer to go to
+(``depth``) and three arrays for every layer it exposes. It returns the gradient of the sum of these
+objectives, a being the layer's activation:
 
 - ``LAYER.square`` (C,): mean over positions of the weighted squares a_c^2 / 2 (DeepDream,
   Mordvintsev et al. 2015)
@@ -17,15 +18,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ganfilters import (
     FloatArray,
     Image,
     ModelCard,
-    ModelFile,
-    Runtime,
     Session,
     UsageError,
     nearest,
@@ -33,7 +34,9 @@ from ganfilters import (
     resize,
 )
 
-__all__ = ["Network", "Objective", "objective_for"]
+__all__ = ["Network", "objective_for"]
+
+Array = npt.NDArray[Any]
 
 # A guide's features are looked at on this many pixels a side, and thinned to this many vectors:
 # more of them cost time and choose no differently.
@@ -45,13 +48,8 @@ _GUIDE_VECTORS = 1024
 class Network:
     """The gradient network and what its card says of it."""
 
-    runtime: Runtime
-    model: ModelFile
+    session: Session
     card: ModelCard
-
-    def session(self, output: str) -> Session:
-        """Return the part of the network that computes one output."""
-        return self.runtime.session(self.model, [output])
 
     @property
     def layers(self) -> dict[str, int]:
@@ -64,22 +62,14 @@ class Network:
         return list(self.card.extra.get("classes") or ())
 
 
-@dataclass(frozen=True)
-class Objective:
-    """Inputs that stay the same during a dream, and the output that answers them."""
-
-    feeds: Mapping[str, FloatArray]
-    output: str
-
-
 def objective_for(
     network: Network,
     *,
     layers: Mapping[str, float] | None,
     dream_of: str | None,
     guide: Image | None,
-) -> Objective:
-    """Return the objective that the parameters describe.
+) -> dict[str, Array]:
+    """Return the inputs of the network, but for the image, that the parameters describe.
 
     Raises
     ------
@@ -104,8 +94,8 @@ def objective_for(
             feeds[f"{layer}.square"] += weight
     if dream_of is not None:
         feeds["logits.linear"][_class_index(dream_of, network)] = 1.0
-        return Objective(feeds, "gradient.logits")
-    return Objective(feeds, f"gradient.{list(known)[deepest]}")
+        deepest = network.card.extra["logits"]["depth"]
+    return {**feeds, "depth": np.array(deepest, np.int64)}
 
 
 def _silence(network: Network) -> dict[str, FloatArray]:
@@ -162,7 +152,9 @@ def _guide_vectors(network: Network, guide: Image, layer: str) -> FloatArray:
     smallest = network.card.size_min
     rows, columns = (-(-max(side, smallest) // multiple) * multiple for side in (height, width))
     batch = np.ascontiguousarray(pad_to(small, rows, columns).transpose(2, 0, 1)[None])
-    (features,) = network.session(f"features.{layer}").run({"image": batch})
+    depth = np.array(list(network.layers).index(layer), np.int64)
+    feeds: dict[str, Array] = {**_silence(network), "depth": depth, "image": batch}
+    (features,) = network.session.run(feeds, [f"features.{layer}"])
     vectors = features[0].reshape(features.shape[1], -1).T
     step = -(-len(vectors) // _GUIDE_VECTORS)
     thinned = np.ascontiguousarray(vectors[::step], dtype=np.float32)

@@ -30,7 +30,7 @@ def photo() -> np.ndarray:
 @pytest.fixture(scope="module")
 def network(host: Host) -> Network:
     model = Dream.models[0]
-    return Network(host.runtime, model, model.card)
+    return Network(host.runtime.session(model), model.card)
 
 
 def activation(network: Network, pixels: np.ndarray, layer: str) -> np.ndarray:
@@ -38,7 +38,9 @@ def activation(network: Network, pixels: np.ndarray, layer: str) -> np.ndarray:
     cropped = pixels[:160, :192].astype(np.float32) / 255
     batch = np.ascontiguousarray(cropped.transpose(2, 0, 1)[None])
     output = layer if layer == "logits" else f"features.{layer}"
-    return network.session(output).run({"image": batch})[0]
+    depth = len(network.layers) if layer == "logits" else list(network.layers).index(layer)
+    feeds = {**_silence(network), "image": batch, "depth": np.array(depth, np.int64)}
+    return network.session.run(feeds, [output])[0]
 
 
 @pytest.mark.parametrize("layer", ["stage3", "stage4", "stage5", "head"])
@@ -209,5 +211,7 @@ def test_the_card_says_what_it_must() -> None:
 
 def test_silence_has_no_gradient(network: Network) -> None:
     batch = np.random.default_rng(0).random((1, 3, 64, 64), np.float32)
-    (gradient,) = network.session("gradient.logits").run({"image": batch, **_silence(network)})
+    depth = np.array(len(network.layers), np.int64)
+    feeds = {"image": batch, "depth": depth, **_silence(network)}
+    (gradient,) = network.session.run(feeds, ["gradient"])
     assert not gradient.any()
