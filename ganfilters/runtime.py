@@ -14,10 +14,12 @@ import numpy.typing as npt
 from ganfilters.devices import DEVICES, DeviceReport, missing_libraries, provider_of
 from ganfilters.errors import DeviceError, GanfiltersError, ModelError, OutOfMemory
 from ganfilters.models import ModelFile
+from ganfilters.onnxfile import extract
 
 __all__ = ["BoundRun", "Runtime", "Session", "TensorInfo", "probe_devices"]
 
 Array = npt.NDArray[Any]
+_Key = tuple[str, tuple[str, ...]]  # checksum of the file, outputs
 
 # `auto` tries these in order. TensorRT is left out because it builds an engine for minutes at the
 # first use of every network; OpenVINO because it competes with the CPU provider on the same chip.
@@ -64,7 +66,7 @@ class Session:
         """Return the named outputs, all of them by default.
 
         Feeds that the network has no input for are passed over, so that one set of feeds serves a
-        model with fewer inputs as well.
+        model and its parts (see `Runtime.session`).
 
         Raises
         ------
@@ -156,11 +158,19 @@ class Runtime:
         self.threads = threads
         self._limit = sessions
         self._lock = threading.Lock()
-        self._pool: OrderedDict[str, Session] = OrderedDict()
-        self._building: dict[str, threading.Lock] = {}
+        self._pool: OrderedDict[_Key, Session] = OrderedDict()
+        self._building: dict[_Key, threading.Lock] = {}
 
-    def session(self, model: ModelFile) -> Session:
+    def session(self, model: ModelFile, outputs: Sequence[str] | None = None) -> Session:
         """Return the running network of `model`, loading it if it is not in the pool.
+
+        Parameters
+        ----------
+        model
+            The file.
+        outputs
+            Load only what computes these outputs; everything by default. Every set of outputs is
+            a network of its own, and as fast as if the file had no others.
 
         Raises
         ------
@@ -169,8 +179,8 @@ class Runtime:
         DeviceError
             The device refused to start.
         """
-        # The pool belongs to one device and one thread count, so the checksum alone is the key.
-        key = model.verify()
+        # The pool belongs to one device and one thread count, so these two make the key.
+        key = model.verify(), tuple(outputs or ())
         with self._lock:
             found = self._touch(key)
             if found is not None:
@@ -181,7 +191,8 @@ class Runtime:
                 found = self._touch(key)
             if found is not None:
                 return found
-            started = _start(self.device, str(model.path), self.threads, model.path.name)
+            source = extract(model.path, outputs) if outputs else str(model.path)
+            started = _start(self.device, source, self.threads, model.path.name)
             session = Session(started, self.device, model.path.name)
             with self._lock:
                 self._pool[key] = session
@@ -190,7 +201,7 @@ class Runtime:
                     self._pool.popitem(last=False)
             return session
 
-    def _touch(self, key: str) -> Session | None:
+    def _touch(self, key: _Key) -> Session | None:
         if key in self._pool:
             self._pool.move_to_end(key)
         return self._pool.get(key)

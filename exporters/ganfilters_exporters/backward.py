@@ -162,12 +162,12 @@ def _convolution_backward(
     grad: Tensor,
     x: Tensor,
     weight: Tensor,
-    bias_sizes: Any,
+    _bias_sizes: Any,
     stride: Sequence[int],
     padding: Sequence[int],
     dilation: Sequence[int],
     transposed: bool,
-    output_padding: Sequence[int],
+    _output_padding: Sequence[int],
     groups: int,
     output_mask: Sequence[bool],
     *,
@@ -240,9 +240,7 @@ def _max_pool2d_backward(
         for r in range(kernel[0])
         for c in range(kernel[1])
     ]
-    return _spread_windows(
-        torch.stack(taps, 2), (height, width), kernel, stride, padding, dilation
-    )
+    return _spread_windows(torch.stack(taps, 2), (height, width), kernel, stride, padding, dilation)
 
 
 def _avg_pool2d_backward(
@@ -273,7 +271,7 @@ def _threshold_backward(grad: Tensor, x: Tensor, threshold: float) -> Tensor:
 
 
 def _upsample_nearest2d_backward(
-    grad: Tensor, output_size: Any, input_size: Sequence[int], *scales: Any
+    grad: Tensor, _output_size: Any, input_size: Sequence[int], *_scales: Any
 ) -> Tensor:
     """Rule for aten.upsample_nearest2d_backward: the sum over each block, for whole factors."""
     factors = [grad.shape[2 + a] // input_size[2 + a] for a in range(2)]

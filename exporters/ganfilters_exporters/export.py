@@ -12,7 +12,7 @@ import os
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,10 @@ import torch
 from onnx_ir.passes import common as passes
 from torch import Tensor, nn
 
+from ganfilters.models import CARD_KEY, ModelCard
+
 from .gradient import Dynamic
 
-CARD_KEY = "ganfilters.card"
 OPSET = 18
 """The oldest that torch's exporter writes; older runtimes read it."""
 
@@ -90,7 +91,8 @@ def convert(
         except torch.onnx.errors.OnnxExporterError as error:
             lines = [line.strip() for line in str(error.__cause__ or error).splitlines()]
             raise ExportError(f"cannot be exported to ONNX: {lines[0]}") from error
-    assert program is not None
+    if program is None:
+        raise ExportError("torch.onnx.export returned nothing")
     model = program.model
     clean(model)
     return model
@@ -116,6 +118,8 @@ def _dynamic_shapes(dynamic: Dynamic) -> tuple[dict[int, Any], ...]:
 def _quiet() -> Iterator[None]:
     """Hide warnings that torch's exporter raises about its own code."""
     with warnings.catch_warnings():
+        # torch.onnx names axes by their size's formula and says so when two share one.
+        warnings.filterwarnings("ignore", message=".*The axis name", category=UserWarning)
         # torch.export copies its own tree specs through an interface that torch deprecated.
         warnings.filterwarnings("ignore", category=FutureWarning, module="torch|copyreg|onnxscript")
         warnings.filterwarnings("ignore", category=DeprecationWarning, module="torch|onnxscript")
@@ -142,6 +146,8 @@ def clean(model: ir.Model) -> None:
 def store_compact(model: ir.Model, least: int = COMPACT_FROM) -> None:
     """Store large float32 weights in three bytes each: a float16 and an int8 remainder.
 
+    Weights that were float16 already take two bytes.
+
     The sum has an error of at most 2^-20 of the largest weight of its output channel, no more than
     float32 arithmetic itself adds; float16 alone has one of 2^-12, which moves enough activations
     across the corners of ReLU6 to change the gradient by a third. Runtimes fold the arithmetic when
@@ -160,6 +166,8 @@ def store_compact(model: ir.Model, least: int = COMPACT_FROM) -> None:
             continue
         weight = tensor.numpy()
         half = weight.astype(np.float16)
+        if not np.isfinite(half).all():
+            continue
         remainder = weight - half.astype(np.float32)
         axes = tuple(range(1, weight.ndim))
         scale = np.abs(remainder).max(axes, keepdims=True) / 127
@@ -171,28 +179,24 @@ def store_compact(model: ir.Model, least: int = COMPACT_FROM) -> None:
 def _replace_by_sum(
     graph: ir.Graph, value: ir.Value, half: np.ndarray, steps: np.ndarray, scale: np.ndarray
 ) -> None:
-    """Replace an initializer by ``float(half) + float(steps) * scale``."""
+    """Replace an initializer by ``float(half) + float(steps) * scale``, or less if steps are 0."""
     name = value.name
+    parts = [("half", half), ("steps", steps), ("scale", scale)][: 3 if steps.any() else 1]
     stored = []
-    for suffix, array in (("half", half), ("steps", steps), ("scale", scale)):
+    for suffix, array in parts:
         tensor = ir.tensor(array, name=f"{name}.{suffix}")
-        stored.append(
-            ir.Value(
-                name=tensor.name,
-                type=ir.TensorType(tensor.dtype),
-                shape=tensor.shape,
-                const_value=tensor,
-            )
-        )
-    coarse = ir.node("Cast", [stored[0]], {"to": ir.DataType.FLOAT})
-    fine = ir.node("Cast", [stored[1]], {"to": ir.DataType.FLOAT})
-    scaled = ir.node("Mul", [fine.outputs[0], stored[2]])
-    whole = ir.node("Add", [coarse.outputs[0], scaled.outputs[0]])
-    nodes = [coarse, fine, scaled, whole]
-    for node, suffix in zip(nodes, ("coarse", "fine", "scaled", "whole"), strict=True):
+        kind = ir.TensorType(tensor.dtype)
+        stored.append(ir.Value(name=tensor.name, type=kind, shape=tensor.shape, const_value=tensor))
+    nodes = [ir.node("Cast", stored[:1], {"to": ir.DataType.FLOAT})]
+    if len(parts) == 3:
+        fine = ir.node("Cast", stored[1:2], {"to": ir.DataType.FLOAT})
+        scaled = ir.node("Mul", [fine.outputs[0], stored[2]])
+        whole = ir.node("Add", [nodes[0].outputs[0], scaled.outputs[0]])
+        nodes += [fine, scaled, whole]
+    for node, suffix in zip(nodes, ("coarse", "fine", "scaled", "whole"), strict=False):
         node.name = node.outputs[0].name = f"{name}.{suffix}"
         node.outputs[0].type, node.outputs[0].shape = value.type, value.shape
-    value.replace_all_uses_with(whole.outputs[0])
+    value.replace_all_uses_with(nodes[-1].outputs[0])
     del graph.initializers[name]
     for item in stored:
         graph.register_initializer(item)
@@ -204,7 +208,9 @@ def commit() -> str:
     command = ["git", "describe", "--always", "--dirty"]
     folder = Path(__file__).parent
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+        done = subprocess.run(  # noqa: S603 (a fixed command)
+            command, cwd=folder, capture_output=True, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return done.stdout.strip() or "unknown"
@@ -228,7 +234,13 @@ def relative_error(measured: np.ndarray, expected: np.ndarray) -> float:
     return difference / (float(np.linalg.norm(expected)) or 1.0)
 
 
-def write(model: ir.Model, path: Path, card: Mapping[str, Any] | Any, *, overwrite: bool) -> None:
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Raise FileExistsError if the file exists and must stay."""
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists; pass --overwrite to replace it")
+
+
+def write(model: ir.Model, path: Path, card: ModelCard, *, overwrite: bool) -> None:
     """Write the model with its card; the file appears whole or not at all.
 
     Parameters
@@ -247,19 +259,18 @@ def write(model: ir.Model, path: Path, card: Mapping[str, Any] | Any, *, overwri
     FileExistsError
         If the file exists and `overwrite` is false.
     """
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists; pass --overwrite to replace it")
+    refuse_existing(path, overwrite=overwrite)
     model.metadata_props[CARD_KEY] = card.model_dump_json()
     proto = ir.to_proto(model)
     onnx.checker.check_model(proto, full_check=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
+    temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(proto.SerializeToString())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        temporary.chmod(0o644)
+        temporary.replace(path)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise

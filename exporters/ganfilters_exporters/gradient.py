@@ -107,8 +107,7 @@ def trace(
     mode = FakeTensorMode(shape_env=ShapeEnv(), allow_non_fake_inputs=True)
     fakes = _fake_inputs(mode, example_inputs, dynamic)
     joint = _make_graph(fn, fakes, BACKWARD_DECOMPOSITIONS)
-    graph = _make_graph(Rewriter(joint).run, fakes, {})
-    return graph
+    return _make_graph(Rewriter(joint).run, fakes, {})
 
 
 def trace_gradient(

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 
 from ganfilters import ModelCard, ModelError, ModelFile
 from ganfilters.models import CARD_KEY
-from ganfilters.onnxfile import read_metadata
+from ganfilters.onnxfile import extract, read_metadata
 
 CARD = ModelCard(
     filter="toy", name="t", version="1", title="A toy", licence="MIT", command="make it"
@@ -98,3 +98,54 @@ def test_a_tampered_file_is_refused_also_after_it_was_good(tmp_path: Path) -> No
 def test_packaged_names_a_missing_package() -> None:
     with pytest.raises(ModelError, match="no_such_package"):
         ModelFile.packaged("no_such_package", "a.onnx", "00")
+
+
+def many_outputs(path: Path) -> Path:
+    """Write x -> a -> b, and x, w -> c."""
+    graph = helper.make_graph(
+        [
+            helper.make_node("Relu", ["x"], ["a"]),
+            helper.make_node("Mul", ["x", "w"], ["c"]),
+            helper.make_node("Add", ["a", "k"], ["b"]),
+        ],
+        "g",
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["n"]) for n in ("x", "w")],
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["n"]) for n in ("b", "c")],
+        [helper.make_tensor("k", TensorProto.FLOAT, [1], [1.0])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    helper.set_model_props(model, {"key": "value"})
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("wanted", "operators", "inputs", "constants"),
+    [
+        (["b"], ["Relu", "Add"], ["x"], ["k"]),
+        (["c"], ["Mul"], ["x", "w"], []),
+        (["b", "c"], ["Relu", "Mul", "Add"], ["x", "w"], ["k"]),
+    ],
+)
+def test_extract_keeps_what_the_outputs_need(
+    tmp_path: Path,
+    wanted: list[str],
+    operators: list[str],
+    inputs: list[str],
+    constants: list[str],
+) -> None:
+    model = onnx.load_from_string(extract(many_outputs(tmp_path / "a.onnx"), wanted))
+    onnx.checker.check_model(model, full_check=True)
+    assert [node.op_type for node in model.graph.node] == operators
+    assert [value.name for value in model.graph.input] == inputs
+    assert [value.name for value in model.graph.output] == wanted
+    assert [tensor.name for tensor in model.graph.initializer] == constants
+    assert model.metadata_props[0].value == "value"
+
+
+def test_extract_names_a_missing_output(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no output d"):
+        extract(many_outputs(tmp_path / "a.onnx"), ["b", "d"])
+    (tmp_path / "b.onnx").write_bytes(b"text")
+    with pytest.raises(ModelError, match="not an ONNX model"):
+        extract(tmp_path / "b.onnx", ["b"])

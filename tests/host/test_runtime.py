@@ -62,6 +62,19 @@ def test_bound_runs_take_changing_sizes(tmp_path: Path) -> None:
         np.testing.assert_array_equal(run(x=x)[0], 4 * x + 1)
 
 
+def test_a_part_of_a_network_takes_the_feeds_of_the_whole(tmp_path: Path) -> None:
+    runtime = Runtime("cpu")
+    model = network(tmp_path / "a.onnx")
+    part = runtime.session(model, ["double"])
+    assert set(part.inputs) == {"x"}
+    assert set(part.outputs) == {"double"}
+    x = np.arange(4, dtype=np.float32)
+    np.testing.assert_array_equal(part.run({"x": x, "c": ONE})[0], 2 * x)
+    np.testing.assert_array_equal(part.bind({"c": ONE}, ["double"])(x=x)[0], 2 * x)
+    assert runtime.session(model, ["double"]) is part
+    assert runtime.session(model) is not part
+
+
 def test_a_wrong_input_is_one_line(tmp_path: Path) -> None:
     session = Runtime("cpu").session(network(tmp_path / "a.onnx"))
     with pytest.raises(ModelError, match=r"a\.onnx failed") as caught:

@@ -151,9 +151,8 @@ def _fold(conv: SameConv2d, state: dict[str, Tensor], conv_name: str, norm_name:
             f"{conv_name}.weight has the shape {tuple(weight.shape)}, "
             f"EfficientNet-Lite0 has {tuple(conv.weight.shape)}"
         )
-    assert conv.bias is not None
     conv.weight.copy_(weight)
-    conv.bias.copy_(bias)
+    conv.bias = nn.Parameter(bias.float())
 
 
 @torch.no_grad()

@@ -107,10 +107,10 @@ def _nest(
     replaced = [before, *(inputs[f"{name}.{kind}"] for kind in kinds)]
     _rename(piece, name)
     features, objective, gradient_before = piece.outputs
-    *replaceable, last = piece.inputs
-    if name == LOGITS:
-        replaceable.append(last)
-    for old, new in zip(replaceable, replaced, strict=True):
+    deepest = depth + 1 == len(dream.backbone.depths)
+    own_inputs = list(piece.inputs)
+    arriving = None if deepest else own_inputs.pop()
+    for old, new in zip(own_inputs, replaced, strict=True):
         old.replace_all_uses_with(new)
     weights.extend(piece.initializers.values())
     own, forward = list(piece), _ancestors(features)
@@ -119,11 +119,11 @@ def _nest(
     piece.initializers.clear()
     piece.remove(own)
     nodes.extend(node for node in own if node in forward)
-    if depth + 1 == len(dream.backbone.depths):
+    if arriving is None:
         nodes.extend(node for node in own if node not in forward)
         return _Found(gradient_before, objective, (features,))
     deeper = _branch(dream, depth + 1, inputs, features, nodes, weights)
-    last.replace_all_uses_with(deeper.gradient)
+    arriving.replace_all_uses_with(deeper.gradient)
     nodes.extend(node for node in own if node not in forward)
     total = ir.node("Add", [objective, deeper.objective])
     total.outputs[0].name = f"{name}/total"
@@ -169,11 +169,8 @@ def _branch(
 def _nothing(dream: Dream, depth: int, features: ir.Value) -> ir.Graph:
     """Return the branch for a depth that was not asked for: zeros, and empty features."""
     name = dream.backbone.depths[depth]
-    weights: list[ir.Value] = []
     shape = ir.node("Shape", [features])
-    zeros = ir.node(
-        "ConstantOfShape", shape.outputs, {"value": ir.tensor(np.zeros(1, np.float32))}
-    )
+    zeros = ir.node("ConstantOfShape", shape.outputs, {"value": ir.tensor(np.zeros(1, np.float32))})
     shape.outputs[0].name, zeros.outputs[0].name = f"{name}/else_shape", f"{name}/else_gradient"
     zeros.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
     empty = [np.zeros((), np.float32)]
@@ -188,7 +185,7 @@ def _nothing(dream: Dream, depth: int, features: ir.Value) -> ir.Graph:
         constant.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
         nodes.append(constant)
         outputs.append(constant.outputs[0])
-    return ir.Graph([], outputs, nodes=nodes, initializers=weights, name=f"{name}.not_reached")
+    return ir.Graph([], outputs, nodes=nodes, name=f"{name}.not_reached")
 
 
 def _constant(name: str, array: np.ndarray, weights: list[ir.Value]) -> ir.Value:
@@ -222,10 +219,14 @@ def _convert_step(dream: Dream, depth: int) -> ir.Model:
         names = ["before", "linear"]
     else:
         channels, stride = _channels_and_stride(dream, depth)
-        deeper, deeper_axes = example(channels, stride)
-        examples += [torch.ones(channels), torch.zeros(channels), torch.zeros(3, channels), deeper]
-        dynamic += [{}, {}, {0: Axis("guides")}, deeper_axes]
-        names = ["before", *KINDS, "deeper"]
+        examples += [torch.ones(channels), torch.zeros(channels), torch.zeros(3, channels)]
+        dynamic += [{}, {}, {0: Axis("guides")}]
+        names = ["before", *KINDS]
+        if depth + 1 < len(backbone.depths):
+            deeper, deeper_axes = example(channels, stride)
+            examples.append(deeper)
+            dynamic.append(deeper_axes)
+            names.append("deeper")
     graph = gradient.trace(dream.step(depth), examples, dynamic=dynamic)
     model = export.convert(
         graph,

@@ -7,6 +7,8 @@ and, given the gradient that arrives from deeper layers, back again.
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -77,11 +79,17 @@ class LayerStep(nn.Module):
         self.segment, self.gain = segment, gain
 
     def forward(
-        self, before: Tensor, square: Tensor, linear: Tensor, guide: Tensor, deeper: Tensor
+        self,
+        before: Tensor,
+        square: Tensor,
+        linear: Tensor,
+        guide: Tensor,
+        deeper: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return features, objective, and the gradient with respect to `before`.
 
-        `deeper` is the gradient of deeper objectives with respect to the features, in their shape.
+        `deeper` is the gradient of deeper objectives with respect to the features, in their shape;
+        None at the deepest layer.
         """
         with torch.enable_grad():
             before = before.detach().requires_grad_()
@@ -89,7 +97,8 @@ class LayerStep(nn.Module):
             end = features.detach().requires_grad_()
             objective = self.gain * layer_objective(end, square, linear, guide)
             (own,) = torch.autograd.grad(objective, end)
-            (gradient,) = torch.autograd.grad(features, before, own + deeper)
+            arriving = own if deeper is None else own + deeper
+            (gradient,) = torch.autograd.grad(features, before, arriving)
         return features.detach(), objective.detach(), gradient
 
 
@@ -137,6 +146,11 @@ class Dream:
         if self.backbone.classes:
             choices[f"{LOGITS}.linear"] = torch.zeros(len(self.backbone.classes))
         return choices
+
+    def double(self) -> Dream:
+        """Return a copy in float64, for measuring what float32 rounding alone does."""
+        segments = tuple(copy.deepcopy(s).double() for s in self.backbone.segments)
+        return Dream(dataclasses.replace(self.backbone, segments=segments), self.gains)
 
     def objective(
         self, features: Mapping[str, Tensor], choices: Mapping[str, Tensor], depth: int

@@ -1,0 +1,81 @@
+"""The command ``ganfilters export``. Light: PyTorch is imported when a command runs."""
+
+from __future__ import annotations
+
+import shlex
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from ganfilters.errors import UsageError
+from ganfilters.hookspecs import hookimpl
+
+_NEEDED = ("torch", "onnx", "onnxscript", "onnx_ir", "safetensors", "skimage")
+_BACKBONES = ("efficientnet-lite0", "vgg16")
+
+
+@hookimpl
+def ganfilters_commands(cli: click.Group) -> None:
+    """Add ``ganfilters export``."""
+    cli.add_command(export)
+
+
+@click.group()
+def export() -> None:
+    """Export networks from PyTorch to ONNX (needs the extra [train])."""
+
+
+@export.command()
+@click.option(
+    "--backbone",
+    type=click.Choice(_BACKBONES),
+    default=_BACKBONES[0],
+    show_default=True,
+    help="Network to dream with.",
+)
+@click.option(
+    "--weights",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Its weights: .safetensors, or torchvision's .pth. EfficientNet-Lite0 needs none.",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write  [default: BACKBONE-dream.onnx]",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+def dream(backbone: str, weights: Path | None, out: Path | None, overwrite: bool) -> None:
+    """Export the gradient that the dream filter ascends."""
+    require_training_extra()
+    from .dream.export import export_dream
+    from .export import ExportError
+
+    words = ["ganfilters", "export", "dream", "--backbone", backbone]
+    words += ["--weights", weights.name] if weights else []
+    words += ["--out", out.name] if out else []
+    try:
+        path, card = export_dream(
+            backbone, weights, out, overwrite=overwrite, command=shlex.join(words)
+        )
+    except (ExportError, FileExistsError, ValueError, OSError) as error:
+        raise UsageError(str(error)) from error
+    worst = max(card.parity.measured.values()) if card.parity else float("nan")
+    size = path.stat().st_size / 1e6
+    click.echo(f"{path}: {size:.1f} MB, agrees with PyTorch to {worst:.1e} ({card.seconds:.0f} s)")
+
+
+def require_training_extra() -> None:
+    """Raise an error that names the fix if the extra [train] is not installed.
+
+    Raises
+    ------
+    UsageError
+        Naming the first package that is missing.
+    """
+    for package in _NEEDED:
+        if find_spec(package) is None:
+            raise UsageError(
+                f"this command needs the package {package}; install it with: "
+                'pip install "ganfilters[train]"'
+            )
