@@ -61,7 +61,9 @@ def weighted_names(value: Any) -> dict[str, float]:
             ) from None
         if not math.isfinite(found[name]):
             raise ValueError(f"the weight of {name} is {weight}; it must be a finite number")
-    if found and not any(found.values()):
+    if not found:
+        raise ValueError("no name is given; write names with weights as name=1,other=0.5")
+    if not any(found.values()):
         raise ValueError("all weights are 0; at least one must not be")
     return found
 

@@ -52,8 +52,8 @@ class Tiling:
     size
         Largest side of a tile in pixels, its overlap included.
     overlap
-        Pixels shared by neighbouring tiles. The outer half of it is thrown away, the inner half
-        blended, so it must cover twice the reach (receptive radius) that matters.
+        Pixels shared by neighbouring tiles. Neighbours cross-fade over its middle half, so it must
+        be at least four times the reach (receptive radius) that matters.
     """
 
     size: int = 1024

@@ -12,7 +12,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -63,6 +62,7 @@ class _Job:
     feather: float
     strength: float
     device: str
+    max_pixels: int
 
     @property
     def traits(self) -> Traits:
@@ -252,6 +252,7 @@ class Host:
         *,
         mask: Any = None,
         images: Mapping[str, Any] | None = None,
+        folders: Sequence[Path] = (),
         on_progress: OnProgress | None = None,
         cancel: CancelToken | None = None,
     ) -> Any:
@@ -267,6 +268,8 @@ class Host:
             In place of the recorded mask, if that file has moved.
         images
             In place of recorded picture parameters, by parameter name.
+        folders
+            Where to look for recorded files whose paths are relative, after the current folder.
 
         Raises
         ------
@@ -286,7 +289,7 @@ class Host:
             for index, step in enumerate(recipe.steps):
                 chosen = mask
                 if chosen is None and step.selection is not None:
-                    chosen = _recall(step.selection.mask, "the mask", "--mask FILE")
+                    chosen = _recall(step.selection.mask, "the mask", "--mask FILE", folders)
                 selection = step.selection
                 with progress_part(index / count, (index + 1) / count):
                     image = self._within(
@@ -296,7 +299,7 @@ class Host:
                         invert_mask=selection.invert if selection else False,
                         feather=selection.feather if selection else 0.0,
                         strength=step.strength,
-                        params=_recall_all(step.params, images or {}),
+                        params=_recall_all(step.params, images or {}, folders),
                     )
         return image
 
@@ -324,14 +327,38 @@ class Host:
     ) -> _Job:
         entry = self.registry.get(name)
         params = schema.validate(entry.filter.Params, values)
+        strength, feather = _number("strength", strength), _number("feather", feather)
+        self._check_area(entry.filter.Params, params)
         if not 0.0 <= strength <= 1.0:
             raise UsageError(f"strength is {strength:g}; it must be from 0 to 1")
         if not 0.0 <= feather <= FEATHER_MAX:
             raise UsageError(f"feather is {feather:g}; it must be from 0 to {FEATHER_MAX:g} pixels")
         if mask is None and (invert_mask or feather):
             raise UsageError("inverting or feathering a mask needs a mask; give one as well")
-        instance = self._instance(entry)
-        return _Job(entry, instance, params, mask, invert_mask, feather, strength, self.device)
+        if mask is not None and not isinstance(mask, (Image, np.ndarray)):
+            # Decoded once, however many frames there are.
+            mask = convert.to_image(mask, max_pixels=self.max_pixels)
+        return _Job(
+            entry,
+            self._instance(entry),
+            params,
+            mask,
+            invert_mask,
+            feather,
+            strength,
+            self.device,
+            self.max_pixels,
+        )
+
+    def _check_area(self, params_type: type[Params], params: Params) -> None:
+        """Refuse to make a picture larger than what would be read."""
+        for parameter in schema.parameters(params_type):
+            value = getattr(params, parameter.name, None) if parameter.kind == "size" else None
+            if value is not None and value[0] * value[1] > self.max_pixels:
+                raise UsageError(
+                    f"{parameter.name} is {value[0]}x{value[1]}, over the limit of "
+                    f"{self.max_pixels} pixels; --max-pixels raises it"
+                )
 
     def _instance(self, entry: Entry) -> Filter[Any]:
         name = entry.filter.name
@@ -382,12 +409,12 @@ class Host:
 
     def _frames(self, job: _Job, source: Image | Animation | None) -> Iterator[Image] | None:
         still = source.first() if isinstance(source, Animation) else source
-        shown = still.replace(pixels=_read_only(still.pixels), alpha=None) if still else None
+        if still is None and job.traits.input == "required":
+            raise UsageError(f"the filter {job.entry.filter.name} needs an input picture")
+        shown = Image(_read_only(still.pixels)) if still is not None else None
         moving = _guarded(job.entry, lambda: job.filter.frames(shown, job.params))
         if moving is None:
             return None
-        if still is None and job.traits.input == "required":
-            raise UsageError(f"the filter {job.entry.filter.name} needs an input picture")
         if isinstance(source, Animation):
             raise UsageError("an animation can only be made from a still picture")
         if job.mask is not None or job.strength != 1.0:
@@ -399,13 +426,17 @@ class Host:
     def _finished(
         self, job: _Job, source: Image | None, moving: Iterator[Image]
     ) -> Iterator[Image]:
-        metadata = Metadata(recipe=self._recipe(job, source, None))
+        kept = source.metadata if source is not None else Metadata()
+        metadata = _with_recipe(kept, self._recipe(job, source, None), keep_original=False)
+        alpha = source.alpha if source is not None else None
         end = object()
         while True:
             frame = _guarded(job.entry, lambda: next(moving, end))
             if frame is end:
                 return
-            yield Image(_checked(job, frame, None), metadata=metadata)
+            pixels = _checked(job, frame, None)
+            fits = alpha is not None and alpha.shape == pixels.shape[:2]
+            yield Image(pixels, alpha=alpha if fits else None, metadata=metadata)
 
     def _recipe(self, job: _Job, source: Image | None, selection: Selection | None) -> Recipe:
         own = [value for _, value in job.params if isinstance(value, ModelFile)]
@@ -422,14 +453,25 @@ class Host:
         return Recipe(device=job.device, input=given, steps=(step,))
 
 
-@lru_cache(maxsize=4)
+_default_hosts: dict[str, Host] = {}
+_default_hosts_lock = threading.Lock()
+
+
 def _default_host(device: str) -> Host:
-    return Host(device)
+    with _default_hosts_lock:  # two hosts would load every network twice
+        return _default_hosts.setdefault(device, Host(device))
 
 
 def apply(filter: str, image: Any = None, /, *, device: str = "auto", **options: Any) -> Any:
     """Apply a filter with a host that is kept for the next call; see `Host.apply`."""
     return _default_host(device).apply(filter, image, **options)
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise UsageError(f"{name} is {value!r}; it must be a number") from None
 
 
 def _select(job: _Job, source: Image) -> tuple[Image, FloatArray | None, Selection | None]:
@@ -444,7 +486,7 @@ def _select(job: _Job, source: Image) -> tuple[Image, FloatArray | None, Selecti
                 "white where it shall work"
             )
         return source, None, None
-    plane = convert.read_mask(given, source.width, source.height)
+    plane = convert.read_mask(given, source.width, source.height, max_pixels=job.max_pixels)
     mask = prepare_mask(plane, invert=job.invert_mask)
     selection = Selection(
         mask=Reference(**convert.reference(given if isinstance(given, Image) else plane, given)),
@@ -518,7 +560,7 @@ def _run_padded(job: _Job, source: Image) -> FloatArray:
     )
     pixels = pad_to(source.pixels, height, width)
     mask = None if source.mask is None else _read_only(pad_to(source.mask, height, width))
-    image = Image(_read_only(pixels), mask=mask, metadata=source.metadata)
+    image = Image(_read_only(pixels), mask=mask)  # what its file held is the host's alone
     made = _guarded(job.entry, lambda: job.filter.apply(image, job.params))
     result = _checked(job, made, (height, width) if traits.keeps_size else None)
     return result[: source.height, : source.width] if traits.keeps_size else result
@@ -541,7 +583,7 @@ def _guarded(entry: Entry, call: Callable[[], _T]) -> _T:
         ) from error
     except (GanfiltersError, MemoryError):
         raise
-    except Exception as error:  # a plugin may raise anything
+    except (Exception, SystemExit) as error:  # a plugin may raise anything
         text = " ".join(str(error).split())
         raise PluginError(
             f"the filter {entry.filter.name} ({entry.distribution}) failed: "
@@ -592,7 +634,9 @@ def _with_recipe(metadata: Metadata, recipe: Recipe, *, keep_original: bool) -> 
     return replace(metadata, recipe=recipe, original=kept)
 
 
-def _recall_all(params: Mapping[str, Any], images: Mapping[str, Any]) -> dict[str, Any]:
+def _recall_all(
+    params: Mapping[str, Any], images: Mapping[str, Any], folders: Sequence[Path]
+) -> dict[str, Any]:
     """Load the pictures that recorded parameters refer to."""
     values = dict(params)
     for name, value in params.items():
@@ -600,21 +644,26 @@ def _recall_all(params: Mapping[str, Any], images: Mapping[str, Any]) -> dict[st
             values[name] = images[name]
         elif isinstance(value, Mapping) and value.keys() == Reference.model_fields.keys():
             values[name] = _recall(
-                Reference.model_validate(value), f"the picture for {name}", f"--image {name}=FILE"
+                Reference.model_validate(value),
+                f"the picture for {name}",
+                f"--image {name}=FILE",
+                folders,
             )
     return values
 
 
-def _recall(reference: Reference, what: str, remedy: str) -> Image:
-    if reference.path is None or not Path(reference.path).is_file():
+def _recall(reference: Reference, what: str, remedy: str, folders: Sequence[Path]) -> Image:
+    places = [folder / (reference.path or "") for folder in (Path(), *folders)]
+    found = next((place for place in places if reference.path and place.is_file()), None)
+    if found is None:
         raise ImageError(
             f"{what} ({reference.path or 'not from a file'}) of the recipe is not there; "
             f"name it with {remedy}"
         )
-    image = Image.open(reference.path)
+    image = Image.open(found)
     if convert.reference(image)["sha256"] != reference.sha256:
         raise ImageError(
-            f"{what} ({reference.path}) has changed since the recipe was written; "
+            f"{what} ({found}) has changed since the recipe was written; "
             f"name the right one with {remedy}"
         )
     return image

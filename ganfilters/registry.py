@@ -147,8 +147,13 @@ class Registry:
             There is no such filter; the message names the nearest, or why its plugin is broken.
         """
         with self._lock:
-            # Plugins are by custom named after their filter, so the likely one is tried first.
-            for source in [source for source in self._pending if source.name == name]:
+            # Plugins are by custom named after their filter, so the likely one is tried first;
+            # but a third party's only after all first-party ones, whose names it cannot take.
+            likely = [source for source in self._pending if source.name == name]
+            if likely and likely[0].distribution != _FIRST_PARTY:
+                own = [s for s in self._pending if s.distribution == _FIRST_PARTY]
+                likely = [*own, *likely]
+            for source in likely:
                 self._load(source)
             if name not in self._entries:
                 self._load_all()

@@ -186,6 +186,19 @@ class Runtime:
             if found is not None:
                 return found
             building = self._building.setdefault(key, threading.Lock())
+        try:
+            return self._build(model, key, outputs, building)
+        finally:
+            with self._lock:
+                self._building.pop(key, None)
+
+    def _build(
+        self,
+        model: ModelFile,
+        key: _Key,
+        outputs: Sequence[str] | None,
+        building: threading.Lock,
+    ) -> Session:
         with building:  # two threads that want the same network load it once
             with self._lock:
                 found = self._touch(key)
@@ -196,7 +209,6 @@ class Runtime:
             session = Session(started, self.device, model.path.name)
             with self._lock:
                 self._pool[key] = session
-                self._building.pop(key, None)
                 while len(self._pool) > self._limit:
                     self._pool.popitem(last=False)
             return session

@@ -200,7 +200,10 @@ def validate(
         raise UsageError(explain(error, params_type, flags=flags, names=names)) from error
     except GanfiltersError:
         raise
-    except Exception as error:  # validators are the plugin's code and may raise anything
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # validators are the plugin's code
         text = " ".join(str(error).split())
         raise PluginError(
             f"checking the parameters failed inside the filter: {type(error).__name__}: {text}"

@@ -30,6 +30,7 @@ __all__ = ["COMMANDS", "Root", "command_line", "main"]
 
 COMMANDS = {
     "apply": ("apply", "Apply a filter to pictures."),
+    "check-plugin": ("check_plugin", "Check that a filter keeps the promises of its contract."),
     "doctor": ("doctor", "Check devices and libraries, and say how to fix them."),
     "list": ("list_", "List the filters."),
     "plugins": ("plugins", "Show which plugins loaded, and why others did not."),
@@ -187,6 +188,8 @@ def _report(error: Exception, state: State) -> int:
         message = one_line(error)
     elif isinstance(error, click.ClickException):
         message = _click_message(error)
+    elif isinstance(error, OSError):
+        message = f"standard output was not written: {error.strerror or one_line(error)}"
     elif isinstance(error, MemoryError):
         message = "out of memory; a smaller picture may fit"
     else:

@@ -170,7 +170,7 @@ def _check_mask(given: Mapping[str, Any], *, needed: bool, made: bool) -> None:
             raise UsageError("--invert-mask and --feather need a mask; give --mask FILE as well")
         if needed:
             raise UsageError("the filter needs a mask, white where it shall work; give --mask FILE")
-    elif not Path(mask).is_file():
+    elif not Path(mask).exists() or Path(mask).is_dir():
         what = "is a folder" if Path(mask).is_dir() else "does not exist"
         raise UsageError(f"the mask {mask} {what}")
     if made and (mask is not None or given["strength"] != 1.0):

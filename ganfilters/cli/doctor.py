@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from ganfilters.cli._state import State, one_line, pass_state, print_json
+from ganfilters.errors import GanfiltersError
 
 __all__ = ["Check", "command"]
 
@@ -226,6 +227,13 @@ def _filters(state: State) -> Iterator[Check]:
         yield Check("filters", "filters", "ok", ", ".join(names))
     else:
         yield Check("filters", "filters", "problem", "none is usable", _reinstall())
+    for entry in state.registry.entries():
+        for model in entry.filter.models:
+            try:
+                model.verify()
+                model.card_for(entry.filter.name)
+            except GanfiltersError as broken:
+                yield Check("filters", entry.filter.name, "problem", str(broken), _reinstall())
     for error in state.registry.errors():
         detail = f"{error.distribution}, {error.stage}: {error.message}"
         yield Check("filters", error.plugin, "missing", detail, "ganfilters plugins")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -78,6 +79,7 @@ def command(ctx: click.Context, /, out: str, paths: tuple[str, ...], **given: An
             image,
             mask=given["mask"],
             images=_images(given["images"]),
+            folders=[Path(out).parent],
             on_progress=bar.update,
         )
         made = _timed(out, made, old)
@@ -173,6 +175,14 @@ def _changes(state: State, step: Step) -> Iterator[str]:
             continue  # the host says so when it needs the model
         if recorded is not None and recorded != present:
             yield f"the model {model.path.name} has changed since OUT was made"
+    from ganfilters.models import ModelFile
+
+    for value in step.params.values():  # models that the user named
+        path = Path(value) if isinstance(value, str) else None
+        if path is None or path.name not in step.models or not path.is_file():
+            continue
+        if ModelFile(path).verify() != step.models[path.name]:
+            yield f"the model {path} has changed since OUT was made"
 
 
 def _compare(

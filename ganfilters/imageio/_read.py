@@ -46,7 +46,9 @@ def read(
         name = str(source)
         try:
             with Path(source).open("rb") as file:
-                return _read(file, name, name, max_pixels)
+                # A pipe such as /dev/fd/63 can be read once and not searched.
+                seekable = file if file.seekable() else BytesIO(file.read())
+                return _read(seekable, name, name, max_pixels)
         except OSError as error:
             raise ImageError(_why_unreadable(name, error)) from error
         except ValueError as error:  # a null character in the name

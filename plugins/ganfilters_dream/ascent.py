@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from ganfilters import FloatArray, progress_part, report_progress, resize
+from ganfilters import FloatArray, OutOfMemory, progress_part, report_progress, resize
 from ganfilters_dream.pyramid import blur, normalise_bands, smooth
 
 __all__ = ["Ascent", "Gradient", "dream", "octave_sizes"]
@@ -112,7 +113,7 @@ def dream(
         with progress_part(start, end):
             for step in range(ascent.iterations):
                 report_progress(step / ascent.iterations, f"octave {index + 1} of {len(sizes)}")
-                _climb(current, gradient, ascent, rng)
+                ascent = _climb(current, gradient, ascent, rng)
                 sigma = ascent.blur * (1 - (step + 1) / ascent.iterations)
                 if sigma > 0:
                     blur(current, sigma)
@@ -128,9 +129,18 @@ def dream(
 
 def _climb(
     picture: FloatArray, gradient: Gradient, ascent: Ascent, rng: np.random.Generator
-) -> None:
-    """Take one step uphill, in place."""
-    slope = _shifted_gradient(picture, gradient, ascent, rng)
+) -> Ascent:
+    """Take one step uphill, in place; return the ascent with the tiles that fitted into memory."""
+    shift = rng.uniform(-1.0, 1.0, 2)  # drawn once, so that the result is the same on a retry
+    while True:
+        try:
+            slope = _shifted_gradient(picture, gradient, ascent, shift)
+            break
+        except (OutOfMemory, MemoryError):
+            smaller = max(ascent.tile // 2, ascent.smallest)
+            if smaller >= min(ascent.tile, max(picture.shape[:2])):
+                raise
+            ascent = replace(ascent, tile=smaller)
     if ascent.normalize == "laplacian":
         slope = normalise_bands(slope)
     elif ascent.normalize == "smooth":
@@ -141,6 +151,7 @@ def _climb(
     slope *= np.float32(ascent.step / 255.0 / max(size, 1e-12))
     picture += slope
     np.clip(picture, 0.0, 1.0, out=picture)
+    return ascent
 
 
 def _colour_mixing(amount: float) -> FloatArray:
@@ -150,7 +161,7 @@ def _colour_mixing(amount: float) -> FloatArray:
 
 
 def _shifted_gradient(
-    picture: FloatArray, gradient: Gradient, ascent: Ascent, rng: np.random.Generator
+    picture: FloatArray, gradient: Gradient, ascent: Ascent, shift: npt.NDArray[np.float64]
 ) -> FloatArray:
     """Return the gradient of an H x W x 3 picture, computed in tiles of one shape.
 
@@ -163,8 +174,7 @@ def _shifted_gradient(
     tile_columns, count_columns = _tile(width, ascent)
     reach_rows = tile_rows if count_rows > 1 else min(ascent.jitter, height - 1)
     reach_columns = tile_columns if count_columns > 1 else min(ascent.jitter, width - 1)
-    top = int(rng.integers(-reach_rows, reach_rows + 1))
-    left = int(rng.integers(-reach_columns, reach_columns + 1))
+    top, left = round(shift[0] * reach_rows), round(shift[1] * reach_columns)
     slope = np.empty_like(picture)
     for row in range(count_rows):
         rows = (np.arange(tile_rows) + top + row * tile_rows) % height

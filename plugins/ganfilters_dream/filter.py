@@ -21,7 +21,7 @@ from ganfilters import (
     Traits,
     UsageError,
     WeightedNames,
-    report_progress,
+    progress_part,
     resize,
 )
 from ganfilters_dream.ascent import Ascent, Gradient, dream
@@ -149,13 +149,15 @@ class Dream(Filter[DreamParams]):
             _ascent(params, network, iterations)
             for iterations in (params.iterations, params.zoom_iterations)
         )
-        pixels = dream(start, gradient, first, rng, finest=params.finest)
+        count = params.zoom_frames
+        with progress_part(0.0, 1 / count):
+            pixels = dream(start, gradient, first, rng, finest=params.finest)
         yield Image(pixels)
         mean, spread = pixels.mean(axis=(0, 1)), pixels.std(axis=(0, 1))
-        for index in range(1, params.zoom_frames):
-            report_progress(index / params.zoom_frames, f"frame {index + 1}")
+        for index in range(1, count):
             pixels = _enlarged(pixels, params.zoom)
-            pixels = dream(pixels, gradient, later, rng, finest=params.finest)
+            with progress_part(index / count, (index + 1) / count):
+                pixels = dream(pixels, gradient, later, rng, finest=params.finest)
             pixels = _steadied(pixels, mean, spread)
             yield Image(pixels)
 

@@ -82,6 +82,10 @@ def objective_for(
     if not chosen and dream_of is None:
         which = "guide_layers" if guide is not None else "default_layers"
         chosen = dict(network.card.extra[which])
+    if guide is not None and not any(":" not in name for name in chosen):
+        raise UsageError(
+            "a guide works on whole layers; name one in layers, or leave the guide out"
+        )
     deepest = -1
     for name, weight in chosen.items():
         layer, channel = _split(name, known)
@@ -131,14 +135,17 @@ def _class_index(name: str, network: Network) -> int:
     if not network.classes:
         raise UsageError("this model has no classes to dream of; choose layers instead")
     wanted = name.strip().casefold()
+    if not wanted:
+        raise UsageError("the class to dream of is empty; name one, such as tabby cat")
     # A full name beats a synonym: "cardigan" is the garment, though it also names a dog.
     synonyms = {title.casefold(): index for index, title in enumerate(network.classes)}
     for index, title in enumerate(network.classes):
         for word in title.split(","):
             synonyms.setdefault(word.strip().casefold(), index)
     if wanted not in synonyms:
+        words = [word for word in synonyms if "," not in word]
         raise UsageError(
-            f"ImageNet has no class {name!r}; {nearest(wanted, synonyms, what='classes')}"
+            f"ImageNet has no class {name!r}; {nearest(wanted, words, what='classes')}"
         )
     return synonyms[wanted]
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ganfilters import OutOfMemory
 from ganfilters_dream.ascent import Ascent, _shifted_gradient, dream, octave_sizes
 from ganfilters_dream.pyramid import normalise_bands, smooth
 
@@ -46,7 +47,7 @@ def test_a_local_gradient_is_the_same_in_tiles(size: tuple[int, int]) -> None:
         return 2 * batch - 1
 
     pixels = picture(*size)
-    slope = _shifted_gradient(pixels, gradient, ASCENT, np.random.default_rng(1))
+    slope = _shifted_gradient(pixels, gradient, ASCENT, np.array([0.3, -0.8]))
     np.testing.assert_allclose(slope, 2 * pixels - 1, atol=1e-6)
     assert len(sizes) == 1
     for side in sizes.pop():
@@ -64,7 +65,11 @@ def test_shifts_move_the_tiles() -> None:
 
     rng = np.random.default_rng(0)
     rows = {
-        tuple(np.flatnonzero(_shifted_gradient(picture(192, 64), border, ASCENT, rng)[:, 0, 0]))
+        tuple(
+            np.flatnonzero(
+                _shifted_gradient(picture(192, 64), border, ASCENT, rng.uniform(-1, 1, 2))[:, 0, 0]
+            )
+        )
         for _ in range(8)
     }
     assert len(rows) > 4
@@ -114,3 +119,28 @@ def test_smoothing_keeps_slow_waves_and_damps_noise() -> None:
     gain_slow = smooth(slow).std() + smooth(slow).mean()
     gain_noise = smooth(noise.astype(np.float32)).std() / noise.std()
     assert gain_slow > 2 * gain_noise
+
+
+def test_out_of_memory_makes_smaller_tiles_that_stay() -> None:
+    sides: list[int] = []
+
+    def gradient(batch: np.ndarray) -> np.ndarray:
+        sides.append(batch.shape[2])
+        if batch.shape[2] > 100:
+            raise OutOfMemory("too large")
+        return 2 * batch - 1
+
+    large = replace(ASCENT, octaves=1, iterations=2, tile=256)
+    pixels = picture(256, 256)
+    result = dream(pixels, gradient, large, np.random.default_rng(0))
+    assert sides[:3] == [256, 128, 64]
+    assert set(sides[2:]) == {64}
+    small = replace(large, tile=64)
+    whole = dream(pixels, lambda batch: 2 * batch - 1, small, np.random.default_rng(0))
+    np.testing.assert_allclose(result, whole, atol=1e-6)
+
+    def never(batch: np.ndarray) -> np.ndarray:
+        raise OutOfMemory("too large")
+
+    with pytest.raises(OutOfMemory):
+        dream(pixels, never, large, np.random.default_rng(0))

@@ -108,7 +108,7 @@ def test_tiles_leave_no_seam(host: Host) -> None:
         )
         across = np.abs(np.diff(result, axis=1)).mean(axis=(0, 2))
         worst[tile] = across.max() / np.median(across)
-    assert worst[128] < 1.25 * worst[512]
+    assert worst[128] < 1.5 * worst[512]
 
 
 def test_from_noise(host: Host) -> None:
@@ -122,7 +122,10 @@ def test_from_noise(host: Host) -> None:
 
 def test_zoom_frames(host: Host, photo: np.ndarray) -> None:
     options = {"zoom_frames": 3, "zoom": 1.1, "zoom_iterations": 1, **QUICK}
-    frames = list(host.frames("dream", photo, **options))
+    seen: list[float] = []
+    moving = host.frames("dream", photo, on_progress=lambda done, _: seen.append(done), **options)
+    frames = list(moving)
+    assert seen == sorted(seen)
     assert len(frames) == 3
     still = host.apply("dream", photo.astype(np.float32) / 255, **QUICK)
     np.testing.assert_allclose(frames[0].pixels, still, atol=1e-6)
@@ -149,7 +152,7 @@ def test_large_pictures_dream_at_a_bounded_size(host: Host, monkeypatch: Any) ->
     seen: list[tuple[int, ...]] = []
     real = ascent._climb
     monkeypatch.setattr(
-        ascent, "_climb", lambda picture, *rest: (seen.append(picture.shape), real(picture, *rest))
+        ascent, "_climb", lambda picture, *rest: seen.append(picture.shape) or real(picture, *rest)
     )
     array = np.random.default_rng(0).random((300, 400, 3), np.float32)
     result = host.apply("dream", array, finest=128, octaves=2, iterations=1)
@@ -166,6 +169,10 @@ def test_large_pictures_dream_at_a_bounded_size(host: Host, monkeypatch: Any) ->
         ({"layers": "stage4=0"}, "all weights are 0"),
         ({"layers": "stage4=much"}, "write stage4=0.5"),
         ({"dream_of": "tabby catt"}, "did you mean tabby cat"),
+        ({"guide": EXAMPLES / "coffee.jpg", "dream_of": "volcano"}, "whole layers"),
+        ({"guide": EXAMPLES / "coffee.jpg", "layers": "stage4:3"}, "whole layers"),
+        ({"layers": ""}, "no name"),
+        ({"dream_of": " "}, "is empty"),
         ({"octaves": 99}, "from 1 to 16"),
         ({"octaves": "two"}, "octaves"),
         ({"size": "big"}, "WIDTHxHEIGHT"),

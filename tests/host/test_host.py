@@ -116,6 +116,7 @@ class TestMasksAndStrength:
             ({"mask": np.ones((4, 4), np.float32)}, "4 x 4.*30 x 20"),
             ({"mask": np.zeros((20, 30), np.float32)}, "selects nothing"),
             ({"strength": 1.5}, "from 0 to 1"),
+            ({"strength": "a lot"}, "must be a number"),
             ({"feather": -1, "mask": np.ones((20, 30))}, "from 0 to 500"),
             ({"invert_mask": True}, "needs a mask"),
         ],
@@ -180,6 +181,7 @@ class TestBrokenWords:
         [
             ("raise", "KeyError"),
             ("write", "read-only"),
+            ("exit", "SystemExit"),
             ("array", "returned ndarray"),
             ("shape", "returned 30 x 19 pixels for 30 x 20"),
             ("nan", "not finite"),
@@ -244,6 +246,11 @@ class TestGenerating:
             host.apply("invert")
         with pytest.raises(UsageError, match="mask or strength"):
             host.apply("noise", strength=0.5)
+
+    def test_a_size_over_the_limit_is_refused(self) -> None:
+        small = Host("cpu", registry=toys.registry(), max_pixels=100)
+        with pytest.raises(UsageError, match="over the limit of 100"):
+            small.apply("noise", size="20x20")
 
     def test_frames_come_one_by_one(self, host: Host) -> None:
         assert host.frames("noise") is None

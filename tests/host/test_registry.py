@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from functools import partial
 from pathlib import Path
 
 import click
 import pytest
 
 from ganfilters import UsageError
-from ganfilters.registry import Registry, load_commands
+from ganfilters.registry import Registry, _module, _Source, load_commands
 
 GOOD = """
 from pydantic import Field
@@ -157,3 +158,17 @@ def test_a_plugin_whose_commands_break_is_a_value(tmp_path: Path) -> None:
     )
     (error,) = load_commands(click.Group(), [path])
     assert (error.stage, error.message) == ("commands", "OSError: no")
+
+
+@pytest.mark.parametrize("order", ["get", "names"])
+def test_a_third_party_cannot_take_a_first_party_name(tmp_path: Path, order: str) -> None:
+    text = GOOD.format(name="shine")
+    own, other = plugin(tmp_path, text, "own.py"), plugin(tmp_path, text, "shine.py")
+    sources = [
+        _Source("shine", "somebody", "1", partial(_module, other)),
+        _Source("own", "ganfilters", "1", partial(_module, own)),
+    ]
+    registry = Registry(sources)
+    if order == "names":
+        registry.names()
+    assert registry.get("shine").distribution == "ganfilters"

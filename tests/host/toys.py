@@ -162,6 +162,8 @@ class Wild(Filter[WildParams]):
         pixels = image.pixels
         if params.how == "raise":
             raise KeyError("oops")
+        if params.how == "exit":
+            raise SystemExit(0)
         if params.how == "write":
             pixels[0, 0] = 0
         results = {

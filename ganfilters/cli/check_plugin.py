@@ -1,0 +1,130 @@
+"""``ganfilters check-plugin``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ganfilters.cli._state import State, pass_state, print_json
+from ganfilters.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    from ganfilters.registry import Entry, LoadError
+    from ganfilters.testing import Outcome
+
+__all__ = ["command"]
+
+EXIT_FAILED = 1
+
+
+@click.command("check-plugin")
+@click.argument("target", metavar="NAME|FILE.py|DISTRIBUTION")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Use this value in every run, to keep a heavy filter quick; its bounds are not tried.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@pass_state
+def command(state: State, target: str, settings: tuple[str, ...], as_json: bool) -> int:
+    """Check that a filter keeps the promises of its contract.
+
+    NAME is a filter; of a file or a distribution all filters are checked. One line is printed for
+    each check. The exit code is 1 if any failed.
+    """
+    from ganfilters.testing import Subject, run_checks
+
+    entries, errors = _find(state, target)
+    values = _values(settings, entries)
+    records: list[dict[str, Any]] = [
+        {"filter": error.plugin, "check": "load", "passed": False, "message": error.message}
+        for error in errors
+    ]
+    if not as_json:
+        for record in records:
+            click.echo(f"FAILED  {record['filter']}: load: {record['message']}")
+    for entry in entries:
+        known = entry.filter.Params.model_fields
+        subject = Subject(
+            entry.filter, params={name: value for name, value in values.items() if name in known}
+        )
+        for outcome in run_checks(subject):
+            records.append(_record(entry, outcome))
+            if not as_json:
+                click.echo(_line(entry, outcome))
+    failed = sum(not record["passed"] for record in records)
+    if as_json:
+        print_json({"passed": not failed, "checks": records}, indent=2)
+    else:
+        click.echo(f"{len(records) - failed} of {len(records)} checks passed")
+    return EXIT_FAILED if failed else 0
+
+
+def _find(state: State, target: str) -> tuple[list[Entry], list[LoadError]]:
+    """Return the filters that `target` means, and what of it could not be loaded."""
+    from ganfilters.registry import Registry
+
+    if target.endswith(".py"):
+        registry = Registry.discover([Path(target)])
+        wanted = {target, str(Path(target))}
+    else:
+        registry = state.registry
+        wanted = {target}
+    entries = registry.entries()
+    by_name = [entry for entry in entries if entry.filter.name == target]
+    if by_name:
+        return by_name, []
+    folded = {_folded(name) for name in wanted}
+    found = [entry for entry in entries if _folded(entry.distribution) in folded]
+    errors = [
+        error
+        for error in registry.errors()
+        if _folded(error.distribution) in folded or error.plugin in wanted
+    ]
+    if not found and not errors:
+        if target.endswith(".py"):
+            raise UsageError(f"{target} has no filters; return them from ganfilters_filters()")
+        names = [entry.filter.name for entry in entries]
+        hint = nearest(target, names, what="filters")
+        raise UsageError(f"there is no filter or distribution {target!r}; {hint}")
+    return found, errors
+
+
+def _values(settings: tuple[str, ...], entries: list[Entry]) -> dict[str, str]:
+    values = {}
+    known = {name for entry in entries for name in entry.filter.Params.model_fields}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals or not name:
+            raise UsageError(f"--set {setting} has no value; write --set name=value")
+        if entries and name not in known:
+            hint = nearest(name, known, what="parameters")
+            raise UsageError(f"there is no parameter {name}; {hint}")
+        values[name] = value
+    return values
+
+
+def _folded(name: str) -> str:
+    """Return a distribution's name as package indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _record(entry: Entry, outcome: Outcome) -> dict[str, Any]:
+    return {
+        "filter": entry.filter.name,
+        "check": outcome.check,
+        "passed": outcome.passed,
+        "message": outcome.message,
+        "seconds": round(outcome.seconds, 3),
+    }
+
+
+def _line(entry: Entry, outcome: Outcome) -> str:
+    told = f": {outcome.message}" if outcome.message else ""
+    return f"{'ok' if outcome.passed else 'FAILED':6}  {entry.filter.name}: {outcome.check}{told}"

@@ -1,0 +1,282 @@
+"""Checks of what a filter does when it runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ganfilters import schema
+from ganfilters.errors import Cancelled
+from ganfilters.image import FloatArray, Image
+from ganfilters.progress import reporting
+from ganfilters.testing.declarations import limits, properties
+from ganfilters.testing.subject import Subject, expect, half_mask, picture
+
+__all__ = [
+    "check_bounds_run",
+    "check_cancellation",
+    "check_defaults_run",
+    "check_generate",
+    "check_input_kept",
+    "check_mask",
+    "check_repeatable",
+    "check_result",
+    "check_seed",
+    "check_strength",
+    "check_threads",
+]
+
+_NO_PICTURES = "takes no pictures"
+# Rounding may take a value this far out of [0, 1]; the host clips it.
+_RANGE_SLACK = 1e-3
+
+
+def check_defaults_run(subject: Subject) -> str:
+    """Check that the filter runs with its defaults (and the author's values that make it quick)."""
+    subject.run(_source(subject), what="a run with the defaults")
+    return ""
+
+
+def check_bounds_run(subject: Subject) -> str:
+    """Check that the filter runs at every bound, with every choice and with every preset."""
+    pixels = _source(subject)
+    tried = 0
+    for name, value in _extremes(subject):
+        subject.run(pixels, what=f"a run with {name}={value}", **{name: value})
+        tried += 1
+    return f"{tried} runs"
+
+
+def _extremes(subject: Subject) -> Iterator[tuple[str, Any]]:
+    """Yield each bound and choice of the parameters that the author did not set."""
+    for name, spec in properties(subject.filter.Params):
+        if name in subject.skip_bounds or name in subject.params:
+            continue
+        if "enum" in spec:
+            values = list(spec["enum"])
+        elif spec.get("type") == "boolean":
+            values = [False, True]
+        elif spec.get("type") in ("integer", "number"):
+            values = [limit for limit in limits(spec) if limit is not None]
+        else:
+            values = []
+        for value in values:
+            yield name, value
+    for preset in subject.filter.Params.presets:
+        yield schema.PRESET, preset
+
+
+def check_result(subject: Subject) -> str:
+    """Check that the result is an Image of the right size, finite, in [0, 1], for any input."""
+    if not subject.takes_pictures:
+        return _NO_PICTURES
+    params = subject.parse()
+    height, width = subject.sides()
+    inputs = {
+        "a photo-like picture": picture(height, width),
+        "black": np.zeros((height, width, 3), np.float32),
+        "white": np.ones((height, width, 3), np.float32),
+    }
+    for what, pixels in inputs.items():
+        made = subject.call(pixels.copy(), params)
+        expect(
+            isinstance(made, Image),
+            f"apply() returned {type(made).__name__}; return image.replace(pixels=...)",
+        )
+        if subject.traits.keeps_size:
+            expect(
+                made.pixels.shape == pixels.shape,
+                f"apply() made {made.width} x {made.height} of {width} x {height}; keep the size, "
+                "or declare Traits(keeps_size=False)",
+            )
+        expect(
+            bool(np.isfinite(made.pixels).all()),
+            f"apply() on {what} gave values that are not finite; guard divisions and logarithms",
+        )
+        low, high = float(made.pixels.min()), float(made.pixels.max())
+        expect(
+            low >= -_RANGE_SLACK and high <= 1 + _RANGE_SLACK,
+            f"apply() on {what} gave values from {low:.3g} to {high:.3g}; they must be in [0, 1], "
+            "so end with np.clip(pixels, 0, 1)",
+        )
+    return ""
+
+
+def check_input_kept(subject: Subject) -> str:
+    """Check that ``apply`` does not change the picture it was given."""
+    if not subject.takes_pictures:
+        return _NO_PICTURES
+    pixels = picture(*subject.sides())
+    given = pixels.copy()
+    subject.call(given, subject.parse())
+    changed = int((given != pixels).any(axis=-1).sum())
+    expect(
+        not changed,
+        f"apply() changed {changed} pixels of its input; work on a copy: image.pixels.copy()",
+    )
+    return ""
+
+
+def check_repeatable(subject: Subject) -> str:
+    """Check that the same input and parameters give the same bytes."""
+    pixels = _source(subject)
+    first, second = (subject.run(pixels) for _ in range(2))
+    expect(
+        first.tobytes() == second.tobytes(),
+        f"two runs with the same parameters differ by up to {_difference(first, second)}; draw "
+        "random numbers from np.random.default_rng(params.seed) alone, and keep no state",
+    )
+    return ""
+
+
+def check_seed(subject: Subject) -> str:
+    """Check that, where there is a seed, another seed gives another result."""
+    specs = dict(properties(subject.filter.Params))
+    if "seed" not in specs:
+        return "no seed"
+    low, _ = limits(specs["seed"])
+    start = int(low or 0)
+    sources: list[FloatArray | None] = [None] if not subject.takes_pictures else [subject.picture()]
+    if subject.traits.input == "optional":
+        sources.append(None)
+    for pixels in sources:
+        first, second = (subject.run(pixels, seed=seed) for seed in (start, start + 1))
+        if first.tobytes() != second.tobytes():
+            return ""
+    raise AssertionError(
+        f"seeds {start} and {start + 1} give the same picture; use params.seed, or leave it out"
+    )
+
+
+def check_generate(subject: Subject) -> str:
+    """Check that a filter that makes pictures makes the same one again."""
+    if subject.traits.input == "required":
+        return "makes none from nothing"
+    first, second = (subject.run(None, what="making a picture from nothing") for _ in range(2))
+    expect(
+        first.tobytes() == second.tobytes(),
+        "generate() made two different pictures from the same parameters; draw random numbers "
+        "from np.random.default_rng(params.seed) alone",
+    )
+    return ""
+
+
+def check_mask(subject: Subject) -> str:
+    """Check that under a mask the filter runs, and the picture outside it stays as it was."""
+    if not subject.takes_pictures:
+        return _NO_PICTURES
+    pixels = subject.picture()
+    mask = half_mask(pixels)
+    result = subject.run(pixels, mask=mask, what="a run with a mask")
+    if not subject.traits.keeps_size:
+        return "the size changes, so the filter honours the mask itself"
+    changed = int((result != pixels).any(axis=-1)[mask == 0].sum())
+    expect(not changed, f"{changed} pixels outside the mask changed; none must")
+    return ""
+
+
+def check_strength(subject: Subject) -> str:
+    """Check that with strength 0 the result is the input."""
+    if not subject.takes_pictures:
+        return _NO_PICTURES
+    if not subject.traits.keeps_size:
+        return "the size changes, so strength does not apply"
+    pixels = subject.picture()
+    result = subject.run(pixels, strength=0.0)
+    expect(
+        result.tobytes() == pixels.tobytes(),
+        f"strength 0 changed values by up to {_difference(result, pixels)}; it must be the input",
+    )
+    return ""
+
+
+def check_threads(subject: Subject) -> str:
+    """Check that two threads that share the filter get what each would get alone."""
+    sources: list[FloatArray | None] = (
+        [subject.picture(seed) for seed in (1, 2)] if subject.takes_pictures else [None, None]
+    )
+    alone = [subject.run(pixels) for pixels in sources]
+    together: list[Any] = [None, None]
+    ready = threading.Barrier(2)
+
+    def work(index: int) -> None:
+        try:
+            ready.wait(timeout=60)
+            together[index] = subject.run(sources[index])
+        except Exception as error:  # noqa: BLE001 - told by the thread that checks
+            together[index] = error
+
+    threads = [threading.Thread(target=work, args=(index,)) for index in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for expected, found in zip(alone, together, strict=True):
+        advice = "apply() must not store anything on self"
+        expect(not isinstance(found, Exception), f"in two threads at once: {found}; {advice}")
+        expect(
+            expected.tobytes() == found.tobytes(),
+            f"two threads at once get other results than one after the other; {advice}",
+        )
+    return ""
+
+
+class _AfterReports:
+    """A cancel token that is set from the n-th look at it on."""
+
+    def __init__(self, count: int) -> None:
+        self._left = count
+
+    def is_set(self) -> bool:
+        self._left -= 1
+        return self._left < 0
+
+
+def check_cancellation(subject: Subject) -> str:
+    """Check that a filter that works for long reports progress, and that it stops when told to."""
+    reports: list[float] = []
+    params = subject.parse(**({} if subject.takes_pictures else subject.generate))
+    started = time.perf_counter()
+    with reporting(lambda fraction, _note: reports.append(fraction), None):
+        _work(subject, params)
+    seconds = time.perf_counter() - started
+    if not reports:
+        expect(
+            seconds <= subject.quiet_seconds,
+            f"apply() works for {seconds:.1f} s without report_progress(fraction, note), so nobody "
+            "can follow or stop it; call it in the loop",
+        )
+        return "quick, so it need not report"
+    for allowed in {0, len(reports) - 1}:
+        try:
+            with reporting(None, _AfterReports(allowed)):
+                _work(subject, params)
+        except Cancelled:
+            continue
+        raise AssertionError(
+            "apply() goes on after it was cancelled; let ganfilters.Cancelled pass, and never "
+            "catch it with `except Exception`"
+        )
+    return f"{len(reports)} reports"
+
+
+def _work(subject: Subject, params: Any) -> None:
+    """Run the filter without a host, whose own reports would hide that it makes none."""
+    if subject.takes_pictures:
+        subject.call(picture(*subject.sides()), params)
+    else:
+        subject.instance.generate(params)
+
+
+def _source(subject: Subject) -> FloatArray | None:
+    return subject.picture() if subject.takes_pictures else None
+
+
+def _difference(first: FloatArray, second: FloatArray) -> str:
+    if first.shape != second.shape:
+        return "their size"
+    return f"{float(np.abs(first - second).max()) * 255:.2f}/255"
