@@ -17,8 +17,11 @@ _BACKBONES = ("efficientnet-lite0", "vgg16")
 
 @hookimpl
 def ganfilters_commands(cli: click.Group) -> None:
-    """Add ``ganfilters export``."""
+    """Add ``ganfilters export`` and ``ganfilters train``."""
+    from .train_commands import train
+
     cli.add_command(export)
+    cli.add_command(train)
 
 
 @click.group()

@@ -16,6 +16,7 @@ Examples
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Sequence
@@ -312,7 +313,7 @@ def load_pictures(
         size = min(size, max((s for s in sides if isinstance(s, int)), default=size))
         pixels = _storage((len(usable), size, size, channels), cache, ram_limit)
         errors = list(
-            workers.map(lambda job: _fill(pixels, *job, channels), list(enumerate(usable)))
+            workers.map(lambda n: _fill(pixels, n, usable[n], channels), range(len(usable)))
         )
     skipped += [f"{p}: {e}" for p, e in zip(usable, errors, strict=True) if e]
     good = [number for number, error in enumerate(errors) if not error]
@@ -367,10 +368,8 @@ def _storage(shape: tuple[int, ...], cache: Path | None, ram_limit: int) -> npt.
     )
     # The mapping keeps the space until the process ends, killed or not. Where an open file cannot
     # be removed (Windows), it stays.
-    try:
+    with contextlib.suppress(PermissionError):
         path.unlink()
-    except PermissionError:
-        pass
     return mapped
 
 

@@ -8,6 +8,7 @@ all.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import subprocess
 import tempfile
@@ -123,7 +124,14 @@ def _quiet() -> Iterator[None]:
         # torch.export copies its own tree specs through an interface that torch deprecated.
         warnings.filterwarnings("ignore", category=FutureWarning, module="torch|copyreg|onnxscript")
         warnings.filterwarnings("ignore", category=DeprecationWarning, module="torch|onnxscript")
-        yield
+        # One line for each of torchvision's operators, in every export, where it is not installed.
+        logger = logging.getLogger("torch.onnx._internal.exporter._registration")
+        level = logger.level
+        logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
 
 
 def clean(model: ir.Model) -> None:

@@ -203,7 +203,9 @@ def _fake_inputs(
             if axis.name not in symbols:
                 # Hints of 0 and 1 would be specialised, so the hint never falls below 2.
                 hint = max(2, shape[number] // axis.multiple)
-                context = StatelessSymbolicContext(dynamic_sizes=[DimDynamic.DYNAMIC])
+                context: StatelessSymbolicContext[Any, Any] = StatelessSymbolicContext(
+                    dynamic_sizes=[DimDynamic.DYNAMIC]
+                )
                 vector = mode.from_tensor(torch.empty(hint), symbolic_context=context)
                 symbols[axis.name] = vector.shape[0]
             shape[number] = axis.multiple * symbols[axis.name]

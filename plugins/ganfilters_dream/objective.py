@@ -4,11 +4,11 @@ The network (see ``ganfilters export dream``) takes the number of the deepest la
 (``depth``) and three arrays for every layer it exposes. It returns the gradient of the sum of these
 objectives, a being the layer's activation:
 
-- ``LAYER.square`` (C,): mean over positions of the weighted squares a_c^2 / 2 (DeepDream,
+- ``LAYER.square`` (C,): sum over positions of the weighted squares a_c^2 / 2 (DeepDream,
   Mordvintsev et al. 2015)
-- ``LAYER.linear`` (C,): mean of the weighted activations (one channel: Olah et al. 2017,
+- ``LAYER.linear`` (C,): sum of the weighted activations (one channel: Olah et al. 2017,
   "Feature Visualization")
-- ``LAYER.guide`` (K, C): mean of the dot product with the best matching of K vectors (guided
+- ``LAYER.guide`` (K, C): sum of the dot product with the best matching of K vectors (guided
   dreaming, Mordvintsev et al. 2015)
 
 and ``logits.linear`` (classes,): the weighted class scores.

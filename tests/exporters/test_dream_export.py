@@ -70,14 +70,14 @@ def toy_backbone(classes: int = 5) -> Backbone:
     )
 
 
-@pytest.mark.parametrize("name", ["stage1", "stage3", "stage5", "head", "logits"])
+@pytest.mark.parametrize("name", ["stage3", "stage6", "logits"])
 def test_shipped_model_agrees_with_torch(
     dream: Dream, session: onnxruntime.InferenceSession, name: str
 ) -> None:
     depth = dream.backbone.depths.index(name)
     for size in ((64, 96), (128, 96), (128, 128)):
         found = []
-        for seed, source in enumerate(PHOTOS):
+        for seed, source in enumerate(PHOTOS[:3]):
             image = photo(source, *size)
             choices = dream_export.example_choices(dream, image, depth, seed)
             errors = dream_export.errors(dream, session, image, choices, depth)

@@ -1,0 +1,81 @@
+"""Checkpoints: written whole or not at all, checked when read, the previous one kept."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ganfilters.errors import UsageError
+
+__all__ = ["CHECKPOINT", "PREVIOUS", "read_checkpoint", "write_checkpoint"]
+
+CHECKPOINT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
+
+
+def write_checkpoint(folder: Path, state: Mapping[str, Any]) -> Path:
+    """Write ``checkpoint.pt`` whole or not at all; what was there becomes the previous one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix="checkpoint", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            torch.save(dict(state), file)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        target = folder / CHECKPOINT
+        if target.exists():
+            target.replace(folder / PREVIOUS)
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return target
+
+
+def read_checkpoint(
+    folder: Path, say: Callable[[str], None] = lambda _: None
+) -> dict[str, Any] | None:
+    """Return the newest good checkpoint of a folder, on the CPU, or None if there is none.
+
+    Parameters
+    ----------
+    folder : Path
+        A run's folder.
+    say : callable
+        Is told of a damaged checkpoint.
+
+    Raises
+    ------
+    UsageError
+        There are checkpoints, and all are damaged; names them.
+    """
+    damaged = []
+    for name in (CHECKPOINT, PREVIOUS):
+        path = folder / name
+        if not path.exists():
+            continue
+        try:
+            # The archive's checksums are read first: torch.load does not compare all of them.
+            with zipfile.ZipFile(path) as archive:
+                broken = archive.testzip()
+            if broken is not None:
+                raise zipfile.BadZipFile(f"bad checksum of {broken}")
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            if not isinstance(state, dict) or "step" not in state:
+                raise ValueError("no checkpoint of this trainer")
+        except Exception as error:  # noqa: BLE001 - damage shows as many kinds of error
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            damaged.append(path)
+            say(f"{path} is damaged ({reason[:80]}); it is not used")
+            continue
+        return state
+    if damaged:
+        names = " and ".join(map(str, damaged))
+        raise UsageError(f"{names}: damaged, and no other checkpoint is there; delete to restart")
+    return None

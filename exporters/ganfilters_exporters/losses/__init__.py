@@ -1,0 +1,16 @@
+"""Losses as modules that compose: features, content, Gram matrices, smoothness."""
+
+from .features import LAYERS, Features, load_vgg16_features
+from .style import ContentLoss, GramLoss, PerceptualLoss, TotalVariation, Weights, gram
+
+__all__ = [
+    "LAYERS",
+    "ContentLoss",
+    "Features",
+    "GramLoss",
+    "PerceptualLoss",
+    "TotalVariation",
+    "Weights",
+    "gram",
+    "load_vgg16_features",
+]

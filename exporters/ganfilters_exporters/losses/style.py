@@ -1,0 +1,174 @@
+"""Content, style and smoothness of a picture, each relative, so that weights mean the same.
+
+All three are without unit. A content loss of 1 is what a picture whose features are all zero has;
+a style loss of 1 is what one has whose Gram matrices are all zero. So one pair of weights suits
+paintings whose Gram matrices differ by orders of magnitude, and any loss network.
+
+Sources: Gatys, Ecker and Bethge, "Image Style Transfer Using Convolutional Neural Networks"
+(2016), equations 1 to 5; Johnson, Alahi and Fei-Fei, "Perceptual Losses for Real-Time Style
+Transfer and Super-Resolution" (2016), section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from .features import LAYERS
+
+__all__ = ["ContentLoss", "GramLoss", "PerceptualLoss", "TotalVariation", "Weights", "gram"]
+
+EPSILON = 1e-12
+
+
+def gram(features: Tensor) -> Tensor:
+    """Return the Gram matrices of features, (N, C, H, W) to (N, C, C), divided by H * W.
+
+    In float32 whatever the features are: the products of bf16 features have eight bits.
+    """
+    flat = features.flatten(2)
+    with torch.autocast(flat.device.type, enabled=False):
+        # Scaled before the product, which could otherwise overflow in half precision.
+        wide = flat if flat.dtype == torch.float64 else flat.float()
+        wide = wide / flat.shape[2] ** 0.5
+        product: Tensor = wide @ wide.transpose(1, 2)
+        return product
+
+
+def _relative(difference: Tensor, reference: Tensor) -> Tensor:
+    """Return |difference|^2 / |reference|^2 for each sample, (N, ...) to (N,)."""
+    above = difference.flatten(1).square().sum(1)
+    return above / (reference.flatten(1).square().sum(1) + EPSILON)
+
+
+class ContentLoss(nn.Module):
+    """Relative squared distance of one layer's features (Gatys 2016, equation 1)."""
+
+    def __init__(self, layer: str = "relu3_3") -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, features: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Tensor:
+        """Return (N,) for features and targets (N, C, H, W)."""
+        found, wanted = features[self.layer], target[self.layer]
+        if found.dtype != torch.float64:
+            found, wanted = found.float(), wanted.float()
+        return _relative(found - wanted, wanted)
+
+
+class GramLoss(nn.Module):
+    """Weighted mean of the relative squared distances of Gram matrices (Gatys 2016, equation 4).
+
+    Parameters
+    ----------
+    weights : mapping of str to float
+        Layers and their weights; they are divided by their sum.
+    """
+
+    def __init__(self, weights: Mapping[str, float] | None = None) -> None:
+        super().__init__()
+        weights = dict.fromkeys(LAYERS, 1.0) if weights is None else weights
+        total = sum(weights.values())
+        self.weights = {layer: weight / total for layer, weight in weights.items()}
+
+    def target(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the Gram matrices of a style by layer, each (N, C, C)."""
+        return {layer: gram(features[layer]) for layer in self.weights}
+
+    def forward(self, features: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Tensor:
+        """Return (N,) for features (N, C, H, W) and targets (N, C, C) by layer."""
+        terms = [
+            weight * _relative(gram(features[layer]) - target[layer], target[layer])
+            for layer, weight in self.weights.items()
+        ]
+        return torch.stack(terms).sum(0)
+
+
+class TotalVariation(nn.Module):
+    """Mean squared difference of neighbouring pixels, along both axes (Johnson 2016, 3.2)."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return (N,) for images (N, C, H, W)."""
+        image = image if image.dtype == torch.float64 else image.float()
+        down = (image[:, :, 1:] - image[:, :, :-1]).square().flatten(1).mean(1)
+        right = (image[..., 1:] - image[..., :-1]).square().flatten(1).mean(1)
+        return down + right
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How much each term counts.
+
+    Attributes
+    ----------
+    content, style, smooth : float
+        Factors of the content loss, the style loss and the total variation.
+    layers : dict of str to float
+        Weights of the style layers among themselves.
+    """
+
+    content: float = 1.0
+    style: float = 4.0
+    smooth: float = 4.0
+    layers: dict[str, float] = field(default_factory=lambda: dict.fromkeys(LAYERS, 1.0))
+
+
+class PerceptualLoss(nn.Module):
+    """The weighted sum, given the features of a loss network.
+
+    Parameters
+    ----------
+    network : nn.Module
+        From pictures (N, 3, H, W) in [0, 1] to a dict of features.
+    weights : Weights
+        How much each term counts.
+    """
+
+    def __init__(self, network: nn.Module, weights: Weights) -> None:
+        super().__init__()
+        self.network = network
+        self.weights = weights
+        self.content, self.style = ContentLoss(), GramLoss(weights.layers)
+        self.smooth = TotalVariation()
+
+    @torch.no_grad()
+    def style_target(self, painting: Tensor) -> dict[str, Tensor]:
+        """Return the Gram matrices of paintings (N, 3, H, W), by layer (N, C, C)."""
+        return self.style.target(self.network(painting))
+
+    def forward(
+        self,
+        image: Tensor,
+        photo: Tensor,
+        target: Mapping[str, Tensor],
+        content_scale: Tensor | float = 1.0,
+        style_scale: Tensor | float = 1.0,
+    ) -> dict[str, Tensor]:
+        """Return the terms of `image` and their weighted sum, ``loss``, each a mean over N.
+
+        Parameters
+        ----------
+        image, photo : Tensor
+            (N, 3, H, W) in [0, 1]: the result, and what it should show.
+        target : mapping of str to Tensor
+            From `style_target`, one for each image.
+        content_scale, style_scale : Tensor or float
+            (N,), factors for each image on top of the weights.
+        """
+        with torch.no_grad():
+            wanted = self.network(photo)
+        features = self.network(image)
+        content, style = self.content(features, wanted), self.style(features, target)
+        smooth = self.smooth(image)
+        weighted = self.weights.content * content_scale * content
+        weighted = weighted + self.weights.style * style_scale * style
+        weighted = weighted + self.weights.smooth * smooth
+        return {
+            "loss": weighted.mean(),
+            "content": content.detach().mean(),
+            "style": style.detach().mean(),
+            "smooth": smooth.detach().mean(),
+        }

@@ -1,0 +1,35 @@
+"""Style transfer by feed-forward networks: training, adding a painting, export.
+
+The networks, their loss and why they are built as they are: :mod:`.network`, :mod:`.predictor`.
+What the exported file takes and gives: :mod:`.export`.
+
+Training the networks that ship
+-------------------------------
+The same command trains on a CPU and on a GPU; a run goes on where it stopped. On one GPU, in
+slices of at most ten minutes (pass the command again until it says that all steps are done)::
+
+    ganfilters train style --styles paintings --photos photos --teacher vgg16.safetensors \
+        --options exporters/ganfilters_exporters/style/paintings.toml \
+        --size 256 --batch 32 --rate 2e-3 --steps 40000 --minutes 9 \
+        --device cuda --precision bf16 --run runs/style --out style.onnx --overwrite
+    ganfilters train style --any --styles paintings --styles van_gogh --photos photos \
+        --teacher vgg16.safetensors --size 256 --batch 32 --rate 1e-3 --steps 40000 --minutes 9 \
+        --device cuda --precision bf16 --run runs/style-any --out style-any.onnx --overwrite
+
+`--no-export` trains where onnx is missing; the same command without it, on a machine with the run's
+folder, exports. Sizes above the photographs' own only blur them: for photographs of 224 pixels pass
+``--size 224``.
+
+On a CPU: small pictures first, since a step's time grows with the area (2.3 photographs of 128
+pixels a second were measured on one core with AVX2)::
+
+    ganfilters train style --styles paintings --photos photos --teacher vgg16.safetensors \
+        --options exporters/ganfilters_exporters/style/paintings.toml \
+        --size 128 --style-size 192 --batch 4 --rate 2e-3 --steps 20000 \
+        --device cpu --run runs/style --out style.onnx
+
+One painting more in a trained network, in minutes on a CPU::
+
+    ganfilters train style --init style.onnx --styles mine.jpg --photos photos \
+        --teacher vgg16.safetensors --size 192 --batch 2 --rate 1e-2 --steps 300 --out mine.onnx
+"""

@@ -1,0 +1,392 @@
+"""From a trained style network to a checked ONNX file, and back.
+
+| input | what |
+|---|---|
+| ``image`` | (1, 3, H, W), RGB in [0, 1], H and W multiples of 4 and at least 16 |
+| ``style_weights`` (named styles) | (styles,), of sum 1: one style, or a blend |
+| ``style`` (any painting) | (2, C), or zeros: predicted from ``style_image`` |
+| ``style_image`` (any painting) | (1, 3, h, w), RGB in [0, 1], h and w multiples of 32 from 64 on |
+| ``statistics`` | (2, C): means and deviations to normalise by, or zeros: measured on ``image`` |
+
+| output | what |
+|---|---|
+| ``styled`` | (1, 3, H, W), in (0, 1) |
+| ``statistics_used`` | (2, C): what was measured, or given |
+| ``style_used`` (any painting) | (2, C): what was predicted, or given; several may be averaged |
+
+A large picture: shrink it, and give the statistics measured on that to the whole picture, or to
+tiles of it; the two agree if tiles overlap by ``reach`` pixels (in the card) and begin at multiples
+of 4. A painting is looked at once: give ``style_used`` to later calls, with any small
+``style_image``.
+
+Runtimes compute every output, asked for or not; so what is given instead of measured is in the
+branch of an ``If``, and costs nothing when it is not needed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from ganfilters.errors import UsageError
+from ganfilters.models import CARD_KEY, ModelCard, Parity
+
+from .. import export
+from ..checkpoints import read_checkpoint
+from ..gradient import Axis, Dynamic
+from .network import MULTIPLE, SMALLEST, NetworkConfig, StyleTable, Stylizer
+from .predictor import PREDICTOR_MULTIPLE, PaintingStatistics, Predictor
+
+__all__ = ["Trained", "build", "check", "export_style", "read_trained"]
+
+TOLERANCE = 1e-3
+"""Largest relative error of an output, ONNX Runtime against PyTorch."""
+
+SIZES = ((64, 96), (160, 128), (244, 300))
+IMAGE_AXES = {
+    2: Axis("height", MULTIPLE, SMALLEST // MULTIPLE),
+    3: Axis("width", MULTIPLE, SMALLEST // MULTIPLE),
+}
+STYLE_AXES = {
+    2: Axis("style_height", PREDICTOR_MULTIPLE, 2),
+    3: Axis("style_width", PREDICTOR_MULTIPLE, 2),
+}
+COMPACT_FROM = 2**15
+
+
+class NamedGraph(nn.Module):
+    """A network with named styles, as it is exported."""
+
+    inputs = ("image", "style_weights", "statistics")
+    outputs = ("styled", "statistics_used")
+    dynamic: Dynamic = (IMAGE_AXES, {}, {})
+
+    def __init__(self, net: Stylizer, table: StyleTable) -> None:
+        super().__init__()
+        self.network, self.table = net, table
+
+    def forward(self, image: Tensor, weights: Tensor, statistics: Tensor) -> tuple[Tensor, ...]:
+        """See the module's tables."""
+        style = self.table(weights[None])
+        styled, used = self.network(image, style, statistics[None], _given(statistics))
+        return styled, used[0]
+
+    def example(self, height: int, width: int, seed: int) -> tuple[Tensor, ...]:
+        """Return inputs; the style is one, or a blend; every other time statistics are given."""
+        count = len(self.table.names)
+        weights = torch.eye(count)[seed % count]
+        if seed % 2:
+            weights = torch.full((count,), 1 / count)
+        return _picture(height, width, seed), weights, _statistics(self.network, seed)
+
+
+class AnyGraph(nn.Module):
+    """A network for any painting, as it is exported."""
+
+    inputs = ("image", "style", "statistics", "style_image")
+    outputs = ("styled", "statistics_used", "style_used")
+    dynamic: Dynamic = (IMAGE_AXES, {}, {}, STYLE_AXES)
+
+    def __init__(self, net: Stylizer, predictor: Predictor, seen: PaintingStatistics) -> None:
+        super().__init__()
+        self.network, self.predictor, self.seen = net, predictor, seen
+
+    def forward(
+        self, image: Tensor, style: Tensor, statistics: Tensor, painting: Tensor
+    ) -> tuple[Tensor, ...]:
+        """See the module's tables."""
+        predicted = self.predictor(self.seen(painting))
+        # No style is all zeros: its scales are about 1.
+        style = torch.where(style.abs().max() > 0, style[None], predicted)
+        styled, used = self.network(image, style, statistics[None], _given(statistics))
+        return styled, used[0], style[0]
+
+    def example(self, height: int, width: int, seed: int) -> tuple[Tensor, ...]:
+        """Return inputs; the style and the statistics are given every other time."""
+        side = PREDICTOR_MULTIPLE * (2 + seed % 3)
+        painting = _picture(side, side + PREDICTOR_MULTIPLE, seed + 100)
+        style = self.network.neutral() * (seed % 2)
+        picture = _picture(height, width, seed)
+        return picture, style, _statistics(self.network, seed), painting
+
+
+def _given(statistics: Tensor) -> Tensor:
+    """Tell statistics from zeros: a measured deviation is never zero."""
+    return statistics[1].max() > 0
+
+
+def _picture(height: int, width: int, seed: int) -> Tensor:
+    """Return soft shapes with some grain, (1, 3, height, width) in [0, 1]."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(1, 3, 6, 6, generator=generator)
+    soft = nn.functional.interpolate(coarse, (height, width), mode="bicubic")
+    grain = 0.1 * torch.rand(1, 3, height, width, generator=generator)
+    return (soft + grain).clamp(0, 1)
+
+
+def _statistics(net: Stylizer, seed: int) -> Tensor:
+    """Return statistics that a smaller picture has in a neutral style, (2, C), or zeros."""
+    with torch.no_grad():
+        measured: Tensor = net(_picture(64, 64, seed + 50), net.neutral()[None])[1]
+    return measured[0] * (seed % 2)
+
+
+def build(graph: NamedGraph | AnyGraph) -> ir.Model:
+    """Convert; the result is unchecked and has no card."""
+    graph.eval().requires_grad_(False).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    model = export.convert(
+        graph,
+        graph.example(64, 96, 0),
+        input_names=graph.inputs,
+        output_names=graph.outputs,
+        dynamic=graph.dynamic,
+    )
+    drop_zero_biases(model)
+    export.clean(model)
+    choose_lazily(model)
+    export.store_compact(model, COMPACT_FROM)
+    return model
+
+
+def drop_zero_biases(model: ir.Model) -> None:
+    """Remove biases that the converter computes for convolutions without one.
+
+    They are zeros, spread at run time; a bias that is no constant keeps ONNX Runtime from its
+    blocked convolutions, which doubles the time of the whole network.
+    """
+    for node in model.graph:
+        if node.op_type == "Conv" and len(node.inputs) == 3:
+            bias = node.inputs[2]
+            if bias is not None and bias.const_value is None:
+                node.replace_input_with(2, None)
+                node.resize_inputs(2)
+
+
+def choose_lazily(model: ir.Model) -> None:
+    """Turn each choice, ``Where(known, given, measured)``, into an ``If`` that measures on demand.
+
+    What only the third argument needs moves into the branch.
+    """
+    graph = model.graph
+    for where in [node for node in graph if node.op_type == "Where"]:
+        known, given, measured = where.inputs
+        chosen = where.outputs[0]
+        if measured is None or measured.producer() is None:
+            continue
+        needed = _needed_only_by(where, measured)
+        ordered = [node for node in graph if node in needed]
+        same = ir.node("Identity", [given])
+        same.outputs[0].name = f"{chosen.name}.given"
+        node = ir.Node("", "If", [known], num_outputs=1)
+        graph.insert_before(where, node)
+        node.outputs[0].name, node.outputs[0].type = f"{chosen.name}.chosen", chosen.type
+        node.outputs[0].shape = chosen.shape
+        chosen.replace_all_uses_with(node.outputs[0], replace_graph_outputs=True)
+        graph.remove(where, safe=True)
+        graph.remove(ordered)
+        for key, nodes, output in (
+            ("then_branch", [same], same.outputs[0]),
+            ("else_branch", ordered, measured),
+        ):
+            output.type, output.shape = chosen.type, chosen.shape
+            branch = ir.Graph((), (output,), nodes=nodes, name=f"{chosen.name}.{key}")
+            node.attributes.add(ir.AttrGraph(key, branch))
+
+
+def _needed_only_by(user: ir.Node, value: ir.Value) -> set[ir.Node]:
+    """Return the nodes that compute `value` and nothing that others than `user` read."""
+    found: set[ir.Node] = set()
+    waiting = [value]
+    while waiting:
+        node = waiting.pop().producer()
+        if node is None or node in found:
+            continue
+        outputs = node.outputs
+        readers = {use.node for output in outputs for use in output.uses()}
+        if readers <= found | {user} and not any(o.is_graph_output() for o in outputs):
+            found.add(node)
+            waiting += [item for item in node.inputs if item is not None]
+    return found
+
+
+def check(graph: NamedGraph | AnyGraph, model: ir.Model) -> tuple[dict[str, float], float]:
+    """Compare every output of PyTorch and ONNX Runtime at several sizes.
+
+    Returns
+    -------
+    dict of str to float
+        The largest relative error over the outputs, by size.
+    float
+        The largest difference of a pixel, in 255ths.
+
+    Raises
+    ------
+    export.ExportError
+        An error exceeds the tolerance; the message names the output.
+    """
+    session = export.session(ir.to_proto(model).SerializeToString())
+    errors, largest = {}, 0.0
+    for seed, (height, width) in enumerate(SIZES):
+        inputs = graph.example(height, width, seed)
+        with torch.no_grad():
+            expected = [value.numpy() for value in graph(*inputs)]
+        feeds = {n: v.numpy() for n, v in zip(graph.inputs, inputs, strict=True)}
+        found = session.run(list(graph.outputs), feeds)
+        worst = 0.0
+        for name, measured, wanted in zip(graph.outputs, found, expected, strict=True):
+            error = export.relative_error(measured, wanted)
+            if not error < TOLERANCE:
+                raise export.ExportError(
+                    f"{name} at {height} x {width} differs between PyTorch and ONNX Runtime by a "
+                    f"relative {error:.2g}, more than {TOLERANCE:g}; nothing was written"
+                )
+            worst = max(worst, error)
+            if name == "styled":
+                largest = max(largest, 255 * float(np.abs(measured - wanted).max()))
+        errors[f"{height}x{width}"] = worst
+    return errors, largest
+
+
+def export_style(
+    graph: NamedGraph | AnyGraph,
+    out: Path,
+    styles: Sequence[Mapping[str, str]],
+    *,
+    name: str,
+    title: str,
+    overwrite: bool,
+    card: Mapping[str, Any],
+) -> ModelCard:
+    """Convert, compare, write.
+
+    Parameters
+    ----------
+    graph : NamedGraph or AnyGraph
+        The trained network, on the CPU.
+    out : Path
+        The file.
+    styles : sequence of mapping
+        Name, title and source of each named style, in the table's order; empty for any painting.
+    name, title : str
+        Of the model.
+    overwrite : bool
+        Whether an existing file is replaced.
+    card : mapping
+        More fields of the card: command, data, seed, seconds, quality, licence, attribution, and
+        `extra`.
+
+    Raises
+    ------
+    export.ExportError
+        PyTorch and ONNX Runtime disagree; nothing is written.
+    """
+    model = build(graph)
+    errors, largest = check(graph, model)
+    given = dict(card)
+    extra = {
+        "mode": "named" if styles else "any",
+        "network": graph.network.config.to_dict(),
+        "channels": graph.network.channels,
+        "reach": graph.network.reach,
+        "styles": [dict(style) for style in styles],
+        **given.pop("extra", {}),
+    }
+    quality = {"onnx_largest_difference_255": largest, **given.pop("quality", {})}
+    made = ModelCard(
+        filter="style",
+        name=name,
+        version="1",
+        title=title,
+        commit=export.commit(),
+        size_multiple=MULTIPLE,
+        size_min=SMALLEST,
+        storage="float32",
+        quality=quality,
+        parity=Parity(tolerance=TOLERANCE, measured=errors),
+        extra=extra,
+        **given,
+    )
+    export.write(model, out, made, overwrite=overwrite)
+    return made
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network with named styles, to add paintings to.
+
+    Attributes
+    ----------
+    net : Stylizer
+        The network.
+    rows : Tensor
+        (styles, 2, C).
+    styles : list of dict
+        Name, title and source of each.
+    card : ModelCard or None
+        Of the file it came from.
+    """
+
+    net: Stylizer
+    rows: Tensor
+    styles: list[dict[str, str]]
+    card: ModelCard | None = None
+
+
+def read_trained(path: Path) -> Trained:
+    """Read a network back from its ``.onnx`` file, a run's folder, or a checkpoint in it.
+
+    Raises
+    ------
+    UsageError
+        It is none of them, or not a network with named styles.
+    """
+    if path.suffix == ".onnx":
+        return _read_onnx(path)
+    folder = path if path.is_dir() else path.parent
+    state = read_checkpoint(folder)
+    if state is None or "net" not in state["modules"] or "table" not in state["modules"]:
+        raise UsageError(f"{path} is no run of `ganfilters train style` with named styles")
+    identity = json.loads(state["identity"])
+    best = {**state["modules"], **state["averages"]}
+    net = Stylizer(NetworkConfig(**identity["network"]))
+    net.load_state_dict(best["net"])
+    styles = [{"name": name, "title": name, "source": ""} for name in identity["styles"]]
+    return Trained(net, best["table"]["styles"], styles)
+
+
+def _read_onnx(path: Path) -> Trained:
+    try:
+        model = onnx.load(path)
+        found = {p.key: p.value for p in model.metadata_props}
+        card = ModelCard.model_validate_json(found[CARD_KEY])
+    except Exception as error:  # protobuf, onnx and pydantic share no base class
+        raise UsageError(f"{path} is not a model of this project") from error
+    if card.filter != "style" or card.extra.get("mode") != "named":
+        raise UsageError(
+            f"{path} is {card.title!r}, of the filter {card.filter}; --init needs a style network "
+            "with named styles"
+        )
+    arrays = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
+    net = Stylizer(NetworkConfig(**card.extra["network"]))
+    state = {name: _weight(arrays, f"network.{name}") for name in net.state_dict()}
+    net.load_state_dict(state)
+    return Trained(net, _weight(arrays, "table.styles"), card.extra["styles"], card)
+
+
+def _weight(arrays: Mapping[str, Any], name: str) -> Tensor:
+    """Return a weight, put together if it is stored compactly."""
+    if name in arrays:
+        return torch.from_numpy(arrays[name].copy())
+    half, steps, scale = (arrays[f"{name}.{part}"] for part in ("half", "steps", "scale"))
+    whole = half.astype(np.float32) + steps.astype(np.float32) * scale
+    return torch.from_numpy(whole)

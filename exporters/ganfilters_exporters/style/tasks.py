@@ -1,0 +1,338 @@
+"""What trains: named styles, one more painting, any painting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..data import Pictures
+from ..losses import PerceptualLoss, Weights
+from ..task import Average, Task, seed_of, warm_cosine
+from .network import StyleTable, Stylizer
+from .paintings import Painting, load_painting
+from .predictor import PREDICTOR_MULTIPLE, PaintingStatistics, Predictor
+
+__all__ = ["AnyStyle", "NamedStyles", "OneStyle", "StyleConfig"]
+
+
+@dataclass(frozen=True)
+class StyleConfig:
+    """How a style network is trained.
+
+    Attributes
+    ----------
+    size : int
+        Side of the photographs in pixels; a multiple of 4.
+    style_size : int
+        Short side at which the paintings are looked at, in pixels: strokes grow with it.
+    batch : int
+        Photographs in a step.
+    rate : float
+        Learning rate of Adam.
+    seed : int
+        Seed of the data.
+    zoom : tuple of float
+        Cuts of the photographs, as shares of their side.
+    weights : Weights
+        Of the loss.
+    average : float
+        Decay of the average of the weights; 0 for none.
+    warm : int
+        Steps in which the learning rate rises.
+    """
+
+    size: int = 256
+    style_size: int = 256
+    batch: int = 4
+    rate: float = 2e-3
+    seed: int = 0
+    zoom: tuple[float, float] = (0.8, 1.0)
+    weights: Weights = field(default_factory=Weights)
+    average: float = 0.998
+    warm: int = 50
+
+
+class _StyleTask(Task):
+    """What the three share: photographs, the loss, one optimiser."""
+
+    def __init__(
+        self, config: StyleConfig, photos: Pictures, loss_network: nn.Module, net: Stylizer
+    ) -> None:
+        super().__init__()
+        self.config, self.photos, self.net = config, photos, net
+        self.loss = PerceptualLoss(loss_network, config.weights)
+        self.frozen["loss"] = self.loss
+        self.batch_images = config.batch
+        # Early Gram matrices are far off, and so are some gradients.
+        self.clip = 1.0
+
+    def setup(self) -> None:
+        """Move the photographs to the device, if they fit."""
+        self.photos = self.photos.to(self.device)
+
+    def optimise(self, groups: list[dict[str, Any]]) -> None:
+        """Make the one optimiser."""
+        self.optimizers["all"] = torch.optim.Adam(groups, self.config.rate, betas=(0.9, 0.99))
+
+    def contents(self, step: int) -> Tensor:
+        """Return the photographs of a step, (batch, 3, size, size)."""
+        c, a = self.config, self.accelerator
+        images, _ = self.photos.batch(
+            step, c.batch, c.size, c.seed, device=self.device, zoom=c.zoom,
+            process=a.process_index, processes=a.num_processes,
+        )  # fmt: skip
+        return images.to(memory_format=torch.channels_last)
+
+    def rate(self, step: int, steps: int) -> float:
+        """Warm up, then fall along a cosine to a twentieth."""
+        return warm_cosine(step, steps, warm=self.config.warm, final=0.05)
+
+    def finish(self, painted: Tensor, photo: Tensor, *loss: Any) -> dict[str, Tensor]:
+        """Take the loss and let the optimiser step."""
+        with self.autocast():
+            terms: dict[str, Tensor] = self.loss(painted, photo, *loss)
+        self.update("all", terms["loss"])
+        return terms
+
+
+class NamedStyles(_StyleTask):
+    """One network for the given paintings; each is one row of the table.
+
+    Parameters
+    ----------
+    config : StyleConfig
+        How it is trained.
+    photos : Pictures
+        Photographs to paint.
+    paintings : sequence of Painting
+        The styles.
+    loss_network : nn.Module
+        Features for the loss.
+    net : Stylizer
+        The network, with whatever weights it starts from.
+    """
+
+    def __init__(
+        self,
+        config: StyleConfig,
+        photos: Pictures,
+        paintings: Sequence[Painting],
+        loss_network: nn.Module,
+        net: Stylizer,
+    ) -> None:
+        super().__init__(config, photos, loss_network, net)
+        self.paintings = list(paintings)
+        table = StyleTable([p.name for p in paintings], net.neutral())
+        self._trained(net, table)
+        self.contents_scale = torch.tensor([p.content for p in paintings])
+        self.styles_scale = torch.tensor([p.style for p in paintings])
+        self.targets: dict[str, Tensor] = {}
+
+    def _trained(self, net: Stylizer, table: StyleTable) -> None:
+        self.modules |= {"net": net, "table": table}
+        # A style's row gets a gradient only from its own pictures, so it may move faster.
+        self.optimise(
+            [
+                {"params": list(net.parameters())},
+                {"params": list(table.parameters()), "lr": 2 * self.config.rate},
+            ]
+        )
+        if self.config.average:
+            for name, module in (("net", net), ("table", table)):
+                self.averages[name] = Average(module, self.config.average)
+
+    def setup(self) -> None:
+        """Measure the paintings' Gram matrices, one after the other: their sizes differ."""
+        super().setup()
+        size = self.config.style_size
+        each = [self.loss.style_target(load_painting(p, size).to(self.device))
+                for p in self.paintings]  # fmt: skip
+        self.targets = {layer: torch.cat([t[layer] for t in each]) for layer in each[0]}
+        self.contents_scale = self.contents_scale.to(self.device)
+        self.styles_scale = self.styles_scale.to(self.device)
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """Return photographs and the numbers of their styles, every style equally often."""
+        a = self.accelerator
+        count, styles = self.config.batch, len(self.paintings)
+        start = (step * a.num_processes + a.process_index) * count
+        chosen = []
+        for position in range(start, start + count):
+            generator = torch.Generator().manual_seed(
+                seed_of("styles", self.config.seed, position // styles)
+            )
+            chosen.append(int(torch.randperm(styles, generator=generator)[position % styles]))
+        return self.contents(step), torch.tensor(chosen, device=self.device)
+
+    def step(self, batch: tuple[Tensor, Tensor], step: int) -> dict[str, Tensor]:  # noqa: ARG002
+        """Paint each photograph in its style, and learn."""
+        photo, chosen = batch
+        table = self.modules["table"]
+        weights = nn.functional.one_hot(chosen, len(self.paintings)).float()
+        with self.autocast():
+            painted, _ = self.painter(photo, table(weights))
+        target = {layer: grams[chosen] for layer, grams in self.targets.items()}
+        return self.finish(
+            painted, photo, target, self.contents_scale[chosen], self.styles_scale[chosen]
+        )
+
+    @property
+    def painter(self) -> nn.Module:
+        """The network that paints."""
+        return self.modules["net"]
+
+    def identity(self) -> dict[str, Any]:
+        """Network and styles: what a resumed run must share."""
+        return {
+            "kind": type(self).__name__,
+            "network": self.net.config.to_dict(),
+            "styles": [p.name for p in self.paintings],
+        }
+
+    @torch.no_grad()
+    def paint(self, photo: Tensor, number: int) -> Tensor:
+        """Paint (N, 3, H, W) in one style with the weights to export."""
+        net = self.best("net") if "net" in self.modules else self.net
+        table = self.best("table")
+        one_hot = torch.eye(len(self.paintings), device=photo.device)[number][None]
+        painted: Tensor = net(photo, table(one_hot))[0]
+        return painted
+
+
+class OneStyle(NamedStyles):
+    """More paintings in a trained network: only their own rows are fitted.
+
+    Everything else is frozen, so the other styles' pictures stay as they are, bit for bit.
+
+    Parameters
+    ----------
+    rows : Tensor
+        (styles, 2, C), the rows of the trained network; their mean is the starting point.
+    """
+
+    def __init__(
+        self,
+        config: StyleConfig,
+        photos: Pictures,
+        paintings: Sequence[Painting],
+        loss_network: nn.Module,
+        net: Stylizer,
+        rows: Tensor,
+    ) -> None:
+        self._rows = rows
+        super().__init__(config, photos, paintings, loss_network, net)
+
+    def _trained(self, net: Stylizer, table: StyleTable) -> None:
+        with torch.no_grad():
+            table.styles.copy_(self._rows.mean(0, keepdim=True).expand_as(table.styles))
+        net.requires_grad_(False).eval()
+        self.frozen["net"] = net
+        self.modules["table"] = table
+        self.optimise([{"params": list(table.parameters())}])
+
+    @property
+    def painter(self) -> nn.Module:
+        """The frozen network."""
+        return self.net
+
+
+class AnyStyle(_StyleTask):
+    """A network and a predictor of styles, learned from many paintings.
+
+    Parameters
+    ----------
+    statistics : PaintingStatistics
+        The frozen view of a painting.
+    paintings : Pictures
+        The style corpus.
+    """
+
+    def __init__(
+        self,
+        config: StyleConfig,
+        photos: Pictures,
+        paintings: Pictures,
+        loss_network: nn.Module,
+        net: Stylizer,
+        statistics: PaintingStatistics,
+    ) -> None:
+        super().__init__(config, photos, loss_network, net)
+        self.paintings = paintings
+        predictor = Predictor(statistics.size, net.neutral())
+        self.frozen["statistics"] = statistics
+        self.modules |= {"net": net, "predictor": predictor}
+        self.optimise([{"params": [*net.parameters(), *predictor.parameters()]}])
+        if config.average:
+            for name, module in self.modules.items():
+                self.averages[name] = Average(module, config.average)
+        multiple = PREDICTOR_MULTIPLE
+        self.side = max(multiple, config.style_size // multiple * multiple)
+
+    def setup(self) -> None:
+        """Bring the predictor's inputs to one scale, measured on paintings as trained on."""
+        super().setup()
+        self.paintings = self.paintings.to(self.device)
+        with torch.no_grad():
+            seen = [self.frozen["statistics"](self.styles(-1 - n)) for n in range(8)]
+        self.plain("predictor").calibrate(torch.cat(seen))  # type: ignore[operator]
+        if "predictor" in self.averages:
+            self.averages["predictor"].update(self.plain("predictor"), 0)
+
+    def styles(self, step: int) -> Tensor:
+        """Return paintings, (batch, 3, side, side): cut, mirrored, and most of them recoloured."""
+        c, a = self.config, self.accelerator
+        seed = seed_of("paintings", c.seed)
+        images, _ = self.paintings.batch(
+            max(step, 0), c.batch, self.side, seed if step >= 0 else seed - step,
+            device=self.device, zoom=(0.5, 1.0), process=a.process_index,
+            processes=a.num_processes,
+        )  # fmt: skip
+        generator = torch.Generator().manual_seed(seed_of("colour", seed, step, a.process_index))
+        return recolour(images, generator).to(memory_format=torch.channels_last)
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """Return photographs and paintings, as many of each."""
+        return self.contents(step), self.styles(step)
+
+    def step(self, batch: tuple[Tensor, Tensor], step: int) -> dict[str, Tensor]:  # noqa: ARG002
+        """Paint each photograph in the style of its painting, and learn."""
+        photo, painting = batch
+        with self.autocast():
+            with torch.no_grad():
+                statistics = self.frozen["statistics"](painting)
+                target = self.loss.style_target(painting)
+            painted, _ = self.modules["net"](photo, self.modules["predictor"](statistics))
+        return self.finish(painted, photo, target)
+
+    def identity(self) -> dict[str, Any]:
+        """Network: what a resumed run must share."""
+        return {"kind": type(self).__name__, "network": self.net.config.to_dict()}
+
+    @torch.no_grad()
+    def paint(self, photo: Tensor, painting: Tensor) -> Tensor:
+        """Paint (N, 3, H, W) like (1, 3, h, w) with the weights to export."""
+        style = self.best("predictor")(self.frozen["statistics"](painting))
+        painted: Tensor = self.best("net")(photo, style)[0]
+        return painted
+
+
+def recolour(images: Tensor, generator: torch.Generator, share: float = 0.7) -> Tensor:
+    """Permute, tilt and bend the colours of most pictures: more palettes than the corpus has.
+
+    (N, 3, H, W) in [0, 1] to the same; `share` of the pictures change.
+    """
+    results = []
+    for image in images:
+        coin, bend, mix = torch.rand(3, generator=generator).tolist()
+        order = torch.randperm(3, generator=generator).tolist()
+        tilt = (0.8 + 0.4 * torch.rand(3, 1, 1, generator=generator)).to(image.device)
+        if coin < share:
+            # Between the picture and its permutation: greys stay grey, hues turn.
+            image = torch.lerp(image, image[order], mix)
+            image = ((image * tilt).clamp(0, 1) + 1e-4) ** (0.6 + bend)
+        results.append(image.clamp(0, 1))
+    return torch.stack(results)

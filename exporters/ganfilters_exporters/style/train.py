@@ -1,0 +1,271 @@
+"""The command ``ganfilters train style``: read, train or go on, export."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganfilters.errors import UsageError
+
+from ..backbones import BACKBONES
+from ..data import list_pictures, load_pictures
+from ..losses import load_vgg16_features
+from ..trainer import Callback, TrainConfig, Trainer, TrainResult
+from .network import MULTIPLE, NetworkConfig, Stylizer
+from .paintings import find_paintings, read_options
+from .predictor import PaintingStatistics
+from .sheet import load_samples, sheet, write_sheet
+from .tasks import AnyStyle, NamedStyles, OneStyle, StyleConfig
+
+__all__ = ["StyleRequest", "train_style"]
+
+SHEET_SIDE = 256
+SHEET_PHOTOS = 4
+ANY_SHEET_STYLES = 6
+
+
+@dataclass(frozen=True)
+class StyleRequest:
+    """What the user asks for.
+
+    Attributes
+    ----------
+    styles, photos : tuple of Path
+        Folders or files.
+    out : Path
+        The ``.onnx`` file.
+    teacher : Path
+        Weights of the loss network.
+    backbone : Path or None
+        Weights of EfficientNet-Lite0, for `any_painting`; by default those of its package.
+    any_painting : bool
+        Train a predictor of styles; otherwise each picture of `styles` is a named style.
+    init : Path or None
+        A trained network, to which the styles are added.
+    options : Path or None
+        TOML with options for single styles.
+    style : StyleConfig
+        How the network is trained.
+    network : NetworkConfig
+        Sizes of a new network.
+    run : Path
+        Folder of the run.
+    sheet_every : int
+        Steps from one sample sheet to the next.
+    sheet_photos : tuple of Path
+        Photographs of the sheets; the first ones of `photos` by default.
+    export : bool
+        Whether to write `out`.
+    overwrite : bool
+        Whether an existing `out` is replaced.
+    licence : str
+        SPDX expression for the card.
+    command : str
+        What the user typed, for the card.
+    """
+
+    styles: tuple[Path, ...]
+    photos: tuple[Path, ...]
+    out: Path
+    teacher: Path
+    backbone: Path | None = None
+    any_painting: bool = False
+    init: Path | None = None
+    options: Path | None = None
+    style: StyleConfig = field(default_factory=StyleConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    run: Path = Path("run")
+    sheet_every: int = 500
+    sheet_photos: tuple[Path, ...] = ()
+    export: bool = True
+    overwrite: bool = False
+    licence: str = "Apache-2.0"
+    command: str = "ganfilters train style"
+
+
+def train_style(
+    request: StyleRequest,
+    config: TrainConfig,
+    *,
+    dry_run: bool = False,
+    loss_network: nn.Module | None = None,
+) -> TrainResult | dict[str, float]:
+    """Train a style network in its run's folder, or go on with it, and export it.
+
+    Parameters
+    ----------
+    request : StyleRequest
+        What to train on, and what to write.
+    config : TrainConfig
+        How long, where and how precisely.
+    dry_run : bool
+        Do two steps and write nothing; return time and memory.
+    loss_network : nn.Module, optional
+        In place of VGG16 read from `request.teacher`.
+
+    Raises
+    ------
+    UsageError
+        Something asked for cannot be: says what and why.
+    FileExistsError
+        `request.out` exists, no run would go on, and `request.overwrite` is false.
+    """
+    _check(request)
+    torch.manual_seed(config.seed)
+    task = _make_task(request, loss_network or load_vgg16_features(request.teacher))
+    if not config.quiet:
+        _report(task)
+    callback = Callback(request.sheet_every, _sheet_callback(request, task))
+    notes = {
+        "command": request.command,
+        "style": asdict(request.style),
+        "photos": {"used": len(task.photos), "skipped": list(task.photos.skipped)},
+        "styles": [str(path) for path in request.styles],
+    }
+    trainer = Trainer(task, request.run, config, [callback], notes)
+    if dry_run:
+        return trainer.dry_run()
+    result = trainer.run()
+    if request.export:
+        _export(request, task, config, result)
+    return result
+
+
+def _check(request: StyleRequest) -> None:
+    """Find what is wrong before anything is read."""
+    if request.any_painting and request.init:
+        raise UsageError("--init adds named styles to a network; it does not go with --any")
+    if request.style.size % MULTIPLE or request.style.size < 32:
+        raise UsageError(f"--size {request.style.size} is not a multiple of {MULTIPLE} from 32 on")
+    resumed = (request.run / "checkpoint.pt").exists()
+    if request.export and request.out.exists() and not request.overwrite and not resumed:
+        raise FileExistsError(f"{request.out} exists; pass --overwrite to replace it")
+
+
+def _make_task(request: StyleRequest, loss_network: nn.Module) -> NamedStyles | AnyStyle:
+    config = request.style
+    # A little larger than the cuts, so that most cuts are made smaller, not larger.
+    photos = load_pictures(
+        request.photos, round(config.size / config.zoom[0]), smallest=config.size // 2
+    )
+    if request.any_painting:
+        # Twice the cut: a painting is seen as a whole and in parts.
+        corpus = load_pictures(request.styles, 2 * config.style_size, smallest=64)
+        statistics = PaintingStatistics(BACKBONES["efficientnet-lite0"](request.backbone))
+        net = Stylizer(request.network)
+        return AnyStyle(config, photos, corpus, loss_network, net, statistics)
+    paintings = find_paintings(request.styles, read_options(request.options))
+    if request.init is None:
+        return NamedStyles(config, photos, paintings, loss_network, Stylizer(request.network))
+    from .export import read_trained
+
+    trained = read_trained(request.init)
+    known = {style["name"] for style in trained.styles}
+    for painting in paintings:
+        if painting.name in known:
+            raise UsageError(
+                f"{request.init} has a style {painting.name!r} already; rename the file, or give "
+                "another name in --options"
+            )
+    return OneStyle(config, photos, paintings, loss_network, trained.net, trained.rows)
+
+
+def _report(task: NamedStyles | AnyStyle) -> None:
+    """Say how many pictures are used, and which are not."""
+    sets = {"photographs": task.photos}
+    if isinstance(task, AnyStyle):
+        sets["paintings"] = task.paintings
+    for what, pictures in sets.items():
+        text = f"{len(pictures)} {what}"
+        if pictures.skipped:
+            text += f", {len(pictures.skipped)} skipped, the first: {pictures.skipped[0]}"
+        print(text, file=sys.stderr)  # noqa: T201
+
+
+def _sheet_callback(
+    request: StyleRequest, task: NamedStyles | AnyStyle
+) -> Callable[[Any, int, Path], None]:
+    """Return a callback that writes ``samples/STEP.png``: photographs down, styles across."""
+    files = list_pictures(request.sheet_photos or request.photos)
+    files = _readable(files, SHEET_PHOTOS)
+    photos = load_samples(files, SHEET_SIDE)
+    if isinstance(task, AnyStyle):
+        names = list(task.paintings.names)
+        chosen = [Path(n) for n in names[:: max(1, len(names) // ANY_SHEET_STYLES)]]
+        styles = load_samples(chosen[:ANY_SHEET_STYLES], SHEET_SIDE)
+    else:
+        styles = load_samples([p.path for p in task.paintings], SHEET_SIDE)
+
+    def write(current: NamedStyles | AnyStyle, step: int, folder: Path) -> None:
+        def paint(photo: Tensor, number: int) -> Tensor:
+            photo = photo.to(current.device)
+            if isinstance(current, AnyStyle):
+                return current.paint(photo, styles[number : number + 1].to(current.device))
+            return current.paint(photo, number)
+
+        write_sheet(sheet(photos, styles, paint), folder / "samples" / f"{step:06}.png")
+
+    return write
+
+
+def _readable(files: Sequence[Path], count: int) -> list[Path]:
+    """Return pictures from all over the list that can be read."""
+    good: list[Path] = []
+    for file in [*files[:: max(1, len(files) // count)], *files]:
+        try:
+            load_samples([file], 16)
+        except Exception:  # noqa: BLE001, S112 - counted and told of when they were loaded
+            continue
+        if file not in good:
+            good.append(file)
+        if len(good) == count:
+            break
+    return good
+
+
+def _export(
+    request: StyleRequest, task: NamedStyles | AnyStyle, config: TrainConfig, result: TrainResult
+) -> None:
+    # Imported here: training needs neither onnx nor onnxruntime.
+    from .export import AnyGraph, NamedGraph, export_style, read_trained
+    from .network import StyleTable
+
+    quality = {k: v for k, v in result.scalars.items() if k in ("loss", "content", "style")}
+    card = {
+        "command": request.command,
+        "seed": config.seed,
+        "seconds": round(result.seconds, 1),
+        "licence": request.licence,
+        "data": tuple(str(path) for path in (*request.styles, *request.photos)),
+        "quality": {f"training_{key}": value for key, value in quality.items()},
+        "extra": {"steps": result.step, "style_size": request.style.style_size},
+    }
+    out = request.out
+    if isinstance(task, AnyStyle):
+        any_net, predictor = task.best("net").cpu(), task.best("predictor").cpu()
+        any_graph = AnyGraph(any_net, predictor, task.frozen["statistics"].cpu())  # type: ignore[arg-type]
+        card["attribution"] = BACKBONES["efficientnet-lite0"](request.backbone).attribution
+        title = "Style transfer from any painting"
+        export_style(any_graph, out, [], name=out.stem, title=title, overwrite=True, card=card)
+        return
+    styles = [{"name": p.name, "title": p.title, "source": p.source} for p in task.paintings]
+    rows = task.best("table").state_dict()["styles"].cpu()
+    net = task.net
+    if request.init is not None:
+        trained = read_trained(request.init)
+        styles = [*trained.styles, *styles]
+        rows = torch.cat([trained.rows, rows])
+    else:
+        net.load_state_dict(task.best("net").state_dict())
+    net = net.cpu()
+    table = StyleTable([style["name"] for style in styles], net.neutral())
+    table.load_state_dict({"styles": rows})
+    title = f"Style transfer, {len(styles)} styles"
+    graph = NamedGraph(net, table)
+    export_style(graph, out, styles, name=out.stem, title=title, overwrite=True, card=card)

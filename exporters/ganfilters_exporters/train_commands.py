@@ -1,0 +1,263 @@
+"""The commands ``ganfilters train ...``. Light: PyTorch is imported when a command runs.
+
+Also ``python -m ganfilters_exporters.train_commands``, where only the training libraries are
+installed; with ``--no-export`` it needs neither onnx nor pydantic.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ganfilters.errors import GanfiltersError, UsageError
+
+__all__ = ["train", "training_options"]
+
+_EXISTING = click.Path(exists=True, path_type=Path)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_POSITIVE = click.IntRange(min=1)
+
+_STYLE_EXAMPLES = """\b
+Examples:
+  ganfilters train style --styles paintings/ --photos photos/ --teacher vgg16.pth --out my.onnx
+  ganfilters train style --init my.onnx --styles one.jpg --photos photos/ ... --out more.onnx
+"""
+
+
+@click.group()
+def train() -> None:
+    """Train networks with PyTorch and export them to ONNX (needs the extra [train])."""
+
+
+def training_options(command: Any) -> Any:
+    """Add what every training command takes; `train_config` reads it."""
+    for option in reversed(
+        [
+            click.option("--steps", type=_POSITIVE, default=20_000, show_default=True,
+                         help="Steps in all, those of earlier calls included."),
+            click.option("--minutes", type=click.FloatRange(min=0, min_open=True),
+                         help="Stop after this time; the same command goes on from there."),
+            click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto",
+                         show_default=True, help="Where to train."),
+            click.option("--precision", type=click.Choice(["auto", "fp32", "bf16"]),
+                         default="auto", show_default=True, help="auto: bf16 on a GPU."),
+            click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
+                         help="Seed of everything random."),
+            click.option("--run", type=_FOLDER,
+                         help="Folder of the run: checkpoints, log, samples; a run in it goes on.  "
+                         "[default: OUT.run]"),
+            click.option("--checkpoint-every", type=_POSITIVE, default=1000, show_default=True,
+                         help="Steps from one checkpoint to the next."),
+            click.option("--log-every", type=_POSITIVE, default=20, show_default=True,
+                         help="Steps from one line of the log to the next."),
+            click.option("--threads", type=_POSITIVE, help="Threads on the CPU."),
+            click.option("--dry-run", is_flag=True,
+                         help="Do two steps, print their time and memory, write nothing."),
+        ]
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def train_config(values: dict[str, Any]) -> Any:
+    """Take the options of `training_options` out of `values`; return a ``TrainConfig``."""
+    import torch
+
+    from .trainer import TrainConfig
+
+    threads = values.pop("threads")
+    if threads:
+        torch.set_num_threads(threads)
+    names = (
+        "steps", "minutes", "device", "precision", "seed", "checkpoint_every", "log_every",
+    )  # fmt: skip
+    return TrainConfig(**{name: values.pop(name) for name in names})
+
+
+@train.command(epilog=_STYLE_EXAMPLES)
+@click.option(
+    "--styles",
+    type=_EXISTING,
+    multiple=True,
+    required=True,
+    help="Folder of style pictures, or one picture; may be repeated.",
+)
+@click.option(
+    "--photos",
+    type=_EXISTING,
+    multiple=True,
+    required=True,
+    help="Folder of photographs; may be repeated.",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="The .onnx file to write.",
+)
+@click.option(
+    "--teacher",
+    type=_FILE,
+    required=True,
+    help="VGG16 weights for the loss: .safetensors, or torchvision's .pth.",
+)
+@click.option(
+    "--backbone",
+    type=_FILE,
+    help="EfficientNet-Lite0 weights for --any.  [default: those of its package]",
+)
+@click.option(
+    "--any",
+    "any_painting",
+    is_flag=True,
+    help="Learn to paint like any picture; the styles are examples.",
+)
+@click.option(
+    "--init",
+    type=_EXISTING,
+    help="Trained network (.onnx, or a run's folder): add the styles to it.",
+)
+@click.option(
+    "--options",
+    type=_FILE,
+    help="TOML, [styles.FILE_STEM]: name, title, source, content, style, size.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(32, 1024),
+    default=256,
+    show_default=True,
+    help="Side of the photographs in pixels, a multiple of 4.",
+)
+@click.option(
+    "--style-size",
+    type=click.IntRange(64, 1024),
+    default=256,
+    show_default=True,
+    help="Short side of the style pictures in pixels; strokes grow with it.",
+)
+@click.option(
+    "--batch", type=_POSITIVE, default=4, show_default=True, help="Photographs in a step."
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    default=2e-3,
+    show_default=True,
+    help="Learning rate.",
+)
+@click.option(
+    "--content-weight",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="Weight of keeping what the photograph shows.",
+)
+@click.option(
+    "--style-weight",
+    type=click.FloatRange(min=0),
+    default=4.0,
+    show_default=True,
+    help="Weight of painting like the style picture.",
+)
+@click.option(
+    "--smooth-weight",
+    type=click.FloatRange(min=0),
+    default=4.0,
+    show_default=True,
+    help="Weight of total variation, against speckle.",
+)
+@click.option(
+    "--blocks",
+    type=click.IntRange(1, 12),
+    default=5,
+    show_default=True,
+    help="Residual blocks of a new network.",
+)
+@click.option(
+    "--sheet-every",
+    type=_POSITIVE,
+    default=500,
+    show_default=True,
+    help="Steps from one sample sheet to the next.",
+)
+@click.option(
+    "--sheet-photos",
+    type=_EXISTING,
+    multiple=True,
+    help="Photographs for the sample sheets.  [default: some of --photos]",
+)
+@click.option(
+    "--no-export", is_flag=True, help="Only train; the same command without it exports later."
+)
+@click.option(
+    "--licence",
+    default="Apache-2.0",
+    show_default=True,
+    help="SPDX licence of the trained weights, for the model card.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@training_options
+def style(**values: Any) -> None:
+    """Train a style network: named styles, one more style, or any painting."""
+    from importlib.util import find_spec
+
+    missing = [name for name in ("torch", "accelerate", "safetensors") if find_spec(name) is None]
+    if missing:
+        raise UsageError(f"training needs {' and '.join(missing)}; pip install 'ganfilters[train]'")
+    from .losses import Weights
+    from .style.network import NetworkConfig
+    from .style.tasks import StyleConfig
+    from .style.train import StyleRequest, train_style
+
+    dry = values.pop("dry_run")
+    run = values.pop("run") or values["out"].with_name(values["out"].name + ".run")
+    config = train_config(values)
+    weights = Weights(*(values.pop(f"{name}_weight") for name in ("content", "style", "smooth")))
+    names = ("size", "style_size", "batch", "rate")
+    how = StyleConfig(weights=weights, seed=config.seed, **{n: values.pop(n) for n in names})
+    request = StyleRequest(
+        style=how,
+        run=run,
+        network=NetworkConfig(blocks=values.pop("blocks")),
+        export=not values.pop("no_export"),
+        command="ganfilters train style " + shlex.join(_shown(click.get_current_context())),
+        **values,
+    )
+    try:
+        result = train_style(request, config, dry_run=dry)
+    except FileExistsError as error:
+        raise UsageError(str(error)) from error
+    if isinstance(result, dict):
+        click.echo("  ".join(f"{key} {value:.4g}" for key, value in result.items()))
+        return
+    click.echo(f"{result.step} of {config.steps} steps done ({result.stopped}); run in {run}")
+    if request.export:
+        click.echo(f"wrote {request.out}")
+
+
+def _shown(context: click.Context) -> list[str]:
+    """Return the options that were given, paths by their last name: a card goes to other people."""
+    words: list[str] = []
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if source is not click.core.ParameterSource.COMMANDLINE:
+            continue
+        value = context.params[parameter.name or ""]
+        for item in value if isinstance(value, tuple) else (value,):
+            words.append(parameter.opts[-1])
+            if not isinstance(item, bool):
+                words.append(item.name if isinstance(item, Path) else str(item))
+    return words
+
+
+if __name__ == "__main__":
+    try:
+        train()
+    except GanfiltersError as error:
+        sys.exit(f"error: {error}")

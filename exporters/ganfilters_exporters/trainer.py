@@ -1,0 +1,479 @@
+"""A short training loop that knows nothing of what it trains.
+
+A :class:`Task` owns networks, optimisers and data, and does one step; a :class:`Trainer` repeats
+the step, and cares for devices, precision, time, the log, checkpoints and callbacks. One network
+with one optimiser and adversarial training with several look the same to it.
+
+Randomness is stateless: before step ``n`` every generator of torch is seeded from (seed, ``n``,
+process), and a task draws its batch from the number of the step alone. So nothing random has to be
+saved, and a run that was killed and resumed gives the result of one that was not: bit for bit on a
+CPU with the same number of threads.
+
+Devices, precision and several GPUs are Accelerate's. Lightning Fabric does the same; Accelerate
+has fewer dependencies and no launcher of its own for the common case of one device, leaves
+optimisers alone, and its `autocast` and `backward` are calls, so a task with two losses for two
+networks needs nothing special. Its own checkpoints are not used: they pickle.
+
+Source: the shape of the loop is minGPT's ``trainer.py`` (Karpathy).
+
+Examples
+--------
+>>> class Line(Task):
+...     def __init__(self):
+...         super().__init__()
+...         self.modules["net"] = torch.nn.Linear(1, 1)
+...         self.optimizers["net"] = torch.optim.SGD(self.modules["net"].parameters(), 0.1)
+...     def batch(self, step):
+...         return torch.rand(8, 1)
+...     def step(self, batch, step):
+...         loss = (self.modules["net"](batch) - 2 * batch).square().mean()
+...         self.update("net", loss)
+...         return {"loss": loss}
+>>> Trainer(Line(), Path("runs/line"), TrainConfig(steps=500)).run()  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from torch import Tensor
+
+from ganfilters.errors import DeviceError, GanfiltersError, UsageError
+
+from .checkpoints import read_checkpoint, write_checkpoint
+from .task import Average, Task, seed_of, warm_cosine
+
+__all__ = [
+    "Average",
+    "Callback",
+    "Task",
+    "TrainConfig",
+    "TrainResult",
+    "Trainer",
+    "TrainingError",
+    "read_checkpoint",
+    "seed_of",
+    "warm_cosine",
+    "write_checkpoint",
+]
+
+LOG, CONFIG = "log.jsonl", "config.json"
+
+
+class TrainingError(GanfiltersError):
+    """A run that cannot go on, such as one whose loss is no longer finite."""
+
+
+@dataclass(frozen=True)
+class Callback:
+    """Something done every so many steps, by the main process, with gradients off.
+
+    Attributes
+    ----------
+    every : int
+        Steps from one call to the next; it is also called at the end of a run.
+    call : callable
+        Takes the task, the number of steps done and the run's folder.
+    """
+
+    every: int
+    call: Callable[[Any, int, Path], None]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How long, where and how precisely.
+
+    Attributes
+    ----------
+    steps : int
+        Steps in all, those before a resume included.
+    minutes : float or None
+        Stop after this time, steps left or not. A later run goes on from there.
+    device : str
+        ``"auto"`` (a GPU if there is one), ``"cpu"`` or ``"cuda"``.
+    precision : str
+        ``"auto"`` (bf16 on a GPU that has it), ``"fp32"`` or ``"bf16"``.
+    seed : int
+        Seed of everything random.
+    checkpoint_every, log_every : int
+        In steps.
+    checkpoint_minutes : float
+        A checkpoint is also written after this time.
+    quiet : bool
+        Print nothing.
+    """
+
+    steps: int = 10_000
+    minutes: float | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    seed: int = 0
+    checkpoint_every: int = 1000
+    checkpoint_minutes: float = 5.0
+    log_every: int = 20
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """How a run ended.
+
+    Attributes
+    ----------
+    step : int
+        Steps done, those before a resume included.
+    seconds : float
+        Time in the loop, those of earlier runs included.
+    stopped : str
+        ``"steps"``, ``"minutes"`` or ``"signal"``.
+    scalars : dict
+        The last logged scalars.
+    """
+
+    step: int
+    seconds: float
+    stopped: str
+    scalars: dict[str, float] = field(default_factory=dict)
+
+
+class Trainer:
+    """Trains a task in a folder, and goes on where an earlier run in that folder ended.
+
+    Parameters
+    ----------
+    task : Task
+        What is trained.
+    run : Path
+        The run's folder: ``config.json``, ``log.jsonl``, ``checkpoint.pt``,
+        ``checkpoint.previous.pt`` and what callbacks write.
+    config : TrainConfig
+        How long, where and how precisely.
+    callbacks : sequence of Callback
+        Sample sheets, metrics.
+    notes : mapping, optional
+        More to write into ``config.json``: the command line, the data.
+
+    Raises
+    ------
+    DeviceError
+        The device is not there.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        run: Path,
+        config: TrainConfig,
+        callbacks: Sequence[Callback] = (),
+        notes: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.task, self.run_folder, self.config = task, run, config
+        self.callbacks, self.notes = callbacks, dict(notes or {})
+        self.accelerator = make_accelerator(config.device, config.precision)
+        self.step, self.seconds = 0, 0.0
+        task.accelerator = self.accelerator
+        # Channels last is the layout of tensor cores, and of oneDNN on the CPU.
+        for modules in (task.modules, task.frozen):
+            for module in modules.values():
+                module.to(self.accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for average in task.averages.values():
+            average.module.to(self.accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for optimizer in task.optimizers.values():
+            for group in optimizer.param_groups:
+                group.setdefault("initial_lr", group["lr"])
+        if self.accelerator.num_processes > 1:
+            for name, module in task.modules.items():
+                task.modules[name] = self.accelerator.prepare_model(module)
+        task.setup()
+
+    # The loop.
+
+    def run(self) -> TrainResult:
+        """Train until the steps or the minutes are over, or the process is told to stop.
+
+        Raises
+        ------
+        TrainingError
+            The loss is no longer finite; the last checkpoint is from before.
+        UsageError
+            The folder's checkpoints are damaged, or of another network.
+        """
+        self.resume()
+        self._write_config()
+        started = saved = time.monotonic()
+        before, first = self.seconds, self.step
+        stopped, done = "steps", -1
+        path, writes = self.run_folder / LOG, self.accelerator.is_main_process
+        with _signals() as stop, contextlib.closing(_Log(path, self.step, writes)) as log:
+            while self.step < self.config.steps:
+                log.add(self._one_step())
+                now = time.monotonic()
+                self.seconds = before + now - started
+                if self.step % self.config.log_every == 0 or self.step == self.config.steps:
+                    self._report(log, (self.step - first) / max(now - started, 1e-9), now - started)
+                late = now - saved > 60 * self.config.checkpoint_minutes
+                if late or self.step % self.config.checkpoint_every == 0:
+                    self.save()
+                    saved, done = now, self.step
+                self._call_back(last=False)
+                if stop.is_set():
+                    stopped = "signal"
+                    break
+                if self.config.minutes is not None and now - started >= 60 * self.config.minutes:
+                    stopped = "minutes"
+                    break
+        if self.step > first:
+            if done != self.step:
+                self.save()
+            self._call_back(last=True)
+        return TrainResult(self.step, self.seconds, stopped, log.last)
+
+    def _one_step(self) -> dict[str, Tensor]:
+        task, step = self.task, self.step
+        factor = task.rate(step, self.config.steps)
+        for optimizer in task.optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * factor
+        torch.manual_seed(seed_of(self.config.seed, step, self.accelerator.process_index))
+        scalars = task.step(task.batch(step), step)
+        for name, average in task.averages.items():
+            average.update(task.plain(name), step)
+        self.step += 1
+        return {key: value.detach() for key, value in scalars.items()}
+
+    def dry_run(self) -> dict[str, float]:
+        """Do two steps and write nothing; return the scalars of the second, time and memory."""
+        self._one_step()
+        started = time.perf_counter()
+        scalars = {key: float(value) for key, value in self._one_step().items()}
+        seconds = time.perf_counter() - started
+        scalars |= {"seconds_per_step": seconds, "images_per_second": self._images / seconds}
+        if self.accelerator.device.type == "cuda":
+            scalars["gpu_gigabytes"] = torch.cuda.max_memory_allocated() / 2**30
+        return scalars
+
+    @property
+    def _images(self) -> int:
+        images: int = self.task.batch_images * self.accelerator.num_processes
+        return images
+
+    def _call_back(self, *, last: bool) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        for callback in self.callbacks:
+            due = self.step % callback.every == 0
+            if due != last:  # at the end only what was not just done
+                with torch.no_grad():
+                    callback.call(self.task, self.step, self.run_folder)
+
+    def _report(self, log: _Log, steps_per_second: float, elapsed: float) -> None:
+        rate = self.task.rate(self.step - 1, self.config.steps)
+        images = steps_per_second * self._images
+        scalars = log.write(self.step, {"rate": rate, "images_per_second": images})
+        bad = [key for key, value in scalars.items() if not math.isfinite(value)]
+        if bad:
+            raise TrainingError(
+                f"{bad[0]} is not finite after step {self.step}; the last checkpoint is good: "
+                "resume with a lower learning rate, with gradient clipping, or in fp32"
+            )
+        if self.config.quiet or not self.accelerator.is_main_process:
+            return
+        left = (self.config.steps - self.step) / steps_per_second
+        if self.config.minutes is not None:
+            left = min(left, max(0.0, 60 * self.config.minutes - elapsed))
+        shown = "  ".join(f"{key} {value:.4g}" for key, value in log.shown.items())
+        line = f"step {self.step}/{self.config.steps}  {shown}  {images:.3g} images/s"
+        line += f"  ETA {int(left // 3600)}:{int(left % 3600 // 60):02}:{int(left % 60):02}"
+        terminal = sys.stderr.isatty()
+        print(f"\r{line}\033[K" if terminal else line, end="" if terminal else "\n",  # noqa: T201
+              file=sys.stderr, flush=True)  # fmt: skip
+
+    # The folder.
+
+    def state(self) -> dict[str, Any]:
+        """Return all that a resumed run needs."""
+        task = self.task
+        return {
+            "step": self.step,
+            "seconds": self.seconds,
+            "seed": self.config.seed,
+            "identity": json.dumps(task.identity(), sort_keys=True),
+            "modules": {name: task.plain(name).state_dict() for name in task.modules},
+            "optimizers": {name: opt.state_dict() for name, opt in task.optimizers.items()},
+            "averages": {name: a.module.state_dict() for name, a in task.averages.items()},
+            "task": task.state(),
+        }
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state` returned."""
+        task = self.task
+        for name in task.modules:
+            task.plain(name).load_state_dict(state["modules"][name])
+        for name, optimizer in task.optimizers.items():
+            # The rate given now wins over the rate that was given then.
+            rates = [group["initial_lr"] for group in optimizer.param_groups]
+            optimizer.load_state_dict(state["optimizers"][name])
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["initial_lr"] = rate
+        for name, average in task.averages.items():
+            average.module.load_state_dict(state["averages"][name])
+        task.load_state(state["task"])
+        self.step, self.seconds = state["step"], state["seconds"]
+
+    def save(self) -> None:
+        """Write a checkpoint; the one before it is kept."""
+        if self.accelerator.is_main_process:
+            write_checkpoint(self.run_folder, self.state())
+
+    def resume(self) -> None:
+        """Load the folder's checkpoint, if there is one.
+
+        Raises
+        ------
+        UsageError
+            All checkpoints are damaged, or they are of something else; says of what.
+        """
+        found = read_checkpoint(self.run_folder, self._say)
+        if found is None:
+            return
+        then = json.loads(found["identity"])
+        now = json.loads(json.dumps(self.task.identity()))
+        for key in sorted({*then, *now}):
+            if then.get(key) != now.get(key):
+                raise UsageError(
+                    f"{self.run_folder} holds a run with {key} = {_short(then.get(key))}, not "
+                    f"{_short(now.get(key))}; choose another folder with --run, or delete it"
+                )
+        if found["seed"] != self.config.seed:
+            raise UsageError(
+                f"{self.run_folder} holds a run with seed {found['seed']}, not "
+                f"{self.config.seed}; pass --seed {found['seed']} or choose another --run"
+            )
+        self.load(found)
+        self._say(f"resumed {self.run_folder} at step {self.step}")
+
+    def _say(self, text: str) -> None:
+        if not self.config.quiet and self.accelerator.is_main_process:
+            print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+    def _write_config(self) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        self.run_folder.mkdir(parents=True, exist_ok=True)
+        content = {
+            "trainer": asdict(self.config),
+            "task": self.task.identity(),
+            "device": str(self.accelerator.device),
+            "precision": self.accelerator.mixed_precision,
+            "torch": torch.__version__,
+            **self.notes,
+        }
+        text = json.dumps(content, indent=2, default=str) + "\n"
+        (self.run_folder / CONFIG).write_text(text, "utf-8")
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) < 60 else text[:57] + "..."
+
+
+def make_accelerator(device: str, precision: str) -> Accelerator:
+    """Return the accelerator of a device, or say why there is none.
+
+    Raises
+    ------
+    DeviceError
+        The device is unknown or absent, or cannot compute in bf16.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise DeviceError(f"there is no training device {device!r}; use auto, cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise DeviceError(
+            "device cuda: this PyTorch sees no CUDA GPU; install a CUDA build of torch and a "
+            "driver, or use --device cpu"
+        )
+    cpu = device == "cpu" or not torch.cuda.is_available()
+    if precision == "auto":
+        precision = "fp32" if cpu or not torch.cuda.is_bf16_supported() else "bf16"
+    if not cpu:
+        # Batches have one size, so the fastest convolutions are searched for once; what is left
+        # in float32 may use the tensor cores' 19-bit format.
+        torch.backends.cudnn.benchmark = True
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.allow_tf32 = True
+    # Accelerate keeps its state for the whole process, and refuses another device or precision.
+    AcceleratorState._reset_state(reset_partial_state=True)
+    return Accelerator(cpu=cpu, mixed_precision="bf16" if precision == "bf16" else "no")
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[threading.Event]:
+    """Set an event on SIGINT or SIGTERM, so that the step is finished and saved."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    old = [signal.signal(kind, lambda *_: stop.set()) for kind in kinds]
+    try:
+        yield stop
+    finally:
+        for kind, handler in zip(kinds, old, strict=True):
+            signal.signal(kind, handler)
+
+
+class _Log:
+    """Means of scalars since the last line, one JSON object a line: pandas.read_json(lines=True).
+
+    Lines of steps after the resumed one are dropped: that part is trained again.
+    """
+
+    def __init__(self, path: Path, step: int, enabled: bool) -> None:
+        self.last: dict[str, float] = {}
+        self.shown: dict[str, float] = {}
+        self._sums: dict[str, Tensor] = {}
+        self._count = 0
+        self._file = None
+        if enabled:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            kept = []
+            with contextlib.suppress(FileNotFoundError):
+                for line in path.read_text("utf-8").splitlines():
+                    with contextlib.suppress(ValueError):  # a line cut short by a kill
+                        if json.loads(line)["step"] <= step:
+                            kept.append(line + "\n")
+            path.write_text("".join(kept), "utf-8")
+            self._file = path.open("a", encoding="utf-8", buffering=1)
+
+    def add(self, scalars: Mapping[str, Tensor]) -> None:
+        """Add a step's scalars, on the device: reading them would wait for it."""
+        for key, value in scalars.items():
+            self._sums[key] = self._sums[key] + value if key in self._sums else value
+        self._count += 1
+
+    def write(self, step: int, more: Mapping[str, float]) -> dict[str, float]:
+        """Write a line and return it."""
+        self.shown = {key: float(value) / self._count for key, value in self._sums.items()}
+        self.last = {"step": step, **self.shown, **more}
+        self._sums, self._count = {}, 0
+        if self._file is not None:
+            self._file.write(json.dumps(self.last) + "\n")
+        return self.last
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()

@@ -1,0 +1,99 @@
+"""Each loss against NumPy, known values and finite differences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ganfilters.errors import UsageError
+from ganfilters_exporters.losses import (
+    ContentLoss,
+    GramLoss,
+    PerceptualLoss,
+    TotalVariation,
+    Weights,
+    gram,
+    load_vgg16_features,
+)
+
+from .style_toys import loss_network
+
+
+def test_gram_matrices_are_those_of_numpy() -> None:
+    features = torch.randn(2, 5, 7, 3, dtype=torch.float64)
+    flat = features.numpy().reshape(2, 5, 21)
+    expected = np.einsum("nip,njp->nij", flat, flat) / 21
+    np.testing.assert_allclose(gram(features).numpy(), expected)
+
+
+def test_gram_matrices_do_not_overflow_in_half_precision() -> None:
+    features = torch.full((1, 2, 64, 64), 300.0, dtype=torch.float16)
+    assert torch.allclose(gram(features), torch.full((1, 2, 2), 90000.0), rtol=1e-3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert gram(torch.rand(1, 2, 4, 4)).dtype == torch.float32
+
+
+def test_losses_have_the_values_that_their_docstrings_name() -> None:
+    features = {"relu3_3": torch.rand(2, 4, 5, 5), "relu1_2": torch.rand(2, 3, 5, 5)}
+    zero = {name: torch.zeros_like(value) for name, value in features.items()}
+    content, style = ContentLoss(), GramLoss({"relu1_2": 3.0, "relu3_3": 1.0})
+    assert torch.allclose(content(zero, features), torch.ones(2))
+    assert torch.allclose(content(features, features), torch.zeros(2))
+    target = style.target(features)
+    assert torch.allclose(style(zero, target), torch.ones(2))
+    assert torch.allclose(style(features, target), torch.zeros(2))
+    # Scaling a style and what is compared with it changes nothing: paintings train evenly.
+    half = {name: value * 0.5 for name, value in features.items()}
+    large = {name: value * 100 for name, value in half.items()}
+    other = style.target({name: value * 100 for name, value in features.items()})
+    assert torch.allclose(style(large, other), style(half, target), rtol=1e-4)
+
+
+def test_total_variation_of_a_ramp() -> None:
+    ramp = torch.linspace(0, 1, 11).expand(1, 3, 4, 11)
+    assert TotalVariation()(ramp).item() == pytest.approx(0.01)
+    assert TotalVariation()(ramp.transpose(2, 3)).item() == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("part", ["content", "style", "smooth"])
+def test_gradients_are_those_of_finite_differences(part: str) -> None:
+    torch.manual_seed(0)
+    network = loss_network((2, 2, 3, 3)).double()
+    with torch.no_grad():
+        goal = network(torch.rand(1, 3, 8, 8, dtype=torch.float64))
+    content, style, smooth = ContentLoss(), GramLoss(), TotalVariation()
+    target = style.target(goal)
+
+    def value(image: Tensor) -> Tensor:
+        if part == "smooth":
+            return smooth(image)
+        return content(network(image), goal) if part == "content" else style(network(image), target)
+
+    image = torch.rand(1, 3, 8, 8, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(value, (image,), eps=1e-6, atol=1e-5, rtol=1e-3)
+
+
+def test_the_sum_weighs_each_picture() -> None:
+    loss = PerceptualLoss(loss_network(), Weights(1.0, 2.0, 3.0))
+    image, photo, painting = torch.rand(3, 2, 3, 32, 32)
+    target = loss.style_target(painting)
+    terms = loss(image, photo, target)
+    expected = terms["content"] + 2 * terms["style"] + 3 * terms["smooth"]
+    assert terms["loss"].item() == pytest.approx(expected.item(), rel=1e-5)
+    heavier = loss(image, photo, target, style_scale=torch.tensor([2.0, 2.0]))
+    more = heavier["loss"] - terms["loss"]
+    assert more.item() == pytest.approx(2 * terms["style"].item(), rel=1e-4)
+
+
+def test_files_that_are_not_vgg16(tmp_path: Path) -> None:
+    save_file({"features.0.weight": torch.zeros(4, 3, 3, 3)}, tmp_path / "x.safetensors")
+    (tmp_path / "y.safetensors").write_bytes(b"no")
+    (tmp_path / "z.pth").write_bytes(b"no")
+    for name in ("x.safetensors", "y.safetensors", "z.pth", "missing.pth"):
+        with pytest.raises(UsageError, match="cannot be used as loss network"):
+            load_vgg16_features(tmp_path / name)

@@ -1,0 +1,193 @@
+"""The painting network: statistics, tiles, export, and reading it back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from ganfilters.errors import UsageError
+from ganfilters.models import ModelFile
+from ganfilters_exporters.style.export import AnyGraph, NamedGraph, export_style, read_trained
+from ganfilters_exporters.style.network import NetworkConfig, StyleTable, Stylizer
+from ganfilters_exporters.style.predictor import PaintingStatistics, Predictor
+
+from .style_toys import TINY, backbone
+
+CARD = {"command": "test", "licence": "CC0-1.0"}
+
+
+def network(config: NetworkConfig = TINY, seed: int = 0) -> Stylizer:
+    torch.manual_seed(seed)
+    return Stylizer(config).eval()
+
+
+def table(net: Stylizer, names: tuple[str, ...] = ("calm", "wild")) -> StyleTable:
+    made = StyleTable(names, net.neutral())
+    with torch.no_grad():
+        made.styles.add_(torch.randn(made.styles.shape) * 0.3)
+    return made
+
+
+def onnx_session(file: Path) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+
+
+def test_given_statistics_give_what_measured_ones_gave() -> None:
+    net = network()
+    style = table(net)(torch.tensor([[0.25, 0.75]]))
+    image = torch.rand(1, 3, 36, 52)
+    whole, statistics = net(image, style)
+    assert whole.shape == image.shape
+    assert statistics.shape == (1, 2, net.channels)
+    assert whole.min() > 0
+    assert whole.max() < 1
+    again, used = net(image, style, statistics)
+    assert torch.equal(used, statistics)
+    assert torch.allclose(whole, again, atol=1e-6)
+
+
+@pytest.mark.parametrize("config", [TINY, NetworkConfig(4, 8, 4, 2, 5, 5)])
+def test_tiles_equal_the_whole_picture_at_the_reach(config: NetworkConfig) -> None:
+    net = network(config)
+    style = table(net)(torch.tensor([[1.0, 0.0]]))
+    image = torch.rand(1, 3, 160, 240)
+    with torch.no_grad():
+        whole, statistics = net(image, style)
+        reach = -(-net.reach // 4) * 4
+        left = net(image[..., : 120 + reach], style, statistics)[0][..., :120]
+        right = net(image[..., 120 - reach :], style, statistics)[0][..., reach:]
+    tiles = torch.cat([left, right], 3)
+    assert float((tiles - whole).abs().max()) < 1e-4  # 2/255 is what is asked
+
+
+def test_the_reach_is_no_larger_than_the_gradient_says() -> None:
+    net = network()
+    style = table(net)(torch.tensor([[1.0, 0.0]]))
+    image = torch.rand(1, 3, 128, 128, requires_grad=True)
+    statistics = net(image, style)[1].detach()
+    net(image, style, statistics)[0][0, :, 64, 64].sum().backward()
+    assert image.grad is not None
+    rows = image.grad.abs().sum((0, 1, 3)).nonzero().flatten()
+    seen = max(64 - int(rows.min()), int(rows.max()) - 64)
+    assert seen <= net.reach <= seen + 8
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, NamedGraph]:
+    net = network(seed=1)
+    graph = NamedGraph(net, table(net))
+    out = tmp_path_factory.mktemp("named") / "toy.onnx"
+    styles = [{"name": n, "title": n.title(), "source": "toy"} for n in ("calm", "wild")]
+    export_style(graph, out, styles, name="toy", title="Toy", overwrite=False, card=CARD)
+    return out, graph
+
+
+def test_the_file_has_a_card_and_parity(named: tuple[Path, NamedGraph]) -> None:
+    card = ModelFile(named[0]).card_for("style")
+    assert card.extra["mode"] == "named"
+    assert [s["name"] for s in card.extra["styles"]] == ["calm", "wild"]
+    assert card.extra["reach"] == named[1].network.reach
+    assert card.size_multiple == 4
+    assert card.parity is not None
+    assert max(card.parity.measured.values()) < 1e-4
+    assert card.quality["onnx_largest_difference_255"] < 0.1
+
+
+def run(file: Path, graph: NamedGraph | AnyGraph, **feeds: np.ndarray) -> dict[str, np.ndarray]:
+    zeros = np.zeros((2, graph.network.channels), np.float32)
+    feeds = {"statistics": zeros, **feeds}
+    return dict(zip(graph.outputs, onnx_session(file).run(list(graph.outputs), feeds), strict=True))
+
+
+def test_statistics_given_to_a_file(named: tuple[Path, NamedGraph]) -> None:
+    out, graph = named
+    image, weights, _ = (value.numpy() for value in graph.example(48, 80, 0))
+    whole = run(out, graph, image=image, style_weights=weights)
+    assert whole["statistics_used"][1].min() > 0
+    given = whole["statistics_used"]
+    again = run(out, graph, image=image, style_weights=weights, statistics=given)
+    assert np.abs(whole["styled"] - again["styled"]).max() < 1e-5
+    assert np.array_equal(again["statistics_used"], given)
+    # The same statistics for part of the picture: another picture than its own would give.
+    part = {"image": image[..., :40], "style_weights": weights}
+    tile, alone = run(out, graph, statistics=given, **part), run(out, graph, **part)
+    assert np.abs(tile["styled"][..., :16] - whole["styled"][..., :16]).max() < 1e-4
+    assert np.abs(alone["styled"][..., :16] - whole["styled"][..., :16]).max() > 0.01
+
+
+def test_what_is_given_is_not_measured(named: tuple[Path, NamedGraph]) -> None:
+    import onnx
+
+    graph = onnx.load(named[0]).graph
+    operators = [node.op_type for node in graph.node]
+    assert "Where" not in operators
+    assert "ReduceMean" not in operators
+    assert operators.count("If") == 6 + 2 * (TINY.blocks - 1) + 1
+
+
+def test_convolutions_have_no_computed_bias(named: tuple[Path, NamedGraph]) -> None:
+    import onnx
+
+    graph = onnx.load(named[0]).graph
+    weights = {item.name for item in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Conv":
+            assert all(name in weights for name in node.input[1:] if name)
+
+
+def test_a_file_is_read_back_exactly(named: tuple[Path, NamedGraph]) -> None:
+    out, graph = named
+    found = read_trained(out)
+    assert torch.equal(found.rows, graph.table.styles)
+    for name, value in graph.network.state_dict().items():
+        assert torch.equal(found.net.state_dict()[name], value)
+
+
+def test_any_painting_is_exported(tmp_path: Path) -> None:
+    net, seen = network(seed=2), PaintingStatistics(backbone())
+    predictor = Predictor(seen.size, net.neutral(), 16, 8)
+    predictor.calibrate(seen(torch.rand(8, 3, 64, 64)))
+    graph = AnyGraph(net, predictor, seen)
+    out = tmp_path / "any.onnx"
+    card = export_style(graph, out, [], name="any", title="Any", overwrite=False, card=CARD)
+    assert card.extra["mode"] == "any"
+    image, painting = torch.rand(1, 3, 32, 48).numpy(), torch.rand(1, 3, 96, 64).numpy()
+    zeros = np.zeros((2, net.channels), np.float32)
+    seen_now = run(out, graph, image=image, style=zeros, style_image=painting)
+    style = seen_now["style_used"]
+    with torch.no_grad():
+        expected = predictor(seen(torch.from_numpy(painting)))[0].numpy()
+    np.testing.assert_allclose(style, expected, atol=1e-4)
+    other = np.zeros((1, 3, 64, 64), np.float32)
+    again = run(out, graph, image=image, style=style, style_image=other)
+    assert np.abs(again["styled"] - seen_now["styled"]).max() < 1e-5
+    assert np.array_equal(again["style_used"], style)
+    with pytest.raises(UsageError, match="needs a style network with named styles"):
+        read_trained(out)
+
+
+def test_files_that_are_no_style_network(tmp_path: Path) -> None:
+    (tmp_path / "x.onnx").write_bytes(b"no")
+    with pytest.raises(UsageError, match="not a model of this project"):
+        read_trained(tmp_path / "x.onnx")
+    with pytest.raises(UsageError, match="is no run of"):
+        read_trained(tmp_path)
+
+
+def test_a_new_predictor_gives_the_neutral_style_and_bounds_its_inputs() -> None:
+    seen = PaintingStatistics(backbone())
+    predictor = Predictor(seen.size, torch.tensor([[1.0] * 5, [0.0] * 5]), 16, 8)
+    paintings = torch.rand(6, 3, 64, 64)
+    statistics = seen(paintings)
+    assert statistics.shape == (6, seen.size)
+    predictor.calibrate(statistics)
+    style = predictor(statistics)
+    assert style.shape == (6, 2, 5)
+    assert (style[:, 0] - 1).abs().max() < 0.5
+    far = predictor(statistics * 1e6)
+    assert torch.isfinite(far).all()
+    assert far.abs().max() < 50

@@ -1,0 +1,250 @@
+"""Training end to end on tiny networks: the loss falls, runs go on, styles do not disturb."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+
+from ganfilters.errors import UsageError
+from ganfilters.models import ModelFile
+from ganfilters_exporters.data import load_pictures
+from ganfilters_exporters.losses import Weights
+from ganfilters_exporters.style import train as training
+from ganfilters_exporters.style.network import Stylizer
+from ganfilters_exporters.style.paintings import find_paintings, read_options
+from ganfilters_exporters.style.predictor import PaintingStatistics
+from ganfilters_exporters.style.tasks import AnyStyle, NamedStyles, StyleConfig, recolour
+from ganfilters_exporters.style.train import StyleRequest, train_style
+from ganfilters_exporters.train_commands import train
+from ganfilters_exporters.trainer import TrainConfig, Trainer
+
+from .style_toys import TINY, backbone, loss_network, pictures
+
+HOW = StyleConfig(size=32, style_size=64, batch=2, rate=1e-2, warm=2, weights=Weights(0.1, 1.0))
+
+
+def config(steps: int, **more: object) -> TrainConfig:
+    return TrainConfig(steps=steps, device="cpu", quiet=True, log_every=5, **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def request_(tmp_path: Path) -> StyleRequest:
+    return StyleRequest(
+        styles=(pictures(tmp_path / "styles", 2, stripes=True),),
+        photos=(pictures(tmp_path / "photos", 4),),
+        out=tmp_path / "out.onnx",
+        teacher=tmp_path / "unused",
+        style=HOW,
+        network=TINY,
+        run=tmp_path / "run",
+    )
+
+
+def outputs(file: Path, number: int, image: np.ndarray) -> np.ndarray:
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    count = session.get_inputs()[1].shape[0]
+    statistics = session.get_inputs()[2].shape
+    weights = np.eye(count, dtype=np.float32)[number]
+    feeds = {"image": image, "style_weights": weights, "statistics": np.zeros(statistics, "f")}
+    found: np.ndarray = session.run(["styled"], feeds)[0]
+    return found
+
+
+def log(run: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+def test_training_exporting_and_one_more_style(request_: StyleRequest, tmp_path: Path) -> None:
+    train_style(request_, config(40), loss_network=loss_network())
+    lines = log(request_.run)
+    assert lines[-1]["style"] < 0.8 * lines[0]["style"]
+    with Image.open(request_.run / "samples" / "000040.png") as sheet:
+        assert sheet.size == (3 * 256, 5 * 256)
+    card = ModelFile(request_.out).card_for("style")
+    assert [s["name"] for s in card.extra["styles"]] == ["picture-0", "picture-1"]
+
+    one = pictures(tmp_path / "more", 4, stripes=True) / "Picture_3.png"
+    more = dataclasses.replace(
+        request_, styles=(one,), init=request_.out, out=tmp_path / "more.onnx",
+        run=tmp_path / "more.run",
+    )  # fmt: skip
+    train_style(more, config(40), loss_network=loss_network())
+    lines = log(more.run)
+    assert lines[-1]["style"] < lines[0]["style"]
+    card = ModelFile(more.out).card_for("style")
+    assert [s["name"] for s in card.extra["styles"]] == ["picture-0", "picture-1", "picture-3"]
+    image = np.random.default_rng(0).random((1, 3, 40, 32), np.float32)
+    for number in (0, 1):
+        before, after = outputs(request_.out, number, image), outputs(more.out, number, image)
+        assert np.abs(before - after).max() < 1e-5
+    assert np.abs(outputs(more.out, 2, image) - outputs(more.out, 1, image)).max() > 0.01
+
+    with pytest.raises(UsageError, match="has a style 'picture-3' already"):
+        train_style(
+            dataclasses.replace(more, init=more.out), config(2), loss_network=loss_network()
+        )
+    with pytest.raises(FileExistsError, match="pass --overwrite"):
+        train_style(
+            dataclasses.replace(request_, run=tmp_path / "new"), config(2),
+            loss_network=loss_network(),
+        )  # fmt: skip
+
+
+def test_a_run_can_be_the_start_of_one_more_style(request_: StyleRequest, tmp_path: Path) -> None:
+    started = dataclasses.replace(request_, export=False)
+    train_style(started, config(2), loss_network=loss_network())
+    assert not request_.out.exists()
+    one = pictures(tmp_path / "more", 4, stripes=True) / "Picture_3.png"
+    more = dataclasses.replace(started, styles=(one,), init=request_.run, run=tmp_path / "more.run")
+    result = train_style(more, config(2), loss_network=loss_network())
+    assert not isinstance(result, dict)
+    assert result.step == 2
+
+
+def named(request: StyleRequest) -> NamedStyles:
+    torch.manual_seed(0)
+    photos = load_pictures(request.photos, 40)
+    paintings = find_paintings(request.styles, {})
+    return NamedStyles(HOW, photos, paintings, loss_network(), Stylizer(TINY))
+
+
+def test_interrupted_style_training_ends_the_same(request_: StyleRequest, tmp_path: Path) -> None:
+    whole = named(request_)
+    Trainer(whole, tmp_path / "whole", config(6, checkpoint_every=2)).run()
+    first = named(request_)
+    original, count = first.step, 0
+
+    def step(batch: object, number: int) -> object:
+        if number == 5:
+            raise KeyboardInterrupt
+        return original(batch, number)  # type: ignore[arg-type]
+
+    first.step = step  # type: ignore[method-assign, assignment]
+    with pytest.raises(KeyboardInterrupt):
+        Trainer(first, tmp_path / "parts", config(6, checkpoint_every=2)).run()
+    second = named(request_)
+    Trainer(second, tmp_path / "parts", config(6, checkpoint_every=2)).run()
+    for name in ("net", "table"):
+        for module in (whole, second):
+            count += len(list(module.best(name).parameters()))
+        for a, b in zip(whole.best(name).parameters(), second.best(name).parameters(), strict=True):
+            assert torch.equal(a, b)
+    assert count
+
+
+def test_every_style_is_trained_equally_often(request_: StyleRequest, tmp_path: Path) -> None:
+    task = named(request_)
+    Trainer(task, tmp_path / "run", config(1))
+    chosen = [int(n) for step in range(10) for n in task.batch(step)[1]]
+    assert chosen.count(0) == chosen.count(1) == 10
+
+
+def test_any_painting_learns_and_tells_paintings_apart(
+    request_: StyleRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(training.BACKBONES, "efficientnet-lite0", lambda _: backbone())
+    how = dataclasses.replace(HOW, rate=3e-3)
+    request = dataclasses.replace(request_, any_painting=True, style=how)
+    train_style(request, config(40), loss_network=loss_network())
+    style = [line["style"] for line in log(request.run)]
+    assert sum(style[-3:]) < 0.9 * sum(style[:3])
+    assert ModelFile(request.out).card_for("style").extra["mode"] == "any"
+
+
+def test_colours_change_within_bounds_and_by_the_generator_alone() -> None:
+    images = torch.rand(8, 3, 6, 6)
+    first = recolour(images, torch.Generator().manual_seed(1))
+    assert torch.equal(first, recolour(images, torch.Generator().manual_seed(1)))
+    changed = [not torch.equal(a, b) for a, b in zip(first, images, strict=True)]
+    assert 1 <= sum(changed) < 8
+    assert first.min() >= 0
+    assert first.max() <= 1
+
+
+def test_any_style_is_resumed_with_its_calibration(request_: StyleRequest, tmp_path: Path) -> None:
+    def task() -> AnyStyle:
+        torch.manual_seed(0)
+        photos, corpus = load_pictures(request_.photos, 40), load_pictures(request_.styles, 96)
+        seen = PaintingStatistics(backbone())
+        return AnyStyle(HOW, photos, corpus, loss_network(), Stylizer(TINY), seen)
+
+    whole, parts = task(), task()
+    Trainer(whole, tmp_path / "whole", config(4)).run()
+    Trainer(parts, tmp_path / "parts", config(4, minutes=1e-6)).run()
+    resumed = task()
+    assert Trainer(resumed, tmp_path / "parts", config(4)).run().step == 4
+    for a, b in zip(
+        whole.best("predictor").state_dict().values(),
+        resumed.best("predictor").state_dict().values(),
+        strict=True,
+    ):
+        assert torch.equal(a, b)
+
+
+def test_options_for_single_styles(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "styles", 2, stripes=True)
+    (folder / "broken.jpg").write_bytes(b"no")
+    file = tmp_path / "options.toml"
+    file.write_text('[styles.Picture_1]\nname = "bars"\ntitle = "Bars"\nstyle = 2.5\nsize = 0.5\n')
+    found = find_paintings([folder], read_options(file))
+    assert [p.name for p in found] == ["bars", "picture-0"]
+    assert (found[0].style, found[0].size, found[0].title) == (2.5, 0.5, "Bars")
+    file.write_text("[styles.x]\nstlye = 1\n")
+    with pytest.raises(UsageError, match="did you mean style"):
+        read_options(file)
+    file.write_text("[styles.x]\nstyle = -1\n")
+    with pytest.raises(UsageError, match=r"styles\.x\.style must be a number"):
+        read_options(file)
+    with pytest.raises(UsageError, match="are both 'picture-0'"):
+        find_paintings([folder, folder / "Picture_0.png"], {})
+    with pytest.raises(UsageError, match="holds no usable style picture; 1 skipped"):
+        find_paintings([folder / "broken.jpg"], {})
+
+
+def test_the_command(request_: StyleRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "load_vgg16_features", lambda _: loss_network())
+    request_.teacher.write_bytes(b"")
+    words = ["style", "--styles", str(request_.styles[0]), "--photos", str(request_.photos[0])]
+    words += ["--teacher", str(request_.teacher), "--out", str(request_.out), "--size", "32"]
+    words += ["--style-size", "64", "--blocks", "1", "--batch", "2", "--device", "cpu"]
+    dry = CliRunner().invoke(train, [*words, "--dry-run"], catch_exceptions=False)
+    assert "images_per_second" in dry.output
+    assert not request_.out.exists()
+    for steps, more in (("2", ["--no-export"]), ("3", [])):  # the second call goes on
+        call = [*words, "--steps", steps, *more]
+        done = CliRunner().invoke(train, call, catch_exceptions=False)
+        assert f"{steps} of {steps} steps done" in done.output
+    card = ModelFile(request_.out).card
+    assert "--styles styles --photos photos" in card.command
+    assert str(request_.out.parent) not in card.command
+    assert card.extra["steps"] == 3
+
+
+def test_the_command_imports_nothing_heavy() -> None:
+    script = "import sys, ganfilters_exporters.train_commands; print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"
+
+
+def test_bad_requests(request_: StyleRequest) -> None:
+    for change, message in (
+        ({"any_painting": True, "init": Path("x.onnx")}, "does not go with --any"),
+        ({"style": StyleConfig(size=34)}, "not a multiple of 4"),
+        ({"photos": (request_.run,)}, "does not exist"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            train_style(
+                dataclasses.replace(request_, **change), config(1), loss_network=loss_network()
+            )

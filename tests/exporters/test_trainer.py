@@ -1,0 +1,298 @@
+"""The loop: exact resume, damage, time, and tasks with one and two optimisers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ganfilters.errors import DeviceError, UsageError
+from ganfilters_exporters.checkpoints import CHECKPOINT, PREVIOUS
+from ganfilters_exporters.trainer import (
+    Average,
+    Callback,
+    Task,
+    TrainConfig,
+    Trainer,
+    TrainingError,
+    read_checkpoint,
+    seed_of,
+    warm_cosine,
+)
+
+
+class Adversaries(Task):
+    """Two networks, two optimisers, noise, dropout, batch norm, an average."""
+
+    def __init__(self, width: int = 8, explode_at: int | None = None) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        generator = nn.Sequential(
+            nn.Linear(4, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, 2)
+        )
+        critic = nn.Sequential(nn.Linear(2, 8), nn.Dropout(0.3), nn.ReLU(), nn.Linear(8, 1))
+        self.modules |= {"generator": generator, "critic": critic}
+        for name, module in self.modules.items():
+            self.optimizers[name] = torch.optim.Adam(module.parameters(), 1e-2)
+        self.averages["generator"] = Average(generator, 0.9)
+        self.width, self.explode_at, self.seen = width, explode_at, 0
+        self.batch_images = 16
+
+    def batch(self, step: int) -> Tensor:
+        generator = torch.Generator().manual_seed(seed_of("data", step))
+        return 1 + torch.randn(16, 2, generator=generator)
+
+    def step(self, batch: Tensor, step: int) -> dict[str, Tensor]:
+        if step == self.explode_at:
+            raise KeyboardInterrupt
+        generator, critic = self.modules["generator"], self.modules["critic"]
+        fake = generator(torch.randn(16, 4))
+        real_loss = torch.relu(1 - critic(batch)).mean()
+        fake_loss = torch.relu(1 + critic(fake.detach())).mean()
+        self.update("critic", real_loss + fake_loss)
+        loss = -critic(fake).mean()
+        self.update("generator", loss)
+        self.seen += 1
+        return {"critic": real_loss + fake_loss, "generator": loss}
+
+    def rate(self, step: int, steps: int) -> float:
+        return warm_cosine(step, steps, warm=3)
+
+    def identity(self) -> dict[str, int]:
+        return {"width": self.width}
+
+    def state(self) -> dict[str, int]:
+        return {"seen": self.seen}
+
+    def load_state(self, state: dict[str, int]) -> None:
+        self.seen = state["seen"]
+
+
+def config(**options: object) -> TrainConfig:
+    base = {"steps": 12, "device": "cpu", "quiet": True, "log_every": 2, "checkpoint_every": 4}
+    return TrainConfig(**{**base, **options})  # type: ignore[arg-type]
+
+
+def weights(task: Task) -> list[Tensor]:
+    tensors = [t for n in task.modules for t in task.plain(n).state_dict().values()]
+    tensors += [t for a in task.averages.values() for t in a.module.state_dict().values()]
+    for optimizer in task.optimizers.values():
+        for state in optimizer.state_dict()["state"].values():
+            tensors += [value for value in state.values() if isinstance(value, Tensor)]
+    return tensors
+
+
+def same(first: list[Tensor], second: list[Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_an_interrupted_run_ends_as_an_uninterrupted_one_bit_for_bit(tmp_path: Path) -> None:
+    whole = Adversaries()
+    Trainer(whole, tmp_path / "whole", config()).run()
+    with pytest.raises(KeyboardInterrupt):
+        Trainer(Adversaries(explode_at=7), tmp_path / "parts", config()).run()
+    torch.rand(3)  # the state of the global generator is not what decides
+    parts = Adversaries()
+    trainer = Trainer(parts, tmp_path / "parts", config())
+    assert trainer.run().step == 12
+    assert parts.seen == 12
+    assert same(weights(whole), weights(parts))
+    logs = [
+        [json.loads(line) for line in (tmp_path / run / "log.jsonl").read_text().splitlines()]
+        for run in ("whole", "parts")
+    ]
+    assert [line["step"] for line in logs[1]] == [2, 4, 6, 8, 10, 12]
+    for one, other in zip(*logs, strict=True):
+        assert one["critic"] == other["critic"]
+
+
+def test_a_killed_process_loses_nothing_before_its_checkpoint(tmp_path: Path) -> None:
+    script = f"""
+import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_trainer import Adversaries, config
+from pathlib import Path
+from ganfilters_exporters.trainer import Trainer
+import torch; torch.set_num_threads({torch.get_num_threads()})
+Trainer(Adversaries(), Path({str(tmp_path)!r}), config(steps=10**6, checkpoint_every=5)).run()
+"""
+    process = subprocess.Popen([sys.executable, "-c", script], env={**os.environ})
+    try:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / PREVIOUS).exists():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    found = read_checkpoint(tmp_path)
+    assert found is not None
+    done = found["step"]
+    resumed = Adversaries()
+    result = Trainer(resumed, tmp_path, config(steps=done + 3)).run()
+    assert result.step == done + 3
+    straight = Adversaries()
+    # The rate depends on the steps in all, so the same schedule up to the kill is replayed.
+    straight.rate = lambda step, _: warm_cosine(step, 10**6 if step < done else done + 3, warm=3)  # type: ignore[method-assign]
+    Trainer(straight, tmp_path / "straight", config(steps=done + 3)).run()
+    assert same(weights(resumed), weights(straight))
+
+
+def test_sigterm_finishes_the_step_and_saves(tmp_path: Path) -> None:
+    def call(task: Task, step: int, folder: Path) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    result = Trainer(Adversaries(), tmp_path, config(steps=100), [Callback(3, call)]).run()
+    assert (result.stopped, result.step) == ("signal", 3)
+    assert read_checkpoint(tmp_path)["step"] == 3  # type: ignore[index]
+
+
+def damage(path: Path) -> None:
+    """Flip one bit of the largest tensor; the archive around it stays in order."""
+    with zipfile.ZipFile(path) as archive:
+        largest = max(archive.infolist(), key=lambda info: info.file_size)
+        data = archive.read(largest)
+    content = bytearray(path.read_bytes())
+    content[content.index(data) + len(data) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("how", ["flip", "cut", "empty"])
+def test_a_damaged_checkpoint_is_named_and_the_previous_one_is_used(
+    tmp_path: Path, how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Trainer(Adversaries(), tmp_path, config(steps=8)).run()
+    path = tmp_path / CHECKPOINT
+    if how == "flip":
+        damage(path)
+    else:
+        path.write_bytes(path.read_bytes()[: 1000 if how == "cut" else 0])
+    said: list[str] = []
+    found = read_checkpoint(tmp_path, said.append)
+    assert found is not None
+    assert found["step"] == 4
+    assert str(path) in said[0]
+    assert "damaged" in said[0]
+    task = Adversaries()
+    Trainer(task, tmp_path, config(steps=8)).run()
+    whole = Adversaries()
+    Trainer(whole, tmp_path / "whole", config(steps=8)).run()
+    assert same(weights(task), weights(whole))
+
+
+def test_two_damaged_checkpoints_are_an_error(tmp_path: Path) -> None:
+    Trainer(Adversaries(), tmp_path, config(steps=8)).run()
+    damage(tmp_path / CHECKPOINT)
+    damage(tmp_path / PREVIOUS)
+    with pytest.raises(UsageError, match=r"checkpoint\.pt and .*previous\.pt: damaged"):
+        Trainer(Adversaries(), tmp_path, config()).run()
+
+
+def test_a_checkpoint_cannot_run_code(tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.mkdir, (str(tmp_path / "bang"),)
+
+    torch.save({"step": 1, "bomb": Bomb()}, tmp_path / CHECKPOINT)
+    with pytest.raises(UsageError, match="damaged"):
+        read_checkpoint(tmp_path)
+    assert not (tmp_path / "bang").exists()
+
+
+def test_a_run_of_something_else_is_refused(tmp_path: Path) -> None:
+    Trainer(Adversaries(), tmp_path, config(steps=4)).run()
+    with pytest.raises(UsageError, match="width = 8, not 16"):
+        Trainer(Adversaries(width=16), tmp_path, config()).run()
+    with pytest.raises(UsageError, match="seed 0, not 5"):
+        Trainer(Adversaries(), tmp_path, config(seed=5)).run()
+
+
+def test_a_finished_run_stays_as_it_is(tmp_path: Path) -> None:
+    Trainer(Adversaries(), tmp_path, config(steps=4)).run()
+    before = (tmp_path / CHECKPOINT).read_bytes()
+    result = Trainer(Adversaries(), tmp_path, config(steps=4)).run()
+    assert (result.step, result.stopped) == (4, "steps")
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+
+
+def test_minutes_stop_a_run(tmp_path: Path) -> None:
+    result = Trainer(Adversaries(), tmp_path, config(steps=10**6, minutes=1e-4)).run()
+    assert result.stopped == "minutes"
+    assert read_checkpoint(tmp_path)["step"] == result.step  # type: ignore[index]
+
+
+def test_a_loss_that_is_not_finite_ends_the_run(tmp_path: Path) -> None:
+    class Wild(Adversaries):
+        def step(self, batch: Tensor, step: int) -> dict[str, Tensor]:
+            scalars = super().step(batch, step)
+            return scalars if step < 5 else {"critic": torch.tensor(float("nan"))}
+
+    with pytest.raises(TrainingError, match="critic is not finite after step 6"):
+        Trainer(Wild(), tmp_path, config()).run()
+    assert read_checkpoint(tmp_path)["step"] == 4  # type: ignore[index]
+
+
+def test_an_update_moves_its_own_network_only(tmp_path: Path) -> None:
+    task = Adversaries()
+    Trainer(task, tmp_path, config())
+    before = [p.detach().clone() for p in task.modules["critic"].parameters()]
+    task.clip = 0.5
+    task.update(
+        "generator", task.modules["critic"](task.modules["generator"](torch.randn(9, 4))).mean()
+    )
+    after = list(task.modules["critic"].parameters())
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    grads = [p.grad for p in task.modules["generator"].parameters() if p.grad is not None]
+    assert torch.stack([g.norm() for g in grads]).norm() <= 0.5 + 1e-4
+
+
+def test_bf16_is_autocast(tmp_path: Path) -> None:
+    task = Adversaries()
+    Trainer(task, tmp_path, config(precision="bf16"))
+    with task.autocast():
+        assert task.modules["critic"](torch.rand(3, 2)).dtype == torch.bfloat16
+
+
+def test_callbacks_and_the_config_file(tmp_path: Path) -> None:
+    steps: list[int] = []
+    callback = Callback(5, lambda task, step, folder: steps.append(step))
+    Trainer(Adversaries(), tmp_path, config(), [callback], {"data": "noise"}).run()
+    assert steps == [5, 10, 12]
+    written = json.loads((tmp_path / "config.json").read_text())
+    assert written["data"] == "noise"
+    assert written["trainer"]["steps"] == 12
+
+
+def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
+    found = Trainer(Adversaries(), tmp_path / "run", config()).dry_run()
+    assert found["images_per_second"] > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_devices_that_are_not_there() -> None:
+    with pytest.raises(DeviceError, match="auto, cpu or cuda"):
+        Trainer(Adversaries(), Path("x"), config(device="tpu"))
+    if not torch.cuda.is_available():
+        with pytest.raises(DeviceError, match="sees no CUDA GPU"):
+            Trainer(Adversaries(), Path("x"), config(device="cuda"))
+
+
+def test_the_average_and_the_schedule() -> None:
+    module = nn.Linear(1, 1, bias=False)
+    average = Average(module, 0.5)
+    start = module.weight.item()
+    with torch.no_grad():
+        module.weight.add_(1)
+    average.update(module, 1000)
+    assert average.module.weight.item() == pytest.approx(start + 0.5)
+    assert [warm_cosine(s, 10, warm=1) for s in (0, 1)] == [0.5, 1.0]
+    assert warm_cosine(10, 10, final=0.1) == pytest.approx(0.1)
