@@ -52,13 +52,10 @@ def start(*arguments: str) -> float:
 
 
 PEAK = """
-import resource, sys
-from ganfilters.cli import main
-try:
-    main(["apply", "dream", *sys.argv[1:], "--quiet", "--overwrite"])
-except SystemExit as stop:
-    assert not stop.code, stop.code
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+import resource, subprocess, sys
+command = [sys.executable, "-m", "ganfilters", "apply", "dream", *sys.argv[1:], "--quiet"]
+subprocess.run(command, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
 """
 
 
