@@ -86,7 +86,7 @@ class ModelFile:
         Parameters
         ----------
         package
-            Import name, for example ``"ganfilters_dream"``.
+            Import name, for example ``"my_plugin"``.
         name
             Path inside it, for example ``"models/net.onnx"``.
         sha256
