@@ -198,8 +198,7 @@ class Registry:
     def _load(self, source: _Source) -> None:
         self._pending.remove(source)
         started = time.perf_counter()
-        manager = pluggy.PluginManager("ganfilters")
-        manager.add_hookspecs(hookspecs)
+        manager = _manager()
         stage = "import"
         try:
             plugin = source.load()
@@ -313,8 +312,7 @@ def load_commands(cli: click.Group, plugin_files: Sequence[Path] = ()) -> list[L
     errors = []
     for source in [*_files(plugin_files), *_installed(COMMANDS_GROUP)]:
         started = time.perf_counter()
-        manager = pluggy.PluginManager("ganfilters")
-        manager.add_hookspecs(hookspecs)
+        manager = _manager()
         stage = "import"
         try:
             plugin = source.load()
@@ -325,6 +323,13 @@ def load_commands(cli: click.Group, plugin_files: Sequence[Path] = ()) -> list[L
         except (Exception, SystemExit) as error:  # noqa: BLE001 - as in Registry._load
             errors.append(_load_error(source, stage, error, time.perf_counter() - started))
     return errors
+
+
+def _manager() -> pluggy.PluginManager:
+    """Return a manager for one plugin, so that none can disturb another."""
+    manager = pluggy.PluginManager("ganfilters")
+    manager.add_hookspecs(hookspecs)
+    return manager
 
 
 def _installed(group: str) -> list[_Source]:
