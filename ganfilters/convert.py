@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ganfilters.errors import ImageError
 from ganfilters.image import Animation, FloatArray, Image, Metadata
+from ganfilters.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
     from PIL import Image as PILImage
@@ -28,7 +29,6 @@ __all__ = [
     "to_pil",
 ]
 
-_MAX_PIXELS = 200_000_000
 _KINDS = "a path, the bytes of a file, a PIL image, a NumPy array or a ganfilters Image"
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 _BLOCK = 1 << 20
@@ -106,7 +106,7 @@ def _check_array(array: Array) -> None:
         )
 
 
-def from_pil(picture: PILImage.Image, *, max_pixels: int = _MAX_PIXELS) -> Image:
+def from_pil(picture: PILImage.Image, *, max_pixels: int = MAX_PIXELS) -> Image:
     """Make an `Image` from a PIL image, its profile, EXIF and resolution included.
 
     The pixels are taken as they lie: Pillow leaves turning by the EXIF orientation to the caller
@@ -150,7 +150,7 @@ def from_pil(picture: PILImage.Image, *, max_pixels: int = _MAX_PIXELS) -> Image
     return assemble(decoded, None)
 
 
-def to_image(value: Any, *, max_pixels: int = _MAX_PIXELS) -> Image | Animation:
+def to_image(value: Any, *, max_pixels: int = MAX_PIXELS) -> Image | Animation:
     """Return any kind of picture as an `Image`, or as an `Animation` if it holds several frames.
 
     Parameters
@@ -258,7 +258,7 @@ class Kind:
         return picture
 
 
-def accept(value: Any, *, max_pixels: int = _MAX_PIXELS) -> tuple[Image | Animation, Kind]:
+def accept(value: Any, *, max_pixels: int = MAX_PIXELS) -> tuple[Image | Animation, Kind]:
     """Return a value as `to_image` does, and its kind."""
     image = to_image(value, max_pixels=max_pixels)
     kind = Kind.of(value)
@@ -349,7 +349,7 @@ def _luminance(pixels: FloatArray) -> FloatArray:
     return cast("FloatArray", np.where(grey, pixels[..., 0], weighted))
 
 
-def read_mask(value: Any, width: int, height: int, *, max_pixels: int = _MAX_PIXELS) -> FloatArray:
+def read_mask(value: Any, width: int, height: int, *, max_pixels: int = MAX_PIXELS) -> FloatArray:
     """Return a mask as float32, H x W, in [0, 1]: 1 means "work here".
 
     A picture counts by its luminance. Where it is transparent it counts as black, so both a white

@@ -27,6 +27,7 @@ from ganfilters.errors import (
 )
 from ganfilters.filter import Filter, Params, Tiling, Traits
 from ganfilters.image import Animation, FloatArray, Image, Metadata
+from ganfilters.limits import FEATHER_MAX, MAX_PIXELS
 from ganfilters.models import ModelFile
 from ganfilters.progress import (
     CancelToken,
@@ -38,12 +39,11 @@ from ganfilters.progress import (
 from ganfilters.recipe import Recipe, Reference, Selection, Step
 from ganfilters.registry import Entry, Registry
 from ganfilters.runtime import Runtime
-from ganfilters.selection import FEATHER_MAX, blend, feathered, prepare_mask
+from ganfilters.selection import blend, feathered, prepare_mask
 from ganfilters.tiling import Window, blend_ramp, pad_to, windows
 
 __all__ = ["Host", "apply"]
 
-DEFAULT_MAX_PIXELS = 200_000_000
 _FRAME_MS = 40.0
 # Values may stray this far outside [0, 1] by rounding and are clipped; further is a defect.
 _RANGE_SLACK = 1e-3
@@ -97,7 +97,7 @@ class Host:
         *,
         threads: int | None = None,
         plugins: Sequence[str | Path] = (),
-        max_pixels: int = DEFAULT_MAX_PIXELS,
+        max_pixels: int = MAX_PIXELS,
         registry: Registry | None = None,
     ) -> None:
         self.registry = registry or Registry.discover([Path(path) for path in plugins])

@@ -7,9 +7,7 @@ import numpy as np
 from ganfilters.errors import ImageError
 from ganfilters.image import BoolArray, FloatArray, Image
 
-__all__ = ["FEATHER_MAX", "blend", "feathered", "prepare_mask"]
-
-FEATHER_MAX = 500.0
+__all__ = ["blend", "feathered", "prepare_mask"]
 
 # Rows handled at a time, so that temporary arrays stay small beside a large picture.
 _ROWS = 256
@@ -47,7 +45,7 @@ def feathered(mask: FloatArray, radius: float) -> FloatArray:
     mask
         float32, H x W, in [0, 1].
     radius
-        Pixels, 0 to `FEATHER_MAX`.
+        Pixels, 0 to `~ganfilters.limits.FEATHER_MAX`.
     """
     if radius <= 0.0 or mask.all():
         return mask

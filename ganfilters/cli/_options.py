@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ganfilters.devices import DEVICES
+from ganfilters.limits import MAX_PIXELS
 
 __all__ = ["common_options"]
 
@@ -95,7 +96,11 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("--overwrite",), {"is_flag": True, "help": "Replace outputs that exist."}),
     (
         ("--max-pixels",),
-        {"type": int, "metavar": "N", "help": "Refuse larger pictures.  [default 200000000]"},
+        {
+            "type": int,
+            "metavar": "N",
+            "help": f"Refuse larger pictures.  [default {MAX_PIXELS}]",
+        },
     ),
     (("--json",), {"is_flag": True, "help": "Print one line of JSON for each output."}),
     (("--quiet", "-q"), {"is_flag": True, "help": "Print errors only."}),

@@ -62,7 +62,8 @@ class State:
         """
         import logging
 
-        from ganfilters.host import DEFAULT_MAX_PIXELS, Host
+        from ganfilters.host import Host
+        from ganfilters.limits import MAX_PIXELS
 
         if not self.debug:
             # Libraries log what they repair in odd files; that is not for people.
@@ -71,7 +72,7 @@ class State:
             device,
             threads=threads,
             registry=self.registry,
-            max_pixels=DEFAULT_MAX_PIXELS if max_pixels is None else max_pixels,
+            max_pixels=MAX_PIXELS if max_pixels is None else max_pixels,
         )
         _ = host.device
         return host

@@ -15,6 +15,7 @@ from ganfilters.cli._options import common_options
 from ganfilters.cli._output import ProgressBar
 from ganfilters.cli._state import State, error_record, one_line
 from ganfilters.errors import DeviceError, GanfiltersError, ModelError, UsageError
+from ganfilters.limits import FEATHER_MAX
 
 if TYPE_CHECKING:
     from ganfilters.cli._jobs import Job, Plan
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_FEATHER_MAX = 500.0
 _PATHS = {"required": "INPUT OUTPUT", "optional": "[INPUT] OUTPUT", "none": "OUTPUT"}
 _PATHS_HELP = {
     "required": "INPUT and OUTPUT are files, or - for standard input and output; or two folders; "
@@ -148,7 +148,7 @@ def _apply(ctx: click.Context, entry: Entry, given: dict[str, Any]) -> int:
 def _check_numbers(given: Mapping[str, Any]) -> None:
     limits = {
         "strength": (0.0, 1.0),
-        "feather": (0.0, _FEATHER_MAX),
+        "feather": (0.0, FEATHER_MAX),
         "quality": (1, 100),
         "fps": (0.01, 1000.0),
         "threads": (1, 1024),

@@ -14,10 +14,10 @@ from ganfilters.image import Animation, Image
 from ganfilters.imageio import _pillow, _png, _webp
 from ganfilters.imageio._formats import READABLE
 from ganfilters.imageio._samples import assemble
+from ganfilters.limits import MAX_PIXELS
 
 __all__ = ["MAX_PIXELS", "read"]
 
-MAX_PIXELS = 200_000_000
 _ANIMATION_FACTOR = 4  # an animation may hold this many times the pixels of one picture
 
 

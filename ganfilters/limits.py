@@ -1,0 +1,11 @@
+"""Limits that several parts share. Imports nothing, so that the command line can show them."""
+
+from __future__ import annotations
+
+__all__ = ["FEATHER_MAX", "MAX_PIXELS"]
+
+MAX_PIXELS = 200_000_000
+"""Largest picture that is decoded by default, in pixels: a guard against decompression bombs."""
+
+FEATHER_MAX = 500.0
+"""Largest feather of a mask, in pixels."""
