@@ -84,8 +84,7 @@ def train_config(values: dict[str, Any]) -> Any:
     "--styles",
     type=_EXISTING,
     multiple=True,
-    required=True,
-    help="Folder of style pictures, or one picture; may be repeated.",
+    help="Folder of style pictures, or one picture, each a style with a name; may be repeated.",
 )
 @click.option(
     "--photos",
@@ -109,18 +108,19 @@ def train_config(values: dict[str, Any]) -> Any:
 @click.option(
     "--backbone",
     type=_FILE,
-    help="EfficientNet-Lite0 weights for --any.  [default: those of its package]",
+    help="EfficientNet-Lite0 weights for --corpus.  [default: those of its package]",
 )
 @click.option(
-    "--any",
-    "any_painting",
-    is_flag=True,
-    help="Learn to paint like any picture; the styles are examples.",
+    "--corpus",
+    type=_EXISTING,
+    multiple=True,
+    help="Folder of many paintings: learn to paint like any picture as well; may be repeated.",
 )
 @click.option(
     "--init",
     type=_EXISTING,
-    help="Trained network (.onnx, or a run's folder): add the styles to it.",
+    help="Trained network (.onnx, or a run's folder): add the styles to it, the rest unchanged; "
+    "with --corpus, train all of it on from there.",
 )
 @click.option(
     "--options",

@@ -11,7 +11,7 @@ import torch
 
 from ganfilters.errors import UsageError
 from ganfilters.models import ModelFile
-from ganfilters_exporters.style.export import AnyGraph, NamedGraph, export_style, read_trained
+from ganfilters_exporters.style.export import StyleGraph, export_style, read_trained
 from ganfilters_exporters.style.network import NetworkConfig, StyleTable, Stylizer
 from ganfilters_exporters.style.predictor import PaintingStatistics, Predictor
 
@@ -77,18 +77,18 @@ def test_the_reach_is_no_larger_than_the_gradient_says() -> None:
 
 
 @pytest.fixture(scope="module")
-def named(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, NamedGraph]:
+def named(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, StyleGraph]:
     net = network(seed=1)
-    graph = NamedGraph(net, table(net))
+    graph = StyleGraph(net, table(net))
     out = tmp_path_factory.mktemp("named") / "toy.onnx"
     styles = [{"name": n, "title": n.title(), "source": "toy"} for n in ("calm", "wild")]
     export_style(graph, out, styles, name="toy", title="Toy", overwrite=False, card=CARD)
     return out, graph
 
 
-def test_the_file_has_a_card_and_parity(named: tuple[Path, NamedGraph]) -> None:
+def test_the_file_has_a_card_and_parity(named: tuple[Path, StyleGraph]) -> None:
     card = ModelFile(named[0]).card_for("style")
-    assert card.extra["mode"] == "named"
+    assert card.extra["any_painting"] is False
     assert [s["name"] for s in card.extra["styles"]] == ["calm", "wild"]
     assert card.extra["reach"] == named[1].network.reach
     assert card.size_multiple == 4
@@ -97,15 +97,15 @@ def test_the_file_has_a_card_and_parity(named: tuple[Path, NamedGraph]) -> None:
     assert card.quality["onnx_largest_difference_255"] < 0.1
 
 
-def run(file: Path, graph: NamedGraph | AnyGraph, **feeds: np.ndarray) -> dict[str, np.ndarray]:
+def run(file: Path, graph: StyleGraph, **feeds: np.ndarray) -> dict[str, np.ndarray]:
     zeros = np.zeros((2, graph.network.channels), np.float32)
-    feeds = {"statistics": zeros, **feeds}
+    feeds = {"statistics": zeros, "style": zeros, **feeds}
     return dict(zip(graph.outputs, onnx_session(file).run(list(graph.outputs), feeds), strict=True))
 
 
-def test_statistics_given_to_a_file(named: tuple[Path, NamedGraph]) -> None:
+def test_statistics_given_to_a_file(named: tuple[Path, StyleGraph]) -> None:
     out, graph = named
-    image, weights, _ = (value.numpy() for value in graph.example(48, 80, 0))
+    image, _, _, weights = (value.numpy() for value in graph.example(48, 80, 0))
     whole = run(out, graph, image=image, style_weights=weights)
     assert whole["statistics_used"][1].min() > 0
     given = whole["statistics_used"]
@@ -119,17 +119,17 @@ def test_statistics_given_to_a_file(named: tuple[Path, NamedGraph]) -> None:
     assert np.abs(alone["styled"][..., :16] - whole["styled"][..., :16]).max() > 0.01
 
 
-def test_what_is_given_is_not_measured(named: tuple[Path, NamedGraph]) -> None:
+def test_what_is_given_is_not_measured(named: tuple[Path, StyleGraph]) -> None:
     import onnx
 
     graph = onnx.load(named[0]).graph
     operators = [node.op_type for node in graph.node]
     assert "Where" not in operators
     assert "ReduceMean" not in operators
-    assert operators.count("If") == 6 + 2 * (TINY.blocks - 1) + 1
+    assert operators.count("If") == 6 + 2 * (TINY.blocks - 1) + 2  # and the style
 
 
-def test_convolutions_have_no_computed_bias(named: tuple[Path, NamedGraph]) -> None:
+def test_convolutions_have_no_computed_bias(named: tuple[Path, StyleGraph]) -> None:
     import onnx
 
     graph = onnx.load(named[0]).graph
@@ -139,7 +139,7 @@ def test_convolutions_have_no_computed_bias(named: tuple[Path, NamedGraph]) -> N
             assert all(name in weights for name in node.input[1:] if name)
 
 
-def test_a_file_is_read_back_exactly(named: tuple[Path, NamedGraph]) -> None:
+def test_a_file_is_read_back_exactly(named: tuple[Path, StyleGraph]) -> None:
     out, graph = named
     found = read_trained(out)
     assert torch.equal(found.rows, graph.table.styles)
@@ -147,27 +147,56 @@ def test_a_file_is_read_back_exactly(named: tuple[Path, NamedGraph]) -> None:
         assert torch.equal(found.net.state_dict()[name], value)
 
 
-def test_any_painting_is_exported(tmp_path: Path) -> None:
+def any_graph(names: tuple[str, ...] = ()) -> StyleGraph:
     net, seen = network(seed=2), PaintingStatistics(backbone())
     predictor = Predictor(seen.size, net.neutral(), 16, 8)
     predictor.calibrate(seen(torch.rand(8, 3, 64, 64)))
-    graph = AnyGraph(net, predictor, seen)
+    return StyleGraph(net, table(net, names) if names else None, predictor, seen)
+
+
+def predicted(graph: StyleGraph, painting: np.ndarray) -> np.ndarray:
+    assert graph.predictor is not None
+    assert graph.seen is not None
+    with torch.no_grad():
+        style: np.ndarray = graph.predictor(graph.seen(torch.from_numpy(painting)))[0].numpy()
+    return style
+
+
+def test_any_painting_is_exported(tmp_path: Path) -> None:
+    graph = any_graph()
     out = tmp_path / "any.onnx"
     card = export_style(graph, out, [], name="any", title="Any", overwrite=False, card=CARD)
-    assert card.extra["mode"] == "any"
+    assert card.extra["any_painting"] is True
     image, painting = torch.rand(1, 3, 32, 48).numpy(), torch.rand(1, 3, 96, 64).numpy()
-    zeros = np.zeros((2, net.channels), np.float32)
-    seen_now = run(out, graph, image=image, style=zeros, style_image=painting)
-    style = seen_now["style_used"]
-    with torch.no_grad():
-        expected = predictor(seen(torch.from_numpy(painting)))[0].numpy()
-    np.testing.assert_allclose(style, expected, atol=1e-4)
+    first = run(out, graph, image=image, style_image=painting)
+    style = first["style_used"]
+    np.testing.assert_allclose(style, predicted(graph, painting), atol=1e-4)
     other = np.zeros((1, 3, 64, 64), np.float32)
     again = run(out, graph, image=image, style=style, style_image=other)
-    assert np.abs(again["styled"] - seen_now["styled"]).max() < 1e-5
+    assert np.abs(again["styled"] - first["styled"]).max() < 1e-5
     assert np.array_equal(again["style_used"], style)
     with pytest.raises(UsageError, match="needs a style network with named styles"):
         read_trained(out)
+
+
+def test_one_file_with_names_and_any_painting(tmp_path: Path) -> None:
+    names = ("calm", "wild")
+    graph = any_graph(names)
+    assert graph.table is not None
+    out = tmp_path / "both.onnx"
+    styles = [{"name": n, "title": n.title(), "source": "toy"} for n in names]
+    export_style(graph, out, styles, name="both", title="Both", overwrite=False, card=CARD)
+    image, painting = torch.rand(1, 3, 32, 48).numpy(), torch.rand(1, 3, 96, 64).numpy()
+    weights = np.array([0, 1], np.float32)
+    named = run(out, graph, image=image, style_weights=weights, style_image=painting)
+    np.testing.assert_array_equal(named["style_used"], graph.table.styles[1].detach().numpy())
+    any_ = run(out, graph, image=image, style_weights=0 * weights, style_image=painting)
+    np.testing.assert_allclose(any_["style_used"], predicted(graph, painting), atol=1e-4)
+    blend = (named["style_used"] + any_["style_used"]) / 2
+    mixed = run(out, graph, image=image, style_weights=weights, style_image=painting, style=blend)
+    np.testing.assert_array_equal(mixed["style_used"], blend)
+    assert np.abs(mixed["styled"] - named["styled"]).max() > 0.01
+    assert torch.equal(read_trained(out).rows, graph.table.styles)
 
 
 def test_files_that_are_no_style_network(tmp_path: Path) -> None:

@@ -52,10 +52,11 @@ def request_(tmp_path: Path) -> StyleRequest:
 
 def outputs(file: Path, number: int, image: np.ndarray) -> np.ndarray:
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    count = session.get_inputs()[1].shape[0]
-    statistics = session.get_inputs()[2].shape
-    weights = np.eye(count, dtype=np.float32)[number]
-    feeds = {"image": image, "style_weights": weights, "statistics": np.zeros(statistics, "f")}
+    shapes = {item.name: item.shape for item in session.get_inputs()}
+    feeds = {name: np.zeros(shapes[name], np.float32) for name in ("style", "statistics")}
+    feeds |= {"image": image, "style_weights": np.eye(*shapes["style_weights"], dtype="f")[number]}
+    if "style_image" in shapes:
+        feeds["style_image"] = np.zeros((1, 3, 64, 64), np.float32)
     found: np.ndarray = session.run(["styled"], feeds)[0]
     return found
 
@@ -154,11 +155,33 @@ def test_any_painting_learns_and_tells_paintings_apart(
 ) -> None:
     monkeypatch.setitem(training.BACKBONES, "efficientnet-lite0", lambda _: backbone())
     how = dataclasses.replace(HOW, rate=3e-3)
-    request = dataclasses.replace(request_, any_painting=True, style=how)
+    request = dataclasses.replace(request_, styles=(), corpus=request_.styles, style=how)
     train_style(request, config(40), loss_network=loss_network())
     style = [line["style"] for line in log(request.run)]
     assert sum(style[-3:]) < 0.9 * sum(style[:3])
-    assert ModelFile(request.out).card_for("style").extra["mode"] == "any"
+    card = ModelFile(request.out).card_for("style")
+    assert card.extra["any_painting"]
+    assert card.extra["styles"] == []
+
+
+def test_named_styles_and_any_painting_from_a_trained_network(
+    request_: StyleRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(training.BACKBONES, "efficientnet-lite0", lambda _: backbone())
+    train_style(request_, config(10), loss_network=loss_network())
+    corpus = pictures(tmp_path / "corpus", 4, stripes=True)
+    both = dataclasses.replace(
+        request_, corpus=(corpus,), init=request_.out, out=tmp_path / "both.onnx",
+        run=tmp_path / "both.run", style=dataclasses.replace(HOW, rate=1e-7),
+    )  # fmt: skip
+    train_style(both, config(2), loss_network=loss_network())
+    image = np.random.default_rng(0).random((1, 3, 40, 32), np.float32)
+    for number in (0, 1):  # it goes on from the trained network
+        before, after = outputs(request_.out, number, image), outputs(both.out, number, image)
+        assert np.abs(before - after).max() < 1e-3
+    card = ModelFile(both.out).card_for("style")
+    assert [s["name"] for s in card.extra["styles"]] == ["picture-0", "picture-1"]
+    assert card.extra["any_painting"]
 
 
 def test_colours_change_within_bounds_and_by_the_generator_alone() -> None:
@@ -240,7 +263,7 @@ def test_the_command_imports_nothing_heavy() -> None:
 
 def test_bad_requests(request_: StyleRequest) -> None:
     for change, message in (
-        ({"any_painting": True, "init": Path("x.onnx")}, "does not go with --any"),
+        ({"styles": ()}, "nothing to learn from; give --styles, --corpus, or both"),
         ({"style": StyleConfig(size=34)}, "not a multiple of 4"),
         ({"photos": (request_.run,)}, "does not exist"),
     ):

@@ -38,12 +38,17 @@ class Features(nn.Module):
         self.segments = nn.ModuleList(segments)
         self.names = tuple(names)
 
-    def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """Map (N, 3, H, W), RGB in [0, 1], to features (N, channels, H / stride, W / stride)."""
+    def forward(self, image: Tensor, until: str | None = None) -> dict[str, Tensor]:
+        """Map (N, 3, H, W), RGB in [0, 1], to features (N, channels, H / stride, W / stride).
+
+        Layers after `until` are not computed.
+        """
         found = {}
         x = image
         for name, segment in zip(self.names, self.segments, strict=True):
             x = found[name] = segment(x)
+            if name == until:
+                break
         return found
 
 

@@ -159,7 +159,7 @@ class PerceptualLoss(nn.Module):
             (N,), factors for each image on top of the weights.
         """
         with torch.no_grad():
-            wanted = self.network(photo)
+            wanted = self.network(photo, until=self.content.layer)
         features = self.network(image)
         content, style = self.content(features, wanted), self.style(features, target)
         smooth = self.smooth(image)

@@ -3,21 +3,23 @@
 | input | what |
 |---|---|
 | ``image`` | (1, 3, H, W), RGB in [0, 1], H and W multiples of 4 and at least 16 |
-| ``style_weights`` (named styles) | (styles,), of sum 1: one style, or a blend |
-| ``style`` (any painting) | (2, C), or zeros: predicted from ``style_image`` |
-| ``style_image`` (any painting) | (1, 3, h, w), RGB in [0, 1], h and w multiples of 32 from 64 on |
+| ``style`` | (2, C), or zeros: taken from what follows |
+| ``style_weights`` (with named styles) | (styles,), of sum 1: one style, or a blend; or zeros |
+| ``style_image`` (with any painting) | (1, 3, h, w), RGB, h and w multiples of 32 from 64 |
 | ``statistics`` | (2, C): means and deviations to normalise by, or zeros: measured on ``image`` |
 
 | output | what |
 |---|---|
 | ``styled`` | (1, 3, H, W), in (0, 1) |
+| ``style_used`` | (2, C): given, of the named styles, or predicted from ``style_image`` |
 | ``statistics_used`` | (2, C): what was measured, or given |
-| ``style_used`` (any painting) | (2, C): what was predicted, or given; several may be averaged |
+
+Style vectors of all kinds can be averaged and given back as ``style``: blends, and a painting that
+is looked at once however many pictures are painted like it.
 
 A large picture: shrink it, and give the statistics measured on that to the whole picture, or to
 tiles of it; the two agree if tiles overlap by ``reach`` pixels (in the card) and begin at multiples
-of 4. A painting is looked at once: give ``style_used`` to later calls, with any small
-``style_image``.
+of 4.
 
 Runtimes compute every output, asked for or not; so what is given instead of measured is in the
 branch of an ``If``, and costs nothing when it is not needed.
@@ -29,7 +31,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -64,60 +66,74 @@ STYLE_AXES = {
 COMPACT_FROM = 2**15
 
 
-class NamedGraph(nn.Module):
-    """A network with named styles, as it is exported."""
+class StyleGraph(nn.Module):
+    """A network as it is exported, with named styles, any painting, or both.
 
-    inputs = ("image", "style_weights", "statistics")
-    outputs = ("styled", "statistics_used")
-    dynamic: Dynamic = (IMAGE_AXES, {}, {})
+    Parameters
+    ----------
+    net : Stylizer
+        The network.
+    table : StyleTable or None
+        Its named styles.
+    predictor, seen : Predictor and PaintingStatistics, or None
+        For any painting.
+    """
 
-    def __init__(self, net: Stylizer, table: StyleTable) -> None:
+    def __init__(
+        self,
+        net: Stylizer,
+        table: StyleTable | None,
+        predictor: Predictor | None = None,
+        seen: PaintingStatistics | None = None,
+    ) -> None:
         super().__init__()
-        self.network, self.table = net, table
-
-    def forward(self, image: Tensor, weights: Tensor, statistics: Tensor) -> tuple[Tensor, ...]:
-        """See the module's tables."""
-        style = self.table(weights[None])
-        styled, used = self.network(image, style, statistics[None], _given(statistics))
-        return styled, used[0]
-
-    def example(self, height: int, width: int, seed: int) -> tuple[Tensor, ...]:
-        """Return inputs; the style is one, or a blend; every other time statistics are given."""
-        count = len(self.table.names)
-        weights = torch.eye(count)[seed % count]
-        if seed % 2:
-            weights = torch.full((count,), 1 / count)
-        return _picture(height, width, seed), weights, _statistics(self.network, seed)
-
-
-class AnyGraph(nn.Module):
-    """A network for any painting, as it is exported."""
-
-    inputs = ("image", "style", "statistics", "style_image")
-    outputs = ("styled", "statistics_used", "style_used")
-    dynamic: Dynamic = (IMAGE_AXES, {}, {}, STYLE_AXES)
-
-    def __init__(self, net: Stylizer, predictor: Predictor, seen: PaintingStatistics) -> None:
-        super().__init__()
-        self.network, self.predictor, self.seen = net, predictor, seen
+        if table is None and predictor is None:
+            raise ValueError("a style network needs named styles or a predictor")
+        self.network, self.table, self.predictor, self.seen = net, table, predictor, seen
+        self.inputs: tuple[str, ...] = ("image", "style", "statistics")
+        self.dynamic: Dynamic = (IMAGE_AXES, {}, {})
+        if table is not None:
+            self.inputs, self.dynamic = (*self.inputs, "style_weights"), (*self.dynamic, {})
+        if predictor is not None:
+            self.inputs, self.dynamic = (*self.inputs, "style_image"), (*self.dynamic, STYLE_AXES)
+        self.outputs = ("styled", "style_used", "statistics_used")
 
     def forward(
-        self, image: Tensor, style: Tensor, statistics: Tensor, painting: Tensor
+        self,
+        image: Tensor,
+        style: Tensor,
+        statistics: Tensor,
+        source: Tensor,
+        painting: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
-        """See the module's tables."""
-        predicted = self.predictor(self.seen(painting))
+        """See the module's tables; without named styles `source` is the painting."""
         # No style is all zeros: its scales are about 1.
-        style = torch.where(style.abs().max() > 0, style[None], predicted)
+        given = style.abs().max() > 0
+        style = torch.where(given, style[None], self._found(source, painting))
         styled, used = self.network(image, style, statistics[None], _given(statistics))
-        return styled, used[0], style[0]
+        return styled, style[0], used[0]
+
+    def _found(self, source: Tensor, painting: Tensor | None) -> Tensor:
+        """Return the style of the weights or of the painting, (1, 2, C)."""
+        named = self.table(source[None]) if self.table is not None else None
+        if self.predictor is None or self.seen is None:
+            return cast("Tensor", named)
+        predicted: Tensor = self.predictor(self.seen(source if painting is None else painting))
+        return predicted if named is None else torch.where(source.sum() > 0, named, predicted)
 
     def example(self, height: int, width: int, seed: int) -> tuple[Tensor, ...]:
-        """Return inputs; the style and the statistics are given every other time."""
-        side = PREDICTOR_MULTIPLE * (2 + seed % 3)
-        painting = _picture(side, side + PREDICTOR_MULTIPLE, seed + 100)
-        style = self.network.neutral() * (seed % 2)
-        picture = _picture(height, width, seed)
-        return picture, style, _statistics(self.network, seed), painting
+        """Return inputs; what may be given or not is, every other time."""
+        # Style and statistics are never given together, so that each is seen to be used.
+        style = self.network.neutral() * (seed % 3 == 2)
+        inputs = [_picture(height, width, seed), style, _statistics(self.network, seed)]
+        if self.table is not None:
+            count = len(self.table.names)
+            weights = torch.full((count,), 1 / count) if seed % 2 else torch.eye(count)[0]
+            inputs.append(weights * (self.predictor is None or seed % 3 != 0))
+        if self.predictor is not None:
+            side = PREDICTOR_MULTIPLE * (2 + seed % 3)
+            inputs.append(_picture(side, side + PREDICTOR_MULTIPLE, seed + 100))
+        return tuple(inputs)
 
 
 def _given(statistics: Tensor) -> Tensor:
@@ -141,7 +157,7 @@ def _statistics(net: Stylizer, seed: int) -> Tensor:
     return measured[0] * (seed % 2)
 
 
-def build(graph: NamedGraph | AnyGraph) -> ir.Model:
+def build(graph: StyleGraph) -> ir.Model:
     """Convert; the result is unchecked and has no card."""
     graph.eval().requires_grad_(False).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     model = export.convert(
@@ -219,7 +235,7 @@ def _needed_only_by(user: ir.Node, value: ir.Value) -> set[ir.Node]:
     return found
 
 
-def check(graph: NamedGraph | AnyGraph, model: ir.Model) -> tuple[dict[str, float], float]:
+def check(graph: StyleGraph, model: ir.Model) -> tuple[dict[str, float], float]:
     """Compare every output of PyTorch and ONNX Runtime at several sizes.
 
     Returns
@@ -258,7 +274,7 @@ def check(graph: NamedGraph | AnyGraph, model: ir.Model) -> tuple[dict[str, floa
 
 
 def export_style(
-    graph: NamedGraph | AnyGraph,
+    graph: StyleGraph,
     out: Path,
     styles: Sequence[Mapping[str, str]],
     *,
@@ -271,7 +287,7 @@ def export_style(
 
     Parameters
     ----------
-    graph : NamedGraph or AnyGraph
+    graph : StyleGraph
         The trained network, on the CPU.
     out : Path
         The file.
@@ -294,7 +310,7 @@ def export_style(
     errors, largest = check(graph, model)
     given = dict(card)
     extra = {
-        "mode": "named" if styles else "any",
+        "any_painting": graph.predictor is not None,
         "network": graph.network.config.to_dict(),
         "channels": graph.network.channels,
         "reach": graph.network.reach,
@@ -371,7 +387,7 @@ def _read_onnx(path: Path) -> Trained:
         card = ModelCard.model_validate_json(found[CARD_KEY])
     except Exception as error:  # protobuf, onnx and pydantic share no base class
         raise UsageError(f"{path} is not a model of this project") from error
-    if card.filter != "style" or card.extra.get("mode") != "named":
+    if card.filter != "style" or not card.extra.get("styles"):
         raise UsageError(
             f"{path} is {card.title!r}, of the filter {card.filter}; --init needs a style network "
             "with named styles"

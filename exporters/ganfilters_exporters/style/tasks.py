@@ -16,7 +16,7 @@ from .network import StyleTable, Stylizer
 from .paintings import Painting, load_painting
 from .predictor import PREDICTOR_MULTIPLE, PaintingStatistics, Predictor
 
-__all__ = ["AnyStyle", "NamedStyles", "OneStyle", "StyleConfig"]
+__all__ = ["AnyStyle", "NamedPaintings", "NamedStyles", "OneStyle", "StyleConfig"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class StyleConfig:
     batch: int = 4
     rate: float = 2e-3
     seed: int = 0
-    zoom: tuple[float, float] = (0.8, 1.0)
+    zoom: tuple[float, float] = (0.5, 1.0)
     weights: Weights = field(default_factory=Weights)
     average: float = 0.998
     warm: int = 50
@@ -87,6 +87,12 @@ class _StyleTask(Task):
         )  # fmt: skip
         return images.to(memory_format=torch.channels_last)
 
+    def place(self, step: int) -> int:
+        """Return this process's place in the row of all batches."""
+        a = self.accelerator
+        place: int = step * a.num_processes + a.process_index
+        return place
+
     def rate(self, step: int, steps: int) -> float:
         """Warm up, then fall along a cosine to a twentieth."""
         return warm_cosine(step, steps, warm=self.config.warm, final=0.05)
@@ -97,6 +103,51 @@ class _StyleTask(Task):
             terms: dict[str, Tensor] = self.loss(painted, photo, *loss)
         self.update("all", terms["loss"])
         return terms
+
+
+class NamedPaintings:
+    """The paintings that get a name: which one when, and what the loss wants of each.
+
+    Parameters
+    ----------
+    paintings : sequence of Painting
+        The styles, in the table's order.
+    """
+
+    def __init__(self, paintings: Sequence[Painting]) -> None:
+        self.paintings = list(paintings)
+        self.names = [p.name for p in paintings]
+        self.targets: dict[str, Tensor] = {}
+        self.contents = torch.tensor([p.content for p in paintings])
+        self.styles = torch.tensor([p.style for p in paintings])
+
+    def __len__(self) -> int:
+        return len(self.paintings)
+
+    def measure(self, loss: PerceptualLoss, size: int, device: torch.device) -> None:
+        """Measure the Gram matrices, one painting after the other: their sizes differ."""
+        each = [loss.style_target(load_painting(p, size).to(device)) for p in self.paintings]
+        self.targets = {layer: torch.cat([t[layer] for t in each]) for layer in each[0]}
+        self.contents, self.styles = self.contents.to(device), self.styles.to(device)
+
+    def choose(self, start: int, count: int, seed: int) -> Tensor:
+        """Return the numbers of `count` styles, from place `start` of an endless even shuffle."""
+        styles = len(self.paintings)
+        chosen = []
+        for position in range(start, start + count):
+            generator = torch.Generator().manual_seed(seed_of("styles", seed, position // styles))
+            chosen.append(int(torch.randperm(styles, generator=generator)[position % styles]))
+        return torch.tensor(chosen)
+
+    def wanted(self, chosen: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """Return Gram matrices and the factors of content and style, for styles by number."""
+        target = {layer: grams[chosen] for layer, grams in self.targets.items()}
+        return target, self.contents[chosen], self.styles[chosen]
+
+    def rows(self, table: nn.Module, chosen: Tensor) -> Tensor:
+        """Return the table's rows of styles by number, (N, 2, C)."""
+        rows: Tensor = table(nn.functional.one_hot(chosen, len(self)).float())
+        return rows
 
 
 class NamedStyles(_StyleTask):
@@ -125,12 +176,8 @@ class NamedStyles(_StyleTask):
         net: Stylizer,
     ) -> None:
         super().__init__(config, photos, loss_network, net)
-        self.paintings = list(paintings)
-        table = StyleTable([p.name for p in paintings], net.neutral())
-        self._trained(net, table)
-        self.contents_scale = torch.tensor([p.content for p in paintings])
-        self.styles_scale = torch.tensor([p.style for p in paintings])
-        self.targets: dict[str, Tensor] = {}
+        self.named = NamedPaintings(paintings)
+        self._trained(net, StyleTable(self.named.names, net.neutral()))
 
     def _trained(self, net: Stylizer, table: StyleTable) -> None:
         self.modules |= {"net": net, "table": table}
@@ -146,39 +193,22 @@ class NamedStyles(_StyleTask):
                 self.averages[name] = Average(module, self.config.average)
 
     def setup(self) -> None:
-        """Measure the paintings' Gram matrices, one after the other: their sizes differ."""
+        """Measure the paintings."""
         super().setup()
-        size = self.config.style_size
-        each = [self.loss.style_target(load_painting(p, size).to(self.device))
-                for p in self.paintings]  # fmt: skip
-        self.targets = {layer: torch.cat([t[layer] for t in each]) for layer in each[0]}
-        self.contents_scale = self.contents_scale.to(self.device)
-        self.styles_scale = self.styles_scale.to(self.device)
+        self.named.measure(self.loss, self.config.style_size, self.device)
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Return photographs and the numbers of their styles, every style equally often."""
-        a = self.accelerator
-        count, styles = self.config.batch, len(self.paintings)
-        start = (step * a.num_processes + a.process_index) * count
-        chosen = []
-        for position in range(start, start + count):
-            generator = torch.Generator().manual_seed(
-                seed_of("styles", self.config.seed, position // styles)
-            )
-            chosen.append(int(torch.randperm(styles, generator=generator)[position % styles]))
-        return self.contents(step), torch.tensor(chosen, device=self.device)
+        count = self.config.batch
+        chosen = self.named.choose(self.place(step) * count, count, self.config.seed)
+        return self.contents(step), chosen.to(self.device)
 
     def step(self, batch: tuple[Tensor, Tensor], step: int) -> dict[str, Tensor]:  # noqa: ARG002
         """Paint each photograph in its style, and learn."""
         photo, chosen = batch
-        table = self.modules["table"]
-        weights = nn.functional.one_hot(chosen, len(self.paintings)).float()
         with self.autocast():
-            painted, _ = self.painter(photo, table(weights))
-        target = {layer: grams[chosen] for layer, grams in self.targets.items()}
-        return self.finish(
-            painted, photo, target, self.contents_scale[chosen], self.styles_scale[chosen]
-        )
+            painted, _ = self.painter(photo, self.named.rows(self.modules["table"], chosen))
+        return self.finish(painted, photo, *self.named.wanted(chosen))
 
     @property
     def painter(self) -> nn.Module:
@@ -190,7 +220,7 @@ class NamedStyles(_StyleTask):
         return {
             "kind": type(self).__name__,
             "network": self.net.config.to_dict(),
-            "styles": [p.name for p in self.paintings],
+            "styles": self.named.names,
         }
 
     @torch.no_grad()
@@ -198,8 +228,8 @@ class NamedStyles(_StyleTask):
         """Paint (N, 3, H, W) in one style with the weights to export."""
         net = self.best("net") if "net" in self.modules else self.net
         table = self.best("table")
-        one_hot = torch.eye(len(self.paintings), device=photo.device)[number][None]
-        painted: Tensor = net(photo, table(one_hot))[0]
+        rows = self.named.rows(table, torch.tensor([number], device=photo.device))
+        painted: Tensor = net(photo, rows)[0]
         return painted
 
 
@@ -241,76 +271,114 @@ class OneStyle(NamedStyles):
 
 
 class AnyStyle(_StyleTask):
-    """A network and a predictor of styles, learned from many paintings.
+    """A network, a predictor of styles learned from many paintings, and rows of named styles.
+
+    Each step paints half of the photographs in named styles, if there are any, and the others like
+    paintings of the corpus. Both kinds share the network, so their style vectors can be blended.
 
     Parameters
     ----------
+    corpus : Pictures
+        The paintings that the predictor learns from.
     statistics : PaintingStatistics
         The frozen view of a painting.
-    paintings : Pictures
-        The style corpus.
+    paintings : sequence of Painting
+        The named styles.
+    rows : Tensor, optional
+        (named styles, 2, C), where they start; neutral by default.
     """
 
     def __init__(
         self,
         config: StyleConfig,
         photos: Pictures,
-        paintings: Pictures,
+        corpus: Pictures,
         loss_network: nn.Module,
         net: Stylizer,
         statistics: PaintingStatistics,
+        paintings: Sequence[Painting] = (),
+        rows: Tensor | None = None,
     ) -> None:
         super().__init__(config, photos, loss_network, net)
-        self.paintings = paintings
-        predictor = Predictor(statistics.size, net.neutral())
+        self.corpus, self.named = corpus, NamedPaintings(paintings)
+        start = net.neutral() if rows is None else rows.mean(0)
         self.frozen["statistics"] = statistics
-        self.modules |= {"net": net, "predictor": predictor}
-        self.optimise([{"params": [*net.parameters(), *predictor.parameters()]}])
+        self.modules |= {"net": net, "predictor": Predictor(statistics.size, start)}
+        if len(self.named):
+            table = StyleTable(self.named.names, net.neutral())
+            if rows is not None:
+                with torch.no_grad():
+                    table.styles.copy_(rows)
+            self.modules["table"] = table
+        self.optimise(
+            [
+                {"params": list(module.parameters()), "lr": config.rate * factor}
+                for name, module in self.modules.items()
+                for factor in [2 if name == "table" else 1]
+            ]
+        )
         if config.average:
             for name, module in self.modules.items():
                 self.averages[name] = Average(module, config.average)
+        # Parts of paintings, larger and smaller than life: more strokes than the corpus has.
         multiple = PREDICTOR_MULTIPLE
-        self.side = max(multiple, config.style_size // multiple * multiple)
+        self.side = max(multiple, config.style_size * 5 // 8 // multiple * multiple)
+        self.fixed = config.batch // 2 if paintings else 0
 
     def setup(self) -> None:
         """Bring the predictor's inputs to one scale, measured on paintings as trained on."""
         super().setup()
-        self.paintings = self.paintings.to(self.device)
+        if len(self.named):
+            self.named.measure(self.loss, self.config.style_size, self.device)
+        self.corpus = self.corpus.to(self.device)
         with torch.no_grad():
-            seen = [self.frozen["statistics"](self.styles(-1 - n)) for n in range(8)]
+            seen = [self.frozen["statistics"](self.styles(-1 - n)) for n in range(16)]
         self.plain("predictor").calibrate(torch.cat(seen))  # type: ignore[operator]
         if "predictor" in self.averages:
             self.averages["predictor"].update(self.plain("predictor"), 0)
 
     def styles(self, step: int) -> Tensor:
-        """Return paintings, (batch, 3, side, side): cut, mirrored, and most of them recoloured."""
+        """Return paintings, (N, 3, side, side): cut, mirrored, and most of them recoloured."""
         c, a = self.config, self.accelerator
         seed = seed_of("paintings", c.seed)
-        images, _ = self.paintings.batch(
-            max(step, 0), c.batch, self.side, seed if step >= 0 else seed - step,
-            device=self.device, zoom=(0.5, 1.0), process=a.process_index,
+        images, _ = self.corpus.batch(
+            max(step, 0), c.batch - self.fixed, self.side, seed if step >= 0 else seed - step,
+            device=self.device, zoom=(0.4, 1.0), process=a.process_index,
             processes=a.num_processes,
         )  # fmt: skip
         generator = torch.Generator().manual_seed(seed_of("colour", seed, step, a.process_index))
         return recolour(images, generator).to(memory_format=torch.channels_last)
 
-    def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Return photographs and paintings, as many of each."""
-        return self.contents(step), self.styles(step)
+    def batch(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return photographs, the numbers of the first ones' styles, and the others' paintings."""
+        start = self.place(step) * self.fixed
+        chosen = self.named.choose(start, self.fixed, self.config.seed)
+        return self.contents(step), chosen.to(self.device), self.styles(step)
 
-    def step(self, batch: tuple[Tensor, Tensor], step: int) -> dict[str, Tensor]:  # noqa: ARG002
-        """Paint each photograph in the style of its painting, and learn."""
-        photo, painting = batch
+    def step(self, batch: tuple[Tensor, Tensor, Tensor], step: int) -> dict[str, Tensor]:  # noqa: ARG002
+        """Paint each photograph in its style or like its painting, and learn."""
+        photo, chosen, painting = batch
         with self.autocast():
             with torch.no_grad():
                 statistics = self.frozen["statistics"](painting)
                 target = self.loss.style_target(painting)
-            painted, _ = self.modules["net"](photo, self.modules["predictor"](statistics))
-        return self.finish(painted, photo, target)
+            style = self.modules["predictor"](statistics)
+            contents = styles = torch.ones(len(painting), device=photo.device)
+            if self.fixed:
+                style = torch.cat([self.named.rows(self.modules["table"], chosen), style])
+                grams, *factors = self.named.wanted(chosen)
+                target = {layer: torch.cat([grams[layer], target[layer]]) for layer in target}
+                contents, styles = (torch.cat([f, contents]) for f in factors)
+            painted, _ = self.modules["net"](photo, style)
+        return self.finish(painted, photo, target, contents, styles)
 
     def identity(self) -> dict[str, Any]:
-        """Network: what a resumed run must share."""
-        return {"kind": type(self).__name__, "network": self.net.config.to_dict()}
+        """Network and named styles: what a resumed run must share."""
+        return {
+            "kind": type(self).__name__,
+            "network": self.net.config.to_dict(),
+            "styles": self.named.names,
+        }
 
     @torch.no_grad()
     def paint(self, photo: Tensor, painting: Tensor) -> Tensor:

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from ganfilters.errors import UsageError
 
 from ..backbones import BACKBONES
-from ..data import list_pictures, load_pictures
+from ..data import Pictures, list_pictures, load_pictures
 from ..losses import load_vgg16_features
 from ..trainer import Callback, TrainConfig, Trainer, TrainResult
-from .network import MULTIPLE, NetworkConfig, Stylizer
-from .paintings import find_paintings, read_options
+from .network import MULTIPLE, NetworkConfig, StyleTable, Stylizer
+from .paintings import Painting, find_paintings, read_options
 from .predictor import PaintingStatistics
 from .sheet import load_samples, sheet, write_sheet
 from .tasks import AnyStyle, NamedStyles, OneStyle, StyleConfig
@@ -43,11 +43,12 @@ class StyleRequest:
     teacher : Path
         Weights of the loss network.
     backbone : Path or None
-        Weights of EfficientNet-Lite0, for `any_painting`; by default those of its package.
-    any_painting : bool
-        Train a predictor of styles; otherwise each picture of `styles` is a named style.
+        Weights of EfficientNet-Lite0, for `corpus`; by default those of its package.
+    corpus : tuple of Path
+        Folders of paintings to learn any painting from; if there are any, `styles` may be empty.
     init : Path or None
-        A trained network, to which the styles are added.
+        A trained network. Without a corpus the styles are added to it and nothing else changes;
+        with one, everything is trained on from there.
     options : Path or None
         TOML with options for single styles.
     style : StyleConfig
@@ -75,7 +76,7 @@ class StyleRequest:
     out: Path
     teacher: Path
     backbone: Path | None = None
-    any_painting: bool = False
+    corpus: tuple[Path, ...] = ()
     init: Path | None = None
     options: Path | None = None
     style: StyleConfig = field(default_factory=StyleConfig)
@@ -139,8 +140,8 @@ def train_style(
 
 def _check(request: StyleRequest) -> None:
     """Find what is wrong before anything is read."""
-    if request.any_painting and request.init:
-        raise UsageError("--init adds named styles to a network; it does not go with --any")
+    if not request.styles and not request.corpus:
+        raise UsageError("there is nothing to learn from; give --styles, --corpus, or both")
     if request.style.size % MULTIPLE or request.style.size < 32:
         raise UsageError(f"--size {request.style.size} is not a multiple of {MULTIPLE} from 32 on")
     resumed = (request.run / "checkpoint.pt").exists()
@@ -154,13 +155,10 @@ def _make_task(request: StyleRequest, loss_network: nn.Module) -> NamedStyles | 
     photos = load_pictures(
         request.photos, round(config.size / config.zoom[0]), smallest=config.size // 2
     )
-    if request.any_painting:
-        # Twice the cut: a painting is seen as a whole and in parts.
-        corpus = load_pictures(request.styles, 2 * config.style_size, smallest=64)
-        statistics = PaintingStatistics(BACKBONES["efficientnet-lite0"](request.backbone))
-        net = Stylizer(request.network)
-        return AnyStyle(config, photos, corpus, loss_network, net, statistics)
-    paintings = find_paintings(request.styles, read_options(request.options))
+    options = read_options(request.options)
+    paintings = find_paintings(request.styles, options) if request.styles else []
+    if request.corpus:
+        return _any_task(request, photos, paintings, loss_network)
     if request.init is None:
         return NamedStyles(config, photos, paintings, loss_network, Stylizer(request.network))
     from .export import read_trained
@@ -176,11 +174,35 @@ def _make_task(request: StyleRequest, loss_network: nn.Module) -> NamedStyles | 
     return OneStyle(config, photos, paintings, loss_network, trained.net, trained.rows)
 
 
+def _any_task(
+    request: StyleRequest,
+    photos: Pictures,
+    paintings: Sequence[Painting],
+    loss_network: nn.Module,
+) -> AnyStyle:
+    config = request.style
+    corpus = load_pictures(
+        (*request.corpus, *request.styles), round(1.5 * config.style_size), smallest=64
+    )
+    statistics = PaintingStatistics(BACKBONES["efficientnet-lite0"](request.backbone))
+    net, rows = Stylizer(request.network), None
+    if request.init is not None:
+        from .export import read_trained
+
+        trained = read_trained(request.init)
+        # A style that is new begins as the mean of those there are.
+        by_name = {s["name"]: row for s, row in zip(trained.styles, trained.rows, strict=True)}
+        mean = trained.rows.mean(0)
+        net = trained.net
+        rows = torch.stack([by_name.get(p.name, mean) for p in paintings] or [mean])
+    return AnyStyle(config, photos, corpus, loss_network, net, statistics, paintings, rows)
+
+
 def _report(task: NamedStyles | AnyStyle) -> None:
     """Say how many pictures are used, and which are not."""
     sets = {"photographs": task.photos}
     if isinstance(task, AnyStyle):
-        sets["paintings"] = task.paintings
+        sets["paintings"] = task.corpus
     for what, pictures in sets.items():
         text = f"{len(pictures)} {what}"
         if pictures.skipped:
@@ -196,11 +218,11 @@ def _sheet_callback(
     files = _readable(files, SHEET_PHOTOS)
     photos = load_samples(files, SHEET_SIDE)
     if isinstance(task, AnyStyle):
-        names = list(task.paintings.names)
+        names = list(task.corpus.names)
         chosen = [Path(n) for n in names[:: max(1, len(names) // ANY_SHEET_STYLES)]]
         styles = load_samples(chosen[:ANY_SHEET_STYLES], SHEET_SIDE)
     else:
-        styles = load_samples([p.path for p in task.paintings], SHEET_SIDE)
+        styles = load_samples([p.path for p in task.named.paintings], SHEET_SIDE)
 
     def write(current: NamedStyles | AnyStyle, step: int, folder: Path) -> None:
         def paint(photo: Tensor, number: int) -> Tensor:
@@ -233,8 +255,7 @@ def _export(
     request: StyleRequest, task: NamedStyles | AnyStyle, config: TrainConfig, result: TrainResult
 ) -> None:
     # Imported here: training needs neither onnx nor onnxruntime.
-    from .export import AnyGraph, NamedGraph, export_style, read_trained
-    from .network import StyleTable
+    from .export import StyleGraph, export_style, read_trained
 
     quality = {k: v for k, v in result.scalars.items() if k in ("loss", "content", "style")}
     card = {
@@ -242,30 +263,35 @@ def _export(
         "seed": config.seed,
         "seconds": round(result.seconds, 1),
         "licence": request.licence,
-        "data": tuple(str(path) for path in (*request.styles, *request.photos)),
+        "data": tuple(str(path) for path in (*request.styles, *request.corpus, *request.photos)),
         "quality": {f"training_{key}": value for key, value in quality.items()},
         "extra": {"steps": result.step, "style_size": request.style.style_size},
     }
-    out = request.out
+    net: Any = task.net if isinstance(task, OneStyle) else task.best("net")
+    styles = [{"name": p.name, "title": p.title, "source": p.source} for p in task.named.paintings]
+    rows = task.best("table").state_dict()["styles"].cpu() if styles else None
+    predictor = seen = None
     if isinstance(task, AnyStyle):
-        any_net, predictor = task.best("net").cpu(), task.best("predictor").cpu()
-        any_graph = AnyGraph(any_net, predictor, task.frozen["statistics"].cpu())  # type: ignore[arg-type]
+        predictor, seen = task.best("predictor").cpu(), task.frozen["statistics"].cpu()
         card["attribution"] = BACKBONES["efficientnet-lite0"](request.backbone).attribution
-        title = "Style transfer from any painting"
-        export_style(any_graph, out, [], name=out.stem, title=title, overwrite=True, card=card)
-        return
-    styles = [{"name": p.name, "title": p.title, "source": p.source} for p in task.paintings]
-    rows = task.best("table").state_dict()["styles"].cpu()
-    net = task.net
-    if request.init is not None:
+    elif isinstance(task, OneStyle) and request.init is not None:
         trained = read_trained(request.init)
         styles = [*trained.styles, *styles]
-        rows = torch.cat([trained.rows, rows])
-    else:
-        net.load_state_dict(task.best("net").state_dict())
-    net = net.cpu()
-    table = StyleTable([style["name"] for style in styles], net.neutral())
-    table.load_state_dict({"styles": rows})
-    title = f"Style transfer, {len(styles)} styles"
-    graph = NamedGraph(net, table)
-    export_style(graph, out, styles, name=out.stem, title=title, overwrite=True, card=card)
+        rows = torch.cat([trained.rows, rows])  # type: ignore[list-item]
+    table = None
+    if rows is not None:
+        table = StyleTable([style["name"] for style in styles], net.neutral())
+        table.load_state_dict({"styles": rows})
+    count = f"{len(styles)} styles" if styles else ""
+    what = " and ".join(part for part in (count, "any painting" if predictor else "") if part)
+    graph = StyleGraph(net.cpu(), table, predictor, seen)  # type: ignore[arg-type]
+    out = request.out
+    export_style(
+        graph,
+        out,
+        styles,
+        name=out.stem,
+        title=f"Style transfer, {what}",
+        overwrite=True,
+        card=card,
+    )
