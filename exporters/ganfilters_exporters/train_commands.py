@@ -142,6 +142,13 @@ def train_config(values: dict[str, Any]) -> Any:
     help="Short side of the style pictures in pixels; strokes grow with it.",
 )
 @click.option(
+    "--corpus-size",
+    type=click.IntRange(64, 1024),
+    default=192,
+    show_default=True,
+    help="Side of the parts of the corpus's paintings in pixels, a multiple of 32.",
+)
+@click.option(
     "--batch", type=_POSITIVE, default=4, show_default=True, help="Photographs in a step."
 )
 @click.option(
@@ -219,7 +226,7 @@ def style(**values: Any) -> None:
     run = values.pop("run") or values["out"].with_name(values["out"].name + ".run")
     config = train_config(values)
     weights = Weights(*(values.pop(f"{name}_weight") for name in ("content", "style", "smooth")))
-    names = ("size", "style_size", "batch", "rate")
+    names = ("size", "style_size", "corpus_size", "batch", "rate")
     how = StyleConfig(weights=weights, seed=config.seed, **{n: values.pop(n) for n in names})
     request = StyleRequest(
         style=how,

@@ -49,7 +49,7 @@ from ..gradient import Axis, Dynamic
 from .network import MULTIPLE, SMALLEST, NetworkConfig, StyleTable, Stylizer
 from .predictor import PREDICTOR_MULTIPLE, PaintingStatistics, Predictor
 
-__all__ = ["Trained", "build", "check", "export_style", "read_trained"]
+__all__ = ["StyleGraph", "Trained", "build", "check", "export_style", "read_trained"]
 
 TOLERANCE = 1e-3
 """Largest relative error of an output, ONNX Runtime against PyTorch."""

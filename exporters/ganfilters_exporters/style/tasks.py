@@ -14,9 +14,13 @@ from ..losses import PerceptualLoss, Weights
 from ..task import Average, Task, seed_of, warm_cosine
 from .network import StyleTable, Stylizer
 from .paintings import Painting, load_painting
-from .predictor import PREDICTOR_MULTIPLE, PaintingStatistics, Predictor
+from .predictor import PaintingStatistics, Predictor
 
-__all__ = ["AnyStyle", "NamedPaintings", "NamedStyles", "OneStyle", "StyleConfig"]
+__all__ = ["CORPUS_ZOOM", "AnyStyle", "NamedPaintings", "NamedStyles", "OneStyle", "StyleConfig"]
+
+
+CORPUS_ZOOM = (0.4, 1.0)
+"""Cuts of the corpus's paintings, as shares of their side: strokes of many widths."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,10 @@ class StyleConfig:
     size : int
         Side of the photographs in pixels; a multiple of 4.
     style_size : int
-        Short side at which the paintings are looked at, in pixels: strokes grow with it.
+        Short side at which named paintings are looked at, in pixels: strokes grow with it.
+    corpus_size : int
+        Side of the parts of other paintings, in pixels; a multiple of 32. The whole painting is as
+        large to 2.5 times as large.
     batch : int
         Photographs in a step.
     rate : float
@@ -47,10 +54,11 @@ class StyleConfig:
 
     size: int = 256
     style_size: int = 256
+    corpus_size: int = 192
     batch: int = 4
     rate: float = 2e-3
     seed: int = 0
-    zoom: tuple[float, float] = (0.5, 1.0)
+    zoom: tuple[float, float] = (0.4, 1.0)
     weights: Weights = field(default_factory=Weights)
     average: float = 0.998
     warm: int = 50
@@ -320,9 +328,6 @@ class AnyStyle(_StyleTask):
         if config.average:
             for name, module in self.modules.items():
                 self.averages[name] = Average(module, config.average)
-        # Parts of paintings, larger and smaller than life: more strokes than the corpus has.
-        multiple = PREDICTOR_MULTIPLE
-        self.side = max(multiple, config.style_size * 5 // 8 // multiple * multiple)
         self.fixed = config.batch // 2 if paintings else 0
 
     def setup(self) -> None:
@@ -338,12 +343,12 @@ class AnyStyle(_StyleTask):
             self.averages["predictor"].update(self.plain("predictor"), 0)
 
     def styles(self, step: int) -> Tensor:
-        """Return paintings, (N, 3, side, side): cut, mirrored, and most of them recoloured."""
+        """Return parts of paintings, (N, 3, side, side): mirrored, and most of them recoloured."""
         c, a = self.config, self.accelerator
         seed = seed_of("paintings", c.seed)
         images, _ = self.corpus.batch(
-            max(step, 0), c.batch - self.fixed, self.side, seed if step >= 0 else seed - step,
-            device=self.device, zoom=(0.4, 1.0), process=a.process_index,
+            max(step, 0), c.batch - self.fixed, c.corpus_size, seed if step >= 0 else seed - step,
+            device=self.device, zoom=CORPUS_ZOOM, process=a.process_index,
             processes=a.num_processes,
         )  # fmt: skip
         generator = torch.Generator().manual_seed(seed_of("colour", seed, step, a.process_index))

@@ -19,9 +19,9 @@ from ..losses import load_vgg16_features
 from ..trainer import Callback, TrainConfig, Trainer, TrainResult
 from .network import MULTIPLE, NetworkConfig, StyleTable, Stylizer
 from .paintings import Painting, find_paintings, read_options
-from .predictor import PaintingStatistics
+from .predictor import PREDICTOR_MULTIPLE, PaintingStatistics
 from .sheet import load_samples, sheet, write_sheet
-from .tasks import AnyStyle, NamedStyles, OneStyle, StyleConfig
+from .tasks import CORPUS_ZOOM, AnyStyle, NamedStyles, OneStyle, StyleConfig
 
 __all__ = ["StyleRequest", "train_style"]
 
@@ -144,6 +144,10 @@ def _check(request: StyleRequest) -> None:
         raise UsageError("there is nothing to learn from; give --styles, --corpus, or both")
     if request.style.size % MULTIPLE or request.style.size < 32:
         raise UsageError(f"--size {request.style.size} is not a multiple of {MULTIPLE} from 32 on")
+    if request.style.corpus_size % PREDICTOR_MULTIPLE:
+        raise UsageError(
+            f"--corpus-size {request.style.corpus_size} is not a multiple of {PREDICTOR_MULTIPLE}"
+        )
     resumed = (request.run / "checkpoint.pt").exists()
     if request.export and request.out.exists() and not request.overwrite and not resumed:
         raise FileExistsError(f"{request.out} exists; pass --overwrite to replace it")
@@ -182,7 +186,9 @@ def _any_task(
 ) -> AnyStyle:
     config = request.style
     corpus = load_pictures(
-        (*request.corpus, *request.styles), round(1.5 * config.style_size), smallest=64
+        (*request.corpus, *request.styles),
+        round(config.corpus_size / CORPUS_ZOOM[0]),
+        smallest=64,
     )
     statistics = PaintingStatistics(BACKBONES["efficientnet-lite0"](request.backbone))
     net, rows = Stylizer(request.network), None
@@ -265,7 +271,11 @@ def _export(
         "licence": request.licence,
         "data": tuple(str(path) for path in (*request.styles, *request.corpus, *request.photos)),
         "quality": {f"training_{key}": value for key, value in quality.items()},
-        "extra": {"steps": result.step, "style_size": request.style.style_size},
+        "extra": {
+            "steps": result.step,
+            "style_size": request.style.style_size,
+            "painting_size": 2 * request.style.corpus_size,
+        },
     }
     net: Any = task.net if isinstance(task, OneStyle) else task.best("net")
     styles = [{"name": p.name, "title": p.title, "source": p.source} for p in task.named.paintings]
