@@ -79,7 +79,10 @@ class Task:
     averages : dict of str to Average
         Averages of `modules` of the same name; updated after each step, saved.
     clip : float or None
-        Largest norm of the gradient of one update.
+        Largest norm of the gradient of one update. An update whose gradient is not finite is left
+        out: one degenerate picture must not end a run.
+    skipped : int
+        Updates left out so far.
     accelerator : Accelerator
         Set before the first batch; `device` is its device.
     batch_images : int
@@ -92,6 +95,7 @@ class Task:
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.averages: dict[str, Average] = {}
         self.clip: float | None = None
+        self.skipped = 0
         self.batch_images = 1
         self.accelerator: Accelerator
 
@@ -144,7 +148,11 @@ class Task:
         self.accelerator.backward(loss)
         if self.clip is not None:
             weights = [p for group in optimizer.param_groups for p in group["params"]]
-            torch.nn.utils.clip_grad_norm_(weights, self.clip)
+            norm = torch.nn.utils.clip_grad_norm_(weights, self.clip)
+            if not torch.isfinite(norm):
+                self.skipped += 1
+                optimizer.zero_grad(set_to_none=True)
+                return
         optimizer.step()
 
     def plain(self, name: str) -> nn.Module:

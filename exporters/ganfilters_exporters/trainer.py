@@ -283,7 +283,10 @@ class Trainer:
     def _report(self, log: _Log, steps_per_second: float, elapsed: float) -> None:
         rate = self.task.rate(self.step - 1, self.config.steps)
         images = steps_per_second * self._images
-        scalars = log.write(self.step, {"rate": rate, "images_per_second": images})
+        facts = {"rate": rate, "images_per_second": images}
+        if self.task.skipped:
+            facts["skipped_updates"] = self.task.skipped
+        scalars = log.write(self.step, facts)
         bad = [key for key, value in scalars.items() if not math.isfinite(value)]
         if bad:
             raise TrainingError(

@@ -186,6 +186,22 @@ def test_named_styles_and_any_painting_from_a_trained_network(
     assert card.extra["any_painting"]
 
 
+def test_a_photograph_of_one_colour_does_not_end_the_run(
+    request_: StyleRequest, tmp_path: Path
+) -> None:
+    # Normalised again and again, it has gradients that overflow.
+    folder = tmp_path / "flat"
+    folder.mkdir()
+    for number in range(3):
+        Image.new("RGB", (64, 64), (255, 255, 255)).save(folder / f"{number}.png")
+    deep = dataclasses.replace(TINY, blocks=8)
+    request = dataclasses.replace(request_, photos=(folder,), network=deep, export=False)
+    result = train_style(request, config(5), loss_network=loss_network())
+    assert not isinstance(result, dict)
+    assert result.step == 5
+    assert log(request.run)[-1]["skipped_updates"] > 0
+
+
 def test_colours_change_within_bounds_and_by_the_generator_alone() -> None:
     images = torch.rand(8, 3, 6, 6)
     first = recolour(images, torch.Generator().manual_seed(1))
