@@ -15,31 +15,50 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ganfilters._version import __version__
 from ganfilters.cli._state import State, error_record, one_line
-from ganfilters.errors import GanfiltersError, UsageError, nearest
+from ganfilters.errors import GanfiltersError, PluginError, UsageError, nearest
+
+if TYPE_CHECKING:
+    from ganfilters.registry import Commands
 
 __all__ = ["COMMANDS", "Root", "command_line", "main"]
 
 COMMANDS = {
     "apply": ("apply", "Apply a filter to pictures."),
+    "chain": ("chain", "Save chains of filters under a name, and show them."),
     "check-plugin": ("check_plugin", "Check that a filter keeps the promises of its contract."),
     "doctor": ("doctor", "Check devices and libraries, and say how to fix them."),
     "list": ("list_", "List the filters."),
+    "new-plugin": (
+        "new_plugin",
+        "Write a package with one filter, ready to install and to publish.",
+    ),
     "plugins": ("plugins", "Show which plugins loaded, and why others did not."),
     "replay": ("replay", "Make a picture again from the recipe inside it."),
+    "run": ("run", "Apply several filters one after the other."),
+    "sheet": ("sheet", "Make a contact sheet of a filter's choices."),
     "show": ("show", "Describe a filter: parameters, needs, models."),
 }
 """Command name to module in this package and short help; a test compares it with the command's."""
 
 EXIT_PARTLY, EXIT_BAD, EXIT_INTERRUPTED, EXIT_PIPE = 1, 2, 130, 141
+
+_EARLY = ("--plugin", "--safe-mode")
+"""Options of the root command that are looked for behind the command too."""
+
+_DEBUG_HINT = "; `ganfilters --debug ...` shows where"
+
+_TOLD = (GanfiltersError, click.ClickException, click.Abort, click.exceptions.Exit)
+"""What a command raises to say something, and not by a defect."""
 
 _HELP = """Neural image filters: DeepDream, style transfer, inpainting, generation.
 
@@ -47,6 +66,9 @@ _HELP = """Neural image filters: DeepDream, style transfer, inpainting, generati
   ganfilters list                          which filters there are
   ganfilters apply dream in.png out.png    apply one
   ganfilters apply dream --help            its parameters
+
+The environment variable GANFILTERS_PLUGINS=a,b loads these plugins only, by the names that
+`ganfilters plugins` shows; `ganfilters plugins --help` says more.
 
 Exit codes: 0 done, 1 some inputs failed, 2 bad use or bad input.
 """
@@ -57,11 +79,11 @@ class Root(click.Group):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._loaded = False
+        self._of_plugins: Commands | None = None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return all names, plugins' commands included."""
-        self._load_commands(ctx)
+        self._plugins(ctx).load_all()
         return sorted({*COMMANDS, *self.commands})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -70,20 +92,22 @@ class Root(click.Group):
             module = import_module(f"ganfilters.cli.{COMMANDS[cmd_name][0]}")
             command: click.Command = module.command
             return command
-        self._load_commands(ctx)
-        return self.commands.get(cmd_name)
+        return self._plugins(ctx).find(cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command, or name the nearest."""
         name = args[0]
-        if self.get_command(ctx, name) is None:
+        missing = self.get_command(ctx, name) is None
+        if (missing or name in COMMANDS) and not ctx.resilient_parsing:
+            _check_place(name, args[1:])
+        if missing:
             state = ctx.ensure_object(State)
-            if name in state.registry.names():
+            if name in state.any_registry.names():
                 raise UsageError(f"{name} is a filter; write: ganfilters apply {name} ...")
             hint = nearest(name, self.list_commands(ctx), what="commands")
-            raise UsageError(f"there is no command {name!r}; {hint}{_broken(state)}")
+            raise UsageError(f"there is no command {name!r}; {hint}{_without(state)}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -97,19 +121,24 @@ class Root(click.Group):
             rows = [(n.ljust(width), self.commands[n].get_short_help_str(limit)) for n in extra]
             with formatter.section("Commands of plugins"):
                 formatter.write_dl(rows)
-        note = _broken(ctx.ensure_object(State))
-        if note:
-            formatter.write_paragraph()
-            formatter.write_text(note.lstrip("; "))
-
-    def _load_commands(self, ctx: click.Context) -> None:
-        if self._loaded:
-            return
-        self._loaded = True
-        from ganfilters.registry import load_commands
-
         state = ctx.ensure_object(State)
-        state.command_errors = load_commands(self, state.plugin_files)
+        for note in (_without(state).lstrip("; "), state.choice.problem):
+            if note:
+                formatter.write_paragraph()
+                formatter.write_text(note)
+
+    def _plugins(self, ctx: click.Context) -> Commands:
+        """Return the commands of plugins; they join those of this group as they are loaded."""
+        state = ctx.ensure_object(State)
+        if state.commands is None:
+            from ganfilters.registry import Commands
+
+            if self._of_plugins is not None:  # of another run, whose plugins may be others
+                self._of_plugins.remove()
+            self._of_plugins = state.commands = Commands(
+                self, state.choice, state.plugin_files, reserved=COMMANDS, notify=state.note
+            )
+        return state.commands
 
     def make_context(
         self,
@@ -123,9 +152,23 @@ class Root(click.Group):
             return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
+        """Run the command; an error of a plugin's command names the plugin."""
         with _pipe():
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except (*_TOLD, BrokenPipeError, MemoryError):
+                raise
+            except Exception as error:
+                state = ctx.ensure_object(State)
+                commands = state.commands
+                owner = commands.owners.get(str(ctx.invoked_subcommand)) if commands else None
+                if owner is None:
+                    raise
+                text = f"{type(error).__name__}: {one_line(error)}".rstrip(": ")
+                raise PluginError(
+                    f"the command {ctx.invoked_subcommand} of plugin {owner.name} "
+                    f"({owner.distribution}) failed: {text}{'' if state.debug else _DEBUG_HINT}"
+                ) from error
 
     def main(
         self,
@@ -195,7 +238,7 @@ def _report(error: Exception, state: State) -> int:
     else:
         message = f"{type(error).__name__}: {one_line(error)}".rstrip(": ")
         if not state.debug:
-            message += "; this is a defect, `ganfilters --debug ...` shows where"
+            message += f"; this is a defect{_DEBUG_HINT.replace(';', ',')}"
     record = {**error_record(error), "message": message}
     state.complain(message, record={"error": record, "exit_code": EXIT_BAD})
     return EXIT_BAD
@@ -227,12 +270,32 @@ def _flags(param: click.Parameter) -> list[str]:
     return [*param.opts, *param.secondary_opts] if isinstance(param, click.Option) else []
 
 
-def _broken(state: State) -> str:
-    count = len(state.command_errors)
-    if not count:
+def _check_place(command: str, words: Sequence[str]) -> None:
+    """Refuse options of the root command that come too late; no filter has one of their names.
+
+    click would miss the filter or command in the plugin file first, and say so.
+    """
+    for word, following in zip_longest(words, words[1:], fillvalue="FILE.py"):
+        name, equals, _ = word.partition("=")
+        if word == "--":
+            return
+        if name in _EARLY:
+            given = f"{word} {following}" if name == "--plugin" and not equals else word
+            raise UsageError(f"{name} goes before the command: ganfilters {given} {command} ...")
+
+
+def _without(state: State) -> str:
+    """Return a half sentence on plugins that have not added their commands."""
+    if state.commands is None:
         return ""
-    what = "one plugin" if count == 1 else f"{count} plugins"
-    return f"; {what} could not add commands, `ganfilters plugins` says why"
+    broken = len({error.plugin for error in state.commands.errors})
+    left = len(state.commands.left_out)
+    parts = []
+    if broken:
+        parts.append(f"{broken} could not add commands")
+    if left:
+        parts.append(f"{left} left out")
+    return f"; plugins: {', '.join(parts)}; `ganfilters plugins` says why" if parts else ""
 
 
 def _close_pipe() -> int:
@@ -254,6 +317,10 @@ def _set_plugins(ctx: click.Context, _param: click.Parameter, value: tuple[str, 
     ctx.ensure_object(State).plugin_files = tuple(Path(name) for name in value)
 
 
+def _set_safe_mode(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    ctx.ensure_object(State).safe_mode = value
+
+
 def command_line() -> Root:
     """Return the command line as a fresh click group, for a run, a test, or the documentation."""
     return Root(
@@ -271,6 +338,14 @@ def command_line() -> Root:
                 expose_value=False,
                 callback=_set_plugins,
                 help="Load a plugin from a file too; may be given several times.",
+            ),
+            click.Option(
+                ["--safe-mode"],
+                is_flag=True,
+                is_eager=True,
+                expose_value=False,
+                callback=_set_safe_mode,
+                help="Load the plugins that ship with ganfilters and no others, whatever is set.",
             ),
             click.Option(
                 ["--debug"],
@@ -311,4 +386,16 @@ def main() -> int:
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
     code: int = command_line().main(standalone_mode=False)
+    _leave_hanging_imports(code)
     return code
+
+
+def _leave_hanging_imports(code: int) -> None:
+    """End the process if a plugin's import hangs; Python would wait for threads it has started."""
+    registry = sys.modules.get("ganfilters.registry")
+    if registry is None or not registry.any_import_runs():
+        return
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from ganfilters.host import Host
-    from ganfilters.registry import LoadError, Registry
+    from ganfilters.registry import Choice, Commands, Registry
 
 __all__ = ["State", "error_record", "one_line", "pass_state", "print_json"]
 
@@ -33,22 +32,44 @@ class State:
         Standard output carries a picture, so nothing else may be written there.
     plugin_files
         Python files named with ``--plugin``.
-    command_errors
-        Plugins whose commands could not be added.
+    safe_mode
+        First-party plugins only.
+    commands
+        What plugins have added to the command line; None before they are asked.
     """
 
     debug: bool = False
     json: bool = False
     stdout_is_picture: bool = False
     plugin_files: tuple[Path, ...] = ()
-    command_errors: Sequence[LoadError] = ()
+    safe_mode: bool = False
+    commands: Commands | None = None
 
     @cached_property
+    def choice(self) -> Choice:
+        """Which plugins load. What is wrong with the user's settings is told, not raised."""
+        from ganfilters.registry import Choice
+
+        return Choice.make(self.plugin_files, safe_mode=self.safe_mode)
+
+    @property
     def registry(self) -> Registry:
-        """The installed filters and those in plugin files."""
+        """The installed filters and those in plugin files.
+
+        Raises
+        ------
+        UsageError
+            Something is wrong with what the user has set about plugins.
+        """
+        self.choice.check()
+        return self.any_registry
+
+    @cached_property
+    def any_registry(self) -> Registry:
+        """The same for commands that must work whatever the user has set."""
         from ganfilters.registry import Registry
 
-        return Registry.discover(self.plugin_files)
+        return Registry.of(self.choice, self.plugin_files, notify=self.note)
 
     def host(
         self, device: str, *, threads: int | None = None, max_pixels: int | None = None
@@ -80,6 +101,11 @@ class State:
     def emit(self, record: Any) -> None:
         """Print one line of JSON, on standard error if a picture goes to standard output."""
         print_json(record, err=self.stdout_is_picture)
+
+    def note(self, message: str) -> None:
+        """Tell people on standard error what takes so long."""
+        if not (self.json and self.stdout_is_picture):
+            click.echo(f"ganfilters: {message}", err=True)
 
     def complain(self, message: str, *, record: Any = None) -> None:
         """Print an error for people on standard error and, with ``--json``, for programs too."""

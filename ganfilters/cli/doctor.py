@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from ganfilters.cli._state import State, one_line, pass_state, print_json
-from ganfilters.errors import GanfiltersError
+from ganfilters.errors import GanfiltersError, nearest
 
 __all__ = ["Check", "command"]
 
@@ -222,18 +222,62 @@ def _nvidia_driver() -> str:
 
 
 def _filters(state: State) -> Iterator[Check]:
-    names = state.registry.names()
+    from ganfilters.models import CARD_KEY
+    from ganfilters.onnxfile import read_metadata
+
+    registry = state.any_registry
+    names = registry.names()
     if names:
         yield Check("filters", "filters", "ok", ", ".join(names))
     else:
-        yield Check("filters", "filters", "problem", "none is usable", _reinstall())
-    for entry in state.registry.entries():
+        yield Check("filters", "filters", "problem", "none is usable", _no_filters(state))
+    for entry in registry.entries():
         for model in entry.filter.models:
             try:
                 model.verify()
-                model.card_for(entry.filter.name)
+                if CARD_KEY in read_metadata(model.path):  # files of others have no card
+                    model.card_for(entry.filter.name)
             except GanfiltersError as broken:
                 yield Check("filters", entry.filter.name, "problem", str(broken), _reinstall())
-    for error in state.registry.errors():
+    yield from _plugins(state)
+
+
+def _no_filters(state: State) -> str:
+    """Return the fix where there is no filter at all."""
+    if state.any_registry.left_out():
+        return "ganfilters plugins"  # says for each how to load it
+    return _reinstall()
+
+
+def _plugins(state: State) -> Iterator[Check]:
+    """Tell of plugins that are broken or left out, and of settings that cannot be used."""
+    from ganfilters.registry import FIRST_PARTY, all_installed
+    from ganfilters.settings import Settings, read_settings, settings_file
+
+    if state.choice.problem:
+        fix = "ganfilters --safe-mode works meanwhile"
+        yield Check("filters", "settings", "problem", state.choice.problem, fix)
+    if state.safe_mode:
+        detail = "on; only plugins that ship with ganfilters are loaded"
+        yield Check("filters", "safe mode", "ok", detail)
+    installed = {source.distribution for source in all_installed()}
+    for error in state.any_registry.errors():
         detail = f"{error.distribution}, {error.stage}: {error.message}"
-        yield Check("filters", error.plugin, "missing", detail, "ganfilters plugins")
+        own = error.distribution == FIRST_PARTY
+        fix = "mend it; `ganfilters --debug plugins` says more"  # a file, or a saved chain
+        if error.distribution in installed:
+            fix = f"update it, or ganfilters plugins --disable {error.plugin}"
+        if own:
+            fix = _reinstall()
+        yield Check("filters", error.plugin, "problem" if own else "missing", detail, fix)
+    for left in state.any_registry.left_out():
+        if left.reason not in ("safe mode", "settings"):  # said above for all of them
+            yield Check("filters", left.plugin, "missing", left.why, left.fix)
+    try:
+        settings = read_settings()
+    except GanfiltersError:
+        settings = Settings()  # told above where it matters
+    for name in settings.others:
+        detail = f"unknown setting in {settings_file()}"
+        hint = nearest(name, ["disabled_plugins"], what="settings")
+        yield Check("filters", name, "missing", detail, hint)

@@ -105,7 +105,10 @@ def test_a_picture_as_parameter(apply: Run) -> None:
         (["--mask", "."], "the mask . is a folder"),
         (["--format", "pgn"], "--format is pgn; did you mean png?"),
         (["--params", "nowhere.json"], "--params nowhere.json cannot be read"),
-        (["--plugin", "x.py"], "--plugin goes before the command: ganfilters --plugin ..."),
+        (
+            ["--plugin", "x.py"],
+            "--plugin goes before the command: ganfilters --plugin x.py apply ...",
+        ),
         (["--recursive"], "--recursive is for a folder as input; in.png is none"),
     ],
 )

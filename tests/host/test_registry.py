@@ -10,7 +10,8 @@ import click
 import pytest
 
 from ganfilters import UsageError
-from ganfilters.registry import Registry, _module, _Source, load_commands
+from ganfilters.registry import Choice, Commands, Registry, Source
+from ganfilters.registry._sources import _module
 
 GOOD = """
 from pydantic import Field
@@ -56,7 +57,7 @@ def test_the_plugin_named_like_the_filter_is_loaded_alone(tmp_path: Path) -> Non
     trap = plugin(tmp_path, "raise RuntimeError('must not be imported')", "trap.py")
     registry = Registry.discover([trap])
     assert registry.get("dream").distribution == "ganfilters"
-    assert [source.name for source in registry._pending] == ["trap"]
+    assert [source.name for source in registry._pending] == ["style", "trap"]
 
 
 def test_an_unknown_filter_suggests_the_nearest() -> None:
@@ -141,7 +142,9 @@ def test_a_plugin_may_add_commands(tmp_path: Path) -> None:
         """,
     )
     cli = click.Group()
-    assert load_commands(cli, [path]) == []
+    commands = Commands(cli, Choice.make(), [path])
+    assert commands.find("hello") is not None
+    assert commands.errors == []
     assert "hello" in cli.commands
 
 
@@ -156,7 +159,9 @@ def test_a_plugin_whose_commands_break_is_a_value(tmp_path: Path) -> None:
             raise OSError("no")
         """,
     )
-    (error,) = load_commands(click.Group(), [path])
+    commands = Commands(click.Group(), Choice.make(), [path])
+    commands.load_all()
+    (error,) = commands.errors
     assert (error.stage, error.message) == ("commands", "OSError: no")
 
 
@@ -165,8 +170,8 @@ def test_a_third_party_cannot_take_a_first_party_name(tmp_path: Path, order: str
     text = GOOD.format(name="shine")
     own, other = plugin(tmp_path, text, "own.py"), plugin(tmp_path, text, "shine.py")
     sources = [
-        _Source("shine", "somebody", "1", partial(_module, other)),
-        _Source("own", "ganfilters", "1", partial(_module, own)),
+        Source("shine", "somebody", "1", partial(_module, other)),
+        Source("own", "ganfilters", "1", partial(_module, own)),
     ]
     registry = Registry(sources)
     if order == "names":
