@@ -22,6 +22,7 @@ __all__ = [
     "accept",
     "from_array",
     "from_pil",
+    "mask_image",
     "read_mask",
     "reference",
     "to_array",
@@ -367,11 +368,7 @@ def read_mask(value: Any, width: int, height: int, *, max_pixels: int = MAX_PIXE
     ImageError
         It cannot be read, or has another size.
     """
-    if isinstance(value, np.ndarray):
-        value = _mask_array(value)
-    loaded = to_image(value, max_pixels=max_pixels)
-    if isinstance(loaded, Animation):
-        raise ImageError("the mask is an animation; a mask is one picture")
+    loaded = mask_image(value, max_pixels=max_pixels)
     if (loaded.width, loaded.height) != (width, height):
         raise ImageError(
             f"the mask is {loaded.width} x {loaded.height} pixels but the picture is "
@@ -379,6 +376,29 @@ def read_mask(value: Any, width: int, height: int, *, max_pixels: int = MAX_PIXE
         )
     mask = _luminance(loaded.pixels)
     return mask if loaded.alpha is None else mask * loaded.alpha
+
+
+def mask_image(value: Any, *, max_pixels: int = MAX_PIXELS) -> Image:
+    """Return a mask as the picture that it was given as, for `read_mask` to read.
+
+    Parameters
+    ----------
+    value
+        As for `read_mask`.
+    max_pixels
+        As for `to_image`.
+
+    Raises
+    ------
+    ImageError
+        It cannot be read, or is an animation.
+    """
+    if isinstance(value, np.ndarray):
+        value = _mask_array(value)
+    loaded = to_image(value, max_pixels=max_pixels)
+    if isinstance(loaded, Animation):
+        raise ImageError("the mask is an animation; a mask is one picture")
+    return loaded
 
 
 def _mask_array(array: Array) -> Array:
@@ -389,26 +409,12 @@ def _mask_array(array: Array) -> Array:
     return array.astype(np.float32) if array.dtype == np.bool_ else array
 
 
-def reference(image: Image | Array, source: Any = None) -> dict[str, Any]:
+def reference(image: Image) -> dict[str, Any]:
     """Return what `ganfilters.recipe.Reference` holds: path, size and checksum of a picture.
 
-    The checksum is the SHA-256 of the size, the pixels at 16 bits, and the alpha at 16 bits.
-
-    Parameters
-    ----------
-    image
-        The picture, or a mask as `read_mask` returns it.
-    source
-        What the picture was given as. A mask that was given as a file counts by its picture, so
-        that the checksum can be compared with that of the file.
+    The checksum is the SHA-256 of the size, the pixels at 16 bits, and the alpha at 16 bits. A mask
+    counts as the picture that it was given as (`mask_image`), to be comparable with its file.
     """
-    path = str(source) if isinstance(source, (str, Path)) else None
-    if isinstance(image, np.ndarray):
-        if path is not None:
-            loaded = to_image(source)
-            image = loaded.first() if isinstance(loaded, Animation) else loaded
-        else:
-            image = from_array(image)
     digest = hashlib.sha256(f"{image.width} {image.height}\n".encode())
     step = max(1, _BLOCK // image.width)
     for plane in (image.pixels, image.alpha):
@@ -418,7 +424,7 @@ def reference(image: Image | Array, source: Any = None) -> dict[str, Any]:
             block = np.clip(plane[top : top + step], 0, 1) * np.float32(65535)
             digest.update(np.rint(block).astype("<u2").tobytes())
     return {
-        "path": path or image.metadata.source,
+        "path": image.metadata.source,
         "sha256": digest.hexdigest(),
         "width": image.width,
         "height": image.height,

@@ -12,10 +12,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, InstanceOf, PlainSerializer, WithJsonSchema
+from pydantic import (
+    BeforeValidator,
+    InstanceOf,
+    PlainSerializer,
+    ValidationInfo,
+    WithJsonSchema,
+)
 
 from ganfilters.errors import GanfiltersError
 from ganfilters.image import Animation, Image
+from ganfilters.limits import MAX_PIXELS, MAX_PIXELS_KEY
 from ganfilters.models import ModelFile
 
 __all__ = ["ImageParam", "ModelParam", "Size", "WeightedNames", "size_of", "weighted_names"]
@@ -91,13 +98,14 @@ def size_of(value: Any) -> tuple[int, int]:
     return width, height
 
 
-def _picture(value: Any) -> Any:
+def _picture(value: Any, info: ValidationInfo) -> Any:
     if value is None or isinstance(value, Image):
         return value
     from ganfilters import convert
 
+    limit = (info.context or {}).get(MAX_PIXELS_KEY) or MAX_PIXELS
     try:
-        loaded = convert.to_image(value)
+        loaded = convert.to_image(value, max_pixels=limit)
         return loaded.first() if isinstance(loaded, Animation) else loaded
     except GanfiltersError as error:
         raise ValueError(str(error)) from error

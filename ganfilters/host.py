@@ -10,63 +10,86 @@ A host has no global state; several can live side by side, and one serves severa
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
-
-import numpy as np
+from typing import Any
 
 from ganfilters import convert, schema
-from ganfilters.errors import (
-    GanfiltersError,
-    ImageError,
-    OutOfMemory,
-    PluginError,
-    UsageError,
-)
-from ganfilters.filter import Filter, Params, Tiling, Traits
-from ganfilters.image import Animation, FloatArray, Image, Metadata
-from ganfilters.limits import FEATHER_MAX, MAX_PIXELS
-from ganfilters.models import ModelFile
-from ganfilters.progress import (
-    CancelToken,
-    OnProgress,
-    progress_part,
-    report_progress,
-    reporting,
-)
-from ganfilters.recipe import Recipe, Reference, Selection, Step
+from ganfilters.chains import Chain
+from ganfilters.errors import UsageError
+from ganfilters.filter import Filter, Params
+from ganfilters.image import Animation, Image
+from ganfilters.jobs import Job, Options, check_area
+from ganfilters.limits import MAX_PIXELS
+from ganfilters.progress import CancelToken, OnProgress, report_progress, reporting
+from ganfilters.recipe import Recipe
 from ganfilters.registry import Entry, Registry
+from ganfilters.running import guarded
 from ganfilters.runtime import Runtime
-from ganfilters.selection import blend, feathered, prepare_mask
-from ganfilters.tiling import Window, blend_ramp, pad_to, windows
 
-__all__ = ["Host", "apply"]
+__all__ = ["Host", "Prepared", "apply"]
 
 _FRAME_MS = 40.0
-# Values may stray this far outside [0, 1] by rounding and are clipped; further is a defect.
-_RANGE_SLACK = 1e-3
-_T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
-class _Job:
-    """One call of `Host.apply`, checked: everything but the picture."""
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A filter with its parameters and mask, checked once, for any number of pictures.
 
-    entry: Entry
-    filter: Filter[Any]
-    params: Params
-    mask: Any
-    invert_mask: bool
-    feather: float
-    strength: float
+    Made with `Host.prepare`. Safe from several threads.
+
+    Attributes
+    ----------
+    job
+        What is run.
+    device
+        The device that networks run on, for the recipe.
+    max_pixels
+        Largest picture that is decoded.
+    """
+
+    job: Job
     device: str
     max_pixels: int
 
-    @property
-    def traits(self) -> Traits:
-        return self.filter.traits
+    def apply(
+        self,
+        image: Any = None,
+        *,
+        on_progress: OnProgress | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Any:
+        """Apply the filter; see `Host.apply`."""
+        with reporting(on_progress, cancel):
+            result = self.within(image)
+            report_progress(1.0)
+        return result
+
+    def frames(
+        self,
+        image: Any = None,
+        *,
+        on_progress: OnProgress | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Iterator[Image] | None:
+        """Return the frames one by one if the parameters ask for an animation, else None."""
+        source = None if image is None else convert.to_image(image, max_pixels=self.max_pixels)
+        with reporting(on_progress, cancel):
+            moving = self.job.frames(source, self.device)
+        return None if moving is None else _reported(moving, on_progress, cancel)
+
+    def within(self, image: Any) -> Any:
+        """Apply the filter inside the progress report that is already open."""
+        source, kind = None, None
+        if image is not None:
+            source, kind = convert.accept(image, max_pixels=self.max_pixels)
+        moving = self.job.frames(source, self.device)
+        if moving is not None:
+            frames = tuple(moving)
+            return Animation(frames, (_FRAME_MS,) * len(frames))
+        result = self.job.apply(source, self.device)
+        return kind.give_back(result) if kind is not None else result
 
 
 class Host:
@@ -81,14 +104,19 @@ class Host:
     plugins
         Python files with further plugins.
     max_pixels
-        Largest picture that is decoded, in pixels; a guard against decompression bombs.
+        Largest picture that is decoded, in pixels; a guard against decompression bombs. It counts
+        for masks and for the pictures of parameters as well.
+    safe_mode, only, disabled
+        Which installed plugins load, as for `ganfilters.registry.Registry.discover`. By default it
+        is what the user has set: GANFILTERS_PLUGINS, and ``ganfilters plugins --disable``.
     registry
-        Where filters come from; found anew by default.
+        Where filters come from, in place of the four above; found anew by default.
 
     Raises
     ------
     UsageError
-        A plugin file does not exist.
+        A plugin file does not exist, a name in `only` is no plugin's, the user's settings file is
+        damaged, or a registry is given together with what would make another.
     """
 
     def __init__(
@@ -98,9 +126,21 @@ class Host:
         threads: int | None = None,
         plugins: Sequence[str | Path] = (),
         max_pixels: int = MAX_PIXELS,
+        safe_mode: bool = False,
+        only: Collection[str] | None = None,
+        disabled: Collection[str] | None = None,
         registry: Registry | None = None,
     ) -> None:
-        self.registry = registry or Registry.discover([Path(path) for path in plugins])
+        if registry is None:
+            registry = Registry.discover(
+                [Path(path) for path in plugins],
+                safe_mode=safe_mode,
+                only=only,
+                disabled=disabled,
+            )
+        elif plugins or safe_mode or only is not None or disabled is not None:
+            raise UsageError("a registry is given; choose its plugins with Registry.discover")
+        self.registry = registry
         self.max_pixels = max_pixels
         self._device = device
         self._threads = threads
@@ -144,7 +184,8 @@ class Host:
         UsageError
             An unknown filter, an unknown parameter, or a value out of bounds.
         """
-        return schema.validate(self.registry.get(filter).filter.Params, values, flags=flags)
+        params_type = self.registry.get(filter).filter.Params
+        return schema.validate(params_type, values, flags=flags, max_pixels=self.max_pixels)
 
     def apply(
         self,
@@ -165,7 +206,7 @@ class Host:
         Parameters
         ----------
         filter
-            Name of the filter.
+            Name of the filter, or of a saved chain.
         image
             A path, encoded bytes, PIL image, NumPy array (uint8, uint16 or float; H x W, or
             H x W x 1, 3 or 4), `Image` or `Animation`. None for filters that make pictures.
@@ -179,7 +220,8 @@ class Host:
         strength
             0 (the input) to 1 (the filter's full effect).
         on_progress
-            Called with the fraction done and a note, from the calling thread.
+            Called with the fraction done and a note, from the calling thread. What it raises ends
+            the work and reaches the caller as it is.
         cancel
             Anything with ``is_set()``, such as `threading.Event`; once set, the call raises.
         **params
@@ -203,18 +245,51 @@ class Host:
         Cancelled
             `cancel` was set.
         """
-        with reporting(on_progress, cancel):
-            result = self._within(
-                filter,
-                image,
-                mask=mask,
-                invert_mask=invert_mask,
-                feather=feather,
-                strength=strength,
-                params=params,
-            )
-            report_progress(1.0)
-        return result
+        prepared = self.prepare(
+            filter,
+            mask=mask,
+            invert_mask=invert_mask,
+            feather=feather,
+            strength=strength,
+            **params,
+        )
+        return prepared.apply(image, on_progress=on_progress, cancel=cancel)
+
+    def run(
+        self,
+        chain: Chain | str | Path,
+        image: Any = None,
+        /,
+        *,
+        on_progress: OnProgress | None = None,
+        cancel: CancelToken | None = None,
+        **options: Any,
+    ) -> Any:
+        """Apply the steps of a chain one after the other.
+
+        Parameters
+        ----------
+        chain
+            A `Chain`, the path of its TOML file, or that of a picture with a recipe.
+        image, on_progress, cancel
+            As for `apply`.
+        **options
+            ``mask``, ``invert_mask``, ``feather`` and ``strength``, which act on all steps
+            together, and the chain's own parameters.
+
+        Returns
+        -------
+        object
+            As for `apply`.
+
+        Raises
+        ------
+        GanfiltersError
+            As for `apply`; errors of a step name it.
+        """
+        chosen = chain if isinstance(chain, Chain) else Chain.load(chain)
+        prepared = self.prepare(chosen, **options)
+        return prepared.apply(image, on_progress=on_progress, cancel=cancel)
 
     def frames(
         self,
@@ -230,20 +305,55 @@ class Host:
 
         Parameters are those of `apply`; errors in them are raised at once.
         """
-        source = None
-        if image is not None:
-            source, _ = convert.accept(image, max_pixels=self.max_pixels)
-        common: dict[str, Any] = {
-            "mask": None,
-            "invert_mask": False,
-            "feather": 0.0,
-            "strength": 1.0,
-        }
-        common |= {name: options.pop(name) for name in list(options) if name in common}
-        job = self._job(filter, options, **common)
-        with reporting(on_progress, cancel):
-            moving = self._frames(job, source)
-        return None if moving is None else _reported(moving, on_progress, cancel)
+        prepared = self.prepare(filter, **options)
+        return prepared.frames(image, on_progress=on_progress, cancel=cancel)
+
+    def prepare(
+        self,
+        filter: str | Chain,
+        /,
+        *,
+        mask: Any = None,
+        invert_mask: bool = False,
+        feather: float = 0.0,
+        strength: float = 1.0,
+        **params: Any,
+    ) -> Prepared:
+        """Check everything but the picture, once, to apply a filter to many.
+
+        Parameters
+        ----------
+        filter
+            Name of a filter or saved chain, or a `Chain`.
+        mask, invert_mask, feather, strength, **params
+            As for `apply`. The mask is decoded here.
+
+        Raises
+        ------
+        GanfiltersError
+            As `apply` does for these.
+        """
+        entry = self.entry(filter)
+        checked = schema.validate(entry.filter.Params, params, max_pixels=self.max_pixels)
+        check_area(checked, self.max_pixels)
+        options = Options.read(mask, invert_mask, feather, strength, max_pixels=self.max_pixels)
+        job = Job(entry, self._instance(entry), checked, options)
+        job.check_steps()
+        return Prepared(job, self.device, self.max_pixels)
+
+    def entry(self, filter: str | Chain) -> Entry:
+        """Return a filter by its name, or a chain as one.
+
+        Raises
+        ------
+        UsageError
+            There is none of this name, or a step of the chain is not possible.
+        """
+        if not isinstance(filter, Chain):
+            return self.registry.get(filter)
+        from ganfilters.chains.filter import chain_entry
+
+        return chain_entry(filter, self.registry.get)
 
     def replay(
         self,
@@ -255,6 +365,7 @@ class Host:
         folders: Sequence[Path] = (),
         on_progress: OnProgress | None = None,
         cancel: CancelToken | None = None,
+        on_warning: Callable[[str], None] | None = None,
     ) -> Any:
         """Do again what a recipe says.
 
@@ -263,13 +374,18 @@ class Host:
         recipe
             From ``image.metadata.recipe`` of a picture that this project made.
         image
-            The picture to start from; None if the recipe starts from nothing.
+            The picture to start from; None if the recipe starts from nothing. It may also be one
+            on the way: the result of an earlier step that was written to a file.
         mask
             In place of the recorded mask, if that file has moved.
         images
             In place of recorded picture parameters, by parameter name.
         folders
-            Where to look for recorded files whose paths are relative, after the current folder.
+            Where to look for recorded files, after the current folder.
+        on_progress, cancel
+            As for `apply`.
+        on_warning
+            Called with one line if a picture on the way is not the one that it was.
 
         Raises
         ------
@@ -278,179 +394,24 @@ class Host:
         UsageError
             A filter or parameter of the recipe does not exist here.
         """
-        if (recipe.input is None) != (image is None):
-            raise UsageError(
-                "the recipe starts from nothing, so it takes no input picture"
-                if recipe.input is None
-                else "the recipe needs the input picture that it started from"
-            )
-        count = len(recipe.steps)
+        from ganfilters.replaying import Replay
+
+        again = Replay(recipe, mask=mask, images=images or {}, folders=folders)
         with reporting(on_progress, cancel):
-            for index, step in enumerate(recipe.steps):
-                chosen = mask
-                if chosen is None and step.selection is not None:
-                    chosen = _recall(step.selection.mask, "the mask", "--mask FILE", folders)
-                selection = step.selection
-                with progress_part(index / count, (index + 1) / count):
-                    image = self._within(
-                        step.filter,
-                        image,
-                        mask=chosen,
-                        invert_mask=selection.invert if selection else False,
-                        feather=selection.feather if selection else 0.0,
-                        strength=step.strength,
-                        params=_recall_all(step.params, images or {}, folders),
-                    )
-        return image
-
-    def _within(self, name: str, image: Any, *, params: dict[str, Any], **common: Any) -> Any:
-        """Apply one step inside the progress report that is already open."""
-        source, kind = None, None
-        if image is not None:
-            source, kind = convert.accept(image, max_pixels=self.max_pixels)
-        job = self._job(name, params, **common)
-        moving = self._frames(job, source)
-        if moving is not None:
-            frames = tuple(moving)
-            return Animation(frames, (_FRAME_MS,) * len(frames))
-        result = self._apply(job, source)
-        return kind.give_back(result) if kind is not None else result
-
-    def _job(
-        self,
-        name: str,
-        values: Mapping[str, Any],
-        mask: Any,
-        invert_mask: bool,
-        feather: float,
-        strength: float,
-    ) -> _Job:
-        entry = self.registry.get(name)
-        params = schema.validate(entry.filter.Params, values)
-        strength, feather = _number("strength", strength), _number("feather", feather)
-        self._check_area(entry.filter.Params, params)
-        if not 0.0 <= strength <= 1.0:
-            raise UsageError(f"strength is {strength:g}; it must be from 0 to 1")
-        if not 0.0 <= feather <= FEATHER_MAX:
-            raise UsageError(f"feather is {feather:g}; it must be from 0 to {FEATHER_MAX:g} pixels")
-        if mask is None and (invert_mask or feather):
-            raise UsageError("inverting or feathering a mask needs a mask; give one as well")
-        if mask is not None and not isinstance(mask, (Image, np.ndarray)):
-            # Decoded once, however many frames there are.
-            mask = convert.to_image(mask, max_pixels=self.max_pixels)
-        return _Job(
-            entry,
-            self._instance(entry),
-            params,
-            mask,
-            invert_mask,
-            feather,
-            strength,
-            self.device,
-            self.max_pixels,
-        )
-
-    def _check_area(self, params_type: type[Params], params: Params) -> None:
-        """Refuse to make a picture larger than what would be read."""
-        for parameter in schema.parameters(params_type):
-            value = getattr(params, parameter.name, None) if parameter.kind == "size" else None
-            if value is not None and value[0] * value[1] > self.max_pixels:
-                raise UsageError(
-                    f"{parameter.name} is {value[0]}x{value[1]}, over the limit of "
-                    f"{self.max_pixels} pixels; --max-pixels raises it"
-                )
+            result = again.run(self, image, on_warning=on_warning)
+            report_progress(1.0)
+        return result
 
     def _instance(self, entry: Entry) -> Filter[Any]:
-        name = entry.filter.name
+        from ganfilters.chains.filter import ChainFilter
+
+        name, cls = entry.filter.name, entry.filter
         with self._lock:
+            if issubclass(cls, ChainFilter):  # its steps' filters are kept; it holds little else
+                return cls(self.runtime, instance=self._instance, max_pixels=self.max_pixels)
             if name not in self._filters:
-                self._filters[name] = _guarded(entry, lambda: entry.filter(self.runtime))
+                self._filters[name] = guarded(entry, lambda: cls(self.runtime))
             return self._filters[name]
-
-    def _apply(self, job: _Job, source: Image | Animation | None) -> Image | Animation:
-        if isinstance(source, Animation):
-            count = len(source.frames)
-            done = []
-            for index, frame in enumerate(source.frames):
-                with progress_part(index / count, (index + 1) / count):
-                    done.append(self._still(job, frame))
-            return Animation(tuple(done), source.durations, source.loop)
-        return self._still(job, source)
-
-    def _still(self, job: _Job, source: Image | None) -> Image:
-        report_progress(0.0)
-        if source is None:
-            return self._generate(job)
-        _check_input(job)
-        source, weight, selection = _select(job, source)
-        _check_size(job, source)
-        pixels = _run(job, source)
-        untouched = None
-        if job.traits.keeps_size:
-            pixels, untouched = blend(source, pixels, weight, job.strength)
-        resized = pixels.shape != source.pixels.shape
-        recipe = self._recipe(job, source, selection)
-        metadata = source.metadata
-        return Image(
-            pixels,
-            alpha=None if resized else source.alpha,
-            metadata=_with_recipe(metadata, recipe, keep_original=untouched is not None),
-            untouched=untouched,
-        )
-
-    def _generate(self, job: _Job) -> Image:
-        if job.traits.input == "required":
-            raise UsageError(f"the filter {job.entry.filter.name} needs an input picture")
-        if job.mask is not None or job.strength != 1.0:
-            raise UsageError("a mask or strength needs an input picture to keep; give one as well")
-        made = _guarded(job.entry, lambda: job.filter.generate(job.params))
-        pixels = _checked(job, made, None)
-        return Image(pixels, metadata=Metadata(recipe=self._recipe(job, None, None)))
-
-    def _frames(self, job: _Job, source: Image | Animation | None) -> Iterator[Image] | None:
-        still = source.first() if isinstance(source, Animation) else source
-        if still is None and job.traits.input == "required":
-            raise UsageError(f"the filter {job.entry.filter.name} needs an input picture")
-        shown = Image(_read_only(still.pixels)) if still is not None else None
-        moving = _guarded(job.entry, lambda: job.filter.frames(shown, job.params))
-        if moving is None:
-            return None
-        if isinstance(source, Animation):
-            raise UsageError("an animation can only be made from a still picture")
-        if job.mask is not None or job.strength != 1.0:
-            raise UsageError(
-                "an animation cannot be combined with a mask or strength; leave it out"
-            )
-        return self._finished(job, still, moving)
-
-    def _finished(
-        self, job: _Job, source: Image | None, moving: Iterator[Image]
-    ) -> Iterator[Image]:
-        kept = source.metadata if source is not None else Metadata()
-        metadata = _with_recipe(kept, self._recipe(job, source, None), keep_original=False)
-        alpha = source.alpha if source is not None else None
-        end = object()
-        while True:
-            frame = _guarded(job.entry, lambda: next(moving, end))
-            if frame is end:
-                return
-            pixels = _checked(job, frame, None)
-            fits = alpha is not None and alpha.shape == pixels.shape[:2]
-            yield Image(pixels, alpha=alpha if fits else None, metadata=metadata)
-
-    def _recipe(self, job: _Job, source: Image | None, selection: Selection | None) -> Recipe:
-        own = [value for _, value in job.params if isinstance(value, ModelFile)]
-        models = {model.path.name: model.verify() for model in own or job.entry.filter.models}
-        step = Step(
-            filter=job.entry.filter.name,
-            version=job.entry.version,
-            params=job.params.model_dump(mode="json"),
-            models=models,
-            selection=selection,
-            strength=job.strength,
-        )
-        given = None if source is None else Reference(**convert.reference(source))
-        return Recipe(device=job.device, input=given, steps=(step,))
 
 
 _default_hosts: dict[str, Host] = {}
@@ -467,203 +428,13 @@ def apply(filter: str, image: Any = None, /, *, device: str = "auto", **options:
     return _default_host(device).apply(filter, image, **options)
 
 
-def _number(name: str, value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise UsageError(f"{name} is {value!r}; it must be a number") from None
-
-
-def _select(job: _Job, source: Image) -> tuple[Image, FloatArray | None, Selection | None]:
-    """Return the picture with its mask, the feathered weights, and their record."""
-    given = job.mask
-    if given is None and source.mask is not None:
-        given = source.mask
-    if given is None:
-        if job.traits.mask == "required":
-            raise UsageError(
-                f"the filter {job.entry.filter.name} needs a mask; give one as mask (--mask FILE), "
-                "white where it shall work"
-            )
-        return source, None, None
-    plane = convert.read_mask(given, source.width, source.height, max_pixels=job.max_pixels)
-    mask = prepare_mask(plane, invert=job.invert_mask)
-    selection = Selection(
-        mask=Reference(**convert.reference(given if isinstance(given, Image) else plane, given)),
-        invert=job.invert_mask,
-        feather=job.feather,
-    )
-    return source.replace(mask=mask), feathered(mask, job.feather), selection
-
-
-def _check_input(job: _Job) -> None:
-    if job.traits.input == "none":
-        raise UsageError(f"the filter {job.entry.filter.name} makes pictures and takes no input")
-
-
-def _check_size(job: _Job, source: Image) -> None:
-    largest = job.traits.size_max
-    if largest is None or job.traits.tiling is not None:
-        return
-    if max(source.width, source.height) > largest:
-        raise ImageError(
-            f"the picture is {source.width} x {source.height} pixels and the filter "
-            f"{job.entry.filter.name} takes at most {largest} a side; make it smaller"
-        )
-
-
-def _run(job: _Job, source: Image) -> FloatArray:
-    """Run the filter on the whole picture, or in tiles where it is too large."""
-    traits = job.traits
-    bare = source.replace(alpha=None, untouched=None)
-    tiling = traits.tiling
-    if tiling is None:
-        return _run_padded(job, bare)
-    size = min(tiling.size, traits.size_max or tiling.size)
-    while True:
-        try:
-            if max(source.width, source.height) <= size:
-                return _run_padded(job, bare)
-            return _run_tiled(job, bare, Tiling(size, tiling.overlap))
-        except (OutOfMemory, MemoryError):
-            # Smaller tiles cost time, never correctness; below this they would be all overlap.
-            size //= 2
-            if size < max(2 * tiling.overlap + traits.size_multiple, traits.size_min, 32):
-                raise
-            report_progress(0.0, f"out of memory; trying tiles of {size} pixels")
-
-
-def _run_tiled(job: _Job, source: Image, tiling: Tiling) -> FloatArray:
-    result = np.zeros_like(source.pixels)
-    multiple = job.traits.size_multiple
-    tiles = list(windows(source.height, source.width, tiling.size, tiling.overlap, multiple))
-    for index, tile in enumerate(tiles):
-        with progress_part(index / len(tiles), (index + 1) / len(tiles)):
-            report_progress(0.0, f"tile {index + 1} of {len(tiles)}")
-            part = _run_padded(job, _cut(source, tile))
-        ramp = blend_ramp(tile.rows)[:, None] * blend_ramp(tile.columns)
-        result[tile.slices] += part * ramp[..., None]
-    return np.clip(result, 0.0, 1.0, out=result)
-
-
-def _cut(source: Image, tile: Window) -> Image:
-    mask = None if source.mask is None else source.mask[tile.slices]
-    return source.replace(pixels=source.pixels[tile.slices], mask=mask)
-
-
-def _run_padded(job: _Job, source: Image) -> FloatArray:
-    """Give the filter a picture of a size it can take; return the part that was asked for."""
-    traits = job.traits
-    height, width = (
-        -(-max(side, traits.size_min) // traits.size_multiple) * traits.size_multiple
-        for side in (source.height, source.width)
-    )
-    pixels = pad_to(source.pixels, height, width)
-    mask = None if source.mask is None else _read_only(pad_to(source.mask, height, width))
-    image = Image(_read_only(pixels), mask=mask)  # what its file held is the host's alone
-    made = _guarded(job.entry, lambda: job.filter.apply(image, job.params))
-    result = _checked(job, made, (height, width) if traits.keeps_size else None)
-    return result[: source.height, : source.width] if traits.keeps_size else result
-
-
-def _read_only(array: FloatArray) -> FloatArray:
-    """Return a view that a filter cannot change by accident."""
-    view = array.view()
-    view.flags.writeable = False
-    return view
-
-
-def _guarded(entry: Entry, call: Callable[[], _T]) -> _T:
-    """Call into a plugin; what it raises against its contract names it."""
-    try:
-        return call()
-    except ImageError as error:  # an Image that the plugin made and that is none
-        raise PluginError(
-            f"the filter {entry.filter.name} ({entry.distribution}) failed: {error}"
-        ) from error
-    except (GanfiltersError, MemoryError):
-        raise
-    except (Exception, SystemExit) as error:  # a plugin may raise anything
-        text = " ".join(str(error).split())
-        raise PluginError(
-            f"the filter {entry.filter.name} ({entry.distribution}) failed: "
-            f"{type(error).__name__}: {text}".rstrip(": ")
-        ) from error
-
-
-def _checked(job: _Job, made: object, size: tuple[int, int] | None) -> FloatArray:
-    """Return the pixels of a filter's result after checking its promises."""
-    who = f"the filter {job.entry.filter.name} ({job.entry.distribution})"
-    if not isinstance(made, Image):
-        raise PluginError(
-            f"{who} returned {type(made).__name__}; it must return a ganfilters.Image"
-        )
-    pixels = made.pixels
-    if size is not None and pixels.shape[:2] != size:
-        raise PluginError(
-            f"{who} returned {pixels.shape[1]} x {pixels.shape[0]} pixels for "
-            f"{size[1]} x {size[0]}; the sizes must be the same, or traits.keeps_size False"
-        )
-    low, high = float(pixels.min()), float(pixels.max())  # NaN if any value is
-    if not (np.isfinite(low) and np.isfinite(high)):
-        raise PluginError(f"{who} returned values that are not finite (NaN or infinity)")
-    if low < -_RANGE_SLACK or high > 1.0 + _RANGE_SLACK:
-        raise PluginError(
-            f"{who} returned values from {low:.3g} to {high:.3g}; they must be in [0, 1]"
-        )
-    return np.clip(pixels, 0.0, 1.0) if low < 0.0 or high > 1.0 else pixels
-
-
 def _reported(
     moving: Iterator[Image], on_progress: OnProgress | None, cancel: CancelToken | None
 ) -> Iterator[Image]:
     """Report from inside each step only: a generator must not leave its context behind."""
     while True:
         with reporting(on_progress, cancel):
-            try:
-                frame = next(moving)
-            except StopIteration:
-                return
+            frame = next(moving, None)
+        if frame is None:
+            return
         yield frame
-
-
-def _with_recipe(metadata: Metadata, recipe: Recipe, *, keep_original: bool) -> Metadata:
-    from dataclasses import replace
-
-    kept = metadata.original if keep_original else None
-    return replace(metadata, recipe=recipe, original=kept)
-
-
-def _recall_all(
-    params: Mapping[str, Any], images: Mapping[str, Any], folders: Sequence[Path]
-) -> dict[str, Any]:
-    """Load the pictures that recorded parameters refer to."""
-    values = dict(params)
-    for name, value in params.items():
-        if name in images:
-            values[name] = images[name]
-        elif isinstance(value, Mapping) and value.keys() == Reference.model_fields.keys():
-            values[name] = _recall(
-                Reference.model_validate(value),
-                f"the picture for {name}",
-                f"--image {name}=FILE",
-                folders,
-            )
-    return values
-
-
-def _recall(reference: Reference, what: str, remedy: str, folders: Sequence[Path]) -> Image:
-    places = [folder / (reference.path or "") for folder in (Path(), *folders)]
-    found = next((place for place in places if reference.path and place.is_file()), None)
-    if found is None:
-        raise ImageError(
-            f"{what} ({reference.path or 'not from a file'}) of the recipe is not there; "
-            f"name it with {remedy}"
-        )
-    image = Image.open(found)
-    if convert.reference(image)["sha256"] != reference.sha256:
-        raise ImageError(
-            f"{what} ({found}) has changed since the recipe was written; "
-            f"name the right one with {remedy}"
-        )
-    return image

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["FEATHER_MAX", "MAX_PIXELS"]
+__all__ = ["FEATHER_MAX", "MAX_PIXELS", "MAX_PIXELS_KEY"]
 
 MAX_PIXELS = 200_000_000
 """Largest picture that is decoded by default, in pixels: a guard against decompression bombs."""
 
 FEATHER_MAX = 500.0
 """Largest feather of a mask, in pixels."""
+
+MAX_PIXELS_KEY = "max_pixels"
+"""The limit's place in the validation context of parameters that are pictures."""

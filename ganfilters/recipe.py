@@ -1,4 +1,9 @@
-"""The recipe: what was done to a picture, written into the output, and done again from there."""
+"""The recipe: what was done to a picture, written into the output, and done again from there.
+
+The steps of a recipe are all that was done since the picture that it starts from. Where a picture
+was filtered, written to a file, and filtered again, the later step says through what file it came
+(`Passage`), so that a replay rounds it the same way.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ganfilters._version import __version__
 from ganfilters.errors import ImageError
 
-__all__ = ["Recipe", "Reference", "Selection", "Step"]
+__all__ = ["Passage", "Recipe", "Reference", "Saved", "Selection", "Step"]
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,17 +40,44 @@ class Selection(BaseModel):
     feather: float = 0.0
 
 
-class Step(BaseModel):
-    """One filter with all its values, defaults and preset resolved."""
+class Saved(BaseModel):
+    """How a picture was written."""
 
     model_config = _STRICT
 
-    filter: str
-    version: str = Field(description="Version of the distribution that provides the filter")
-    params: dict[str, Any]
+    format: str
+    quality: int | None = None
+    bit_depth: int | None = None
+
+
+class Passage(BaseModel):
+    """A file through which a picture came from one step to the next."""
+
+    model_config = _STRICT
+
+    picture: Reference
+    saved: Saved
+
+
+class Step(BaseModel):
+    """One filter with all its values, defaults and preset resolved; or a chain of such steps."""
+
+    model_config = _STRICT
+
+    filter: str = Field(description="Name of the filter or chain; empty for a chain without name")
+    version: str = Field(
+        description="Version of the distribution that provides the filter; of a chain, a checksum"
+    )
+    params: dict[str, Any] = Field(default_factory=dict)
     models: dict[str, str] = Field(default_factory=dict, description="Model name to sha256")
     selection: Selection | None = None
     strength: float = 1.0
+    source: Passage | None = Field(
+        default=None, description="The file that the picture came through before this step, if any"
+    )
+    steps: tuple[Step, ...] = Field(
+        default=(), description="The steps of a chain, on which selection and strength act together"
+    )
 
 
 class Recipe(BaseModel):
@@ -57,10 +89,38 @@ class Recipe(BaseModel):
     device: str = Field(description="Device the networks ran on")
     input: Reference | None = Field(default=None, description="The input; None if there was none")
     steps: tuple[Step, ...]
+    saved: Saved | None = Field(
+        default=None, description="How the picture was written; None while it is in memory"
+    )
 
     def to_json(self) -> str:
         """Return the recipe as one line of JSON."""
         return self.model_dump_json()
+
+    def saved_as(
+        self, format: str, *, quality: int | None = None, bit_depth: int | None = None
+    ) -> Recipe:
+        """Return the recipe as it stands in a file that is written this way."""
+        saved = Saved(format=format, quality=quality, bit_depth=bit_depth)
+        return self.model_copy(update={"saved": saved})
+
+    def then(self, step: Step, *, picture: Reference, device: str) -> Recipe:
+        """Return the recipe with one more step.
+
+        Parameters
+        ----------
+        step
+            What was done to the picture that this recipe made.
+        picture
+            That picture as the step got it.
+        device
+            Where the step ran.
+        """
+        if self.saved is not None:
+            passage = Passage(picture=picture, saved=self.saved)
+            step = step.model_copy(update={"source": passage})
+        devices = dict.fromkeys([*self.device.split(", "), device])
+        return Recipe(device=", ".join(devices), input=self.input, steps=(*self.steps, step))
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:

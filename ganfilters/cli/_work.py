@@ -6,8 +6,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from ganfilters.errors import ImageError, UsageError
 from ganfilters.image import Animation, Image
 
 if TYPE_CHECKING:
-    from ganfilters.host import Host
+    from ganfilters.host import Prepared
     from ganfilters.progress import OnProgress
 
 __all__ = ["Result", "Work", "read_source", "write_result"]
@@ -53,18 +53,13 @@ class Work:
 
     Attributes
     ----------
-    host, filter, params
+    prepared
         What to run.
-    common
-        ``mask``, ``invert_mask``, ``feather`` and ``strength`` for the host.
     format, quality, fps, overwrite, max_pixels
         As the options of that name.
     """
 
-    host: Host
-    filter: str
-    params: Mapping[str, Any]
-    common: Mapping[str, Any] = field(default_factory=dict)
+    prepared: Prepared
     format: str | None = None
     quality: int | None = None
     fps: float | None = None
@@ -85,24 +80,20 @@ class Work:
             image = read_source(job.source, max_pixels=self.max_pixels)
         if isinstance(image, Animation):
             self._check_holds_frames(job.target, image.first())
-        frames = self.host.frames(
-            self.filter, image, on_progress=on_progress, **self.common, **self.params
-        )
+        frames = self.prepared.frames(image, on_progress=on_progress)
         if frames is not None:
             recipe = self._write_frames(frames, job.target, image)
         else:
             recipe = self._write_still(image, job.target, on_progress)
         seconds = time.perf_counter() - started
-        return Result(job.source, job.target, seconds, self.host.device, recipe)
+        return Result(job.source, job.target, seconds, self.prepared.device, recipe)
 
     def _write_still(
         self, image: Image | Animation | None, target: str, on_progress: OnProgress
     ) -> Any:
         if not isinstance(image, Animation):
             self._check_holds_still(target)
-        made = self.host.apply(
-            self.filter, image, on_progress=on_progress, **self.common, **self.params
-        )
+        made = self.prepared.apply(image, on_progress=on_progress)
         if isinstance(made, Animation) and self.fps is not None:
             made = replace(made, durations=(1000.0 / self.fps,) * len(made.frames))
         write_result(

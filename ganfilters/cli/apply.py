@@ -2,36 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
 import click
 
-from ganfilters import schema
-from ganfilters.cli._options import common_options
-from ganfilters.cli._output import ProgressBar
-from ganfilters.cli._state import State, error_record, one_line
-from ganfilters.errors import DeviceError, GanfiltersError, ModelError, UsageError
-from ganfilters.limits import FEATHER_MAX
-
-if TYPE_CHECKING:
-    from ganfilters.cli._jobs import Job, Plan
-    from ganfilters.cli._work import Result, Work
-    from ganfilters.registry import Entry
+from ganfilters.cli._filtering import execute, filter_command
+from ganfilters.cli._state import State
 
 __all__ = ["command"]
-
-_PATHS = {"required": "INPUT OUTPUT", "optional": "[INPUT] OUTPUT", "none": "OUTPUT"}
-_PATHS_HELP = {
-    "required": "INPUT and OUTPUT are files, or - for standard input and output; or two folders; "
-    "or give several inputs and --out-dir.",
-    "optional": "INPUT and OUTPUT are files, or - for standard input and output; or two folders; "
-    "or give several inputs and --out-dir. OUTPUT alone makes a picture from nothing.",
-    "none": "OUTPUT is a file, or - for standard output.",
-}
 
 
 class FilterGroup(click.Group):
@@ -43,7 +19,8 @@ class FilterGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Make a filter's command; an unknown filter is an error that names the nearest."""
-        return _filter_command(ctx.ensure_object(State).registry.get(cmd_name))
+        entry = ctx.ensure_object(State).registry.get(cmd_name)
+        return filter_command(entry, lambda inner, given: execute(inner, entry, given))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the filters, without making their commands."""
@@ -59,197 +36,9 @@ class FilterGroup(click.Group):
             formatter.write_text("Some plugins did not load; `ganfilters plugins` says why.")
 
 
-class FilterCommand(click.Command):
-    """One filter; its help shows the filter's own parameters first."""
-
-    own: frozenset[str] = frozenset()
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse; an error of the parser learns which command's help to point at."""
-        try:
-            return super().parse_args(ctx, args)
-        except click.UsageError as error:
-            error.ctx = error.ctx or ctx
-            raise
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write two lists of options: the filter's, and those that all filters have."""
-        groups: dict[str, list[tuple[str, str]]] = {"Parameters": [], "Options": []}
-        for param in self.get_params(ctx):
-            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
-            if record is not None:
-                groups["Parameters" if param.name in self.own else "Options"].append(record)
-        for title, rows in groups.items():
-            if rows:
-                with formatter.section(title):
-                    formatter.write_dl(rows)
-
-
 command = FilterGroup(
     name="apply",
     help="Apply a filter to pictures.\n\n`ganfilters apply FILTER --help` lists the filter's "
     "parameters; options go after the filter's name.",
     subcommand_metavar="FILTER [INPUT...] OUTPUT [OPTIONS]",
 )
-
-
-def _filter_command(entry: Entry) -> click.Command:
-    own = schema.options(entry.filter.Params)
-    takes = entry.filter.traits.input
-    made = FilterCommand(
-        name=entry.filter.name,
-        help=f"{entry.filter.summary}\n\n{_PATHS_HELP[takes]}",
-        short_help=entry.filter.summary,
-        params=[_paths(takes), *own, *common_options()],
-        options_metavar="[OPTIONS]",
-        callback=click.pass_context(lambda ctx, **given: _apply(ctx, entry, given)),
-    )
-    made.own = frozenset(str(option.name) for option in own)
-    return made
-
-
-def _paths(takes: str) -> click.Argument:
-    return click.Argument(["paths"], nargs=-1, type=click.Path(), metavar=_PATHS[takes])
-
-
-def _apply(ctx: click.Context, entry: Entry, given: dict[str, Any]) -> int:
-    """Run the command; return the exit code."""
-    from ganfilters.cli._jobs import STREAM, plan
-    from ganfilters.cli._work import Work
-
-    state = ctx.ensure_object(State)
-    _check_numbers(given)
-    traits = entry.filter.traits
-    todo = plan(
-        given["paths"],
-        takes=traits.input,
-        out_dir=given["out_dir"],
-        recursive=given["recursive"],
-        format=given["format"],
-        overwrite=given["overwrite"],
-    )
-    state.stdout_is_picture = any(job.target == STREAM for job in todo.jobs)
-    _check_mask(given, needed=traits.mask == "required", made=todo.jobs[0].source is None)
-    params = _params(ctx, entry, given)
-    work = Work(
-        host=state.host(given["device"], threads=given["threads"], max_pixels=given["max_pixels"]),
-        filter=entry.filter.name,
-        params={name: getattr(params, name) for name in params.model_fields_set},
-        common={name: given[name] for name in ("mask", "invert_mask", "feather", "strength")},
-        format=given["format"],
-        quality=given["quality"],
-        fps=given["fps"],
-        overwrite=given["overwrite"],
-        max_pixels=given["max_pixels"],
-    )
-    return _run(state, todo, work, quiet=given["quiet"])
-
-
-def _check_numbers(given: Mapping[str, Any]) -> None:
-    limits = {
-        "strength": (0.0, 1.0),
-        "feather": (0.0, FEATHER_MAX),
-        "quality": (1, 100),
-        "fps": (0.01, 1000.0),
-        "threads": (1, 1024),
-        "max_pixels": (1, math.inf),
-    }
-    for name, (low, high) in limits.items():
-        value = given[name]
-        if value is None or low <= value <= high:
-            continue
-        to = f"from {low:g} to {high:g}" if math.isfinite(high) else f"at least {low:g}"
-        raise UsageError(f"{schema.flag(name)} is {value:g}; it must be {to}")
-
-
-def _check_mask(given: Mapping[str, Any], *, needed: bool, made: bool) -> None:
-    """Refuse at once what the host would refuse for every picture."""
-    mask = given["mask"]
-    if mask is None:
-        if given["invert_mask"] or given["feather"]:
-            raise UsageError("--invert-mask and --feather need a mask; give --mask FILE as well")
-        if needed:
-            raise UsageError("the filter needs a mask, white where it shall work; give --mask FILE")
-    elif not Path(mask).exists() or Path(mask).is_dir():
-        what = "is a folder" if Path(mask).is_dir() else "does not exist"
-        raise UsageError(f"the mask {mask} {what}")
-    if made and (mask is not None or given["strength"] != 1.0):
-        raise UsageError("--mask and --strength need an INPUT to keep parts of")
-
-
-def _params(ctx: click.Context, entry: Entry, given: Mapping[str, Any]) -> Any:
-    """Check the parameters of options and of the file together; options win."""
-    file = given["params"]
-    loaded = _load(file) if file is not None else {}
-    typed = {
-        name: given[name]
-        for name in getattr(ctx.command, "own", ())
-        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-    }
-
-    def called(name: str) -> str:
-        return f"{name} (in {file})" if name in loaded and name not in typed else schema.flag(name)
-
-    return schema.validate(entry.filter.Params, {**loaded, **typed}, names=called)
-
-
-def _load(file: str) -> dict[str, Any]:
-    try:
-        text = Path(file).read_text("utf-8")
-    except OSError as error:
-        raise UsageError(f"--params {file} cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"--params {file} is not UTF-8 text") from error
-    try:
-        values = json.loads(text)
-    except ValueError as error:
-        raise UsageError(f"--params {file} is not valid JSON: {error}") from error
-    if not isinstance(values, dict):
-        raise UsageError(f'--params {file} must hold a JSON object such as {{"octaves": 4}}')
-    return {name.replace("-", "_"): value for name, value in values.items()}
-
-
-def _run(state: State, todo: Plan, work: Work, *, quiet: bool) -> int:
-    failed = 0
-    with ProgressBar(len(todo.jobs), quiet=quiet) as bar:
-        for index, job in enumerate(todo.jobs):
-            bar.begin(index, job.source or job.target)
-            try:
-                result = work.run(job, bar.update)
-            except Exception as error:  # one bad picture must not stop the others
-                # No other picture can fare better without a device or a model.
-                hopeless = isinstance(error, (DeviceError, ModelError)) and failed == index
-                if not todo.batch or hopeless or isinstance(error, BrokenPipeError):
-                    raise
-                failed += 1
-                with bar.hidden():
-                    _tell_failure(state, job, error)
-                continue
-            with bar.hidden():
-                _tell(state, result, quiet=quiet)
-    if not todo.batch:
-        return 0
-    done = len(todo.jobs) - failed
-    if failed or not quiet:
-        click.echo(f"{done} done, {failed} failed", err=True)
-    return 1 if failed else 0
-
-
-def _tell(state: State, result: Result, *, quiet: bool) -> None:
-    if state.json:
-        state.emit(result.record())
-    elif not quiet and not state.stdout_is_picture:
-        click.echo(f"{result.target}  ({result.seconds:.1f} s on {result.device})")
-
-
-def _tell_failure(state: State, job: Job, error: Exception) -> None:
-    if state.debug:
-        import traceback
-
-        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
-    text = one_line(error)
-    if not isinstance(error, GanfiltersError):
-        text = f"{type(error).__name__}: {text}".rstrip(": ")
-    shown = text if job.source and job.source in text else f"{job.source}: {text}"
-    record = {"input": job.source, "output": job.target, "error": error_record(error)}
-    state.complain(shown, record=record)

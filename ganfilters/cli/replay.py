@@ -31,7 +31,12 @@ _LOSSY = {"JPEG", "WEBP", "AVIF", "GIF", "MP4", "WEBM"}
 @click.argument("out", type=click.Path())
 @click.argument("paths", nargs=-1, type=click.Path(), metavar="[IN] NEW")
 @click.option("--verify", is_flag=True, help="Compare NEW with OUT; exit 1 if they differ.")
-@click.option("--mask", type=click.Path(), metavar="FILE", help="The mask, if it has moved.")
+@click.option(
+    "--mask",
+    type=click.Path(),
+    metavar="FILE",
+    help="The mask, if it has moved. (Several are looked for beside OUT.)",
+)
 @click.option(
     "--image",
     "images",
@@ -51,6 +56,10 @@ def command(ctx: click.Context, /, out: str, paths: tuple[str, ...], **given: An
     OUT is a picture that ganfilters made, IN what it was made from (left out, or -, if it was made
     from nothing), NEW the picture to write. NEW keeps the format that its extension names.
 
+    If OUT was made in several steps, IN may also be a picture on the way: what was written to a
+    file and filtered again. Only the later steps are done then. To do the same to another picture,
+    use `ganfilters run OUT IN NEW`.
+
     --verify prints the largest and the mean difference in 1/255. The pictures pass if they are
     identical; if OUT was made on another device, up to a mean of 1; if OUT or NEW is in a format
     that loses detail, up to a mean of 4.
@@ -58,9 +67,10 @@ def command(ctx: click.Context, /, out: str, paths: tuple[str, ...], **given: An
     from ganfilters.cli._jobs import STREAM, check_target
     from ganfilters.cli._work import read_source, write_result
     from ganfilters.imageio import format_of
+    from ganfilters.replaying import Replay
 
     state = ctx.ensure_object(State)
-    old = read_source(out)
+    old = _read(out)
     recipe = _recipe(out, old)
     source, new = _paths(paths, recipe)
     if new == STREAM:
@@ -69,8 +79,9 @@ def command(ctx: click.Context, /, out: str, paths: tuple[str, ...], **given: An
     check_target(new, out, overwrite=given["overwrite"])
     format_of(new)
     image = read_source(source) if source is not None else None
-    for warning in _differences(state, recipe, image):
-        click.echo(f"ganfilters: warning: {warning}", err=True)
+    again = Replay(recipe)
+    for warning in _differences(state, recipe, again.start(image), source):
+        _warn(warning)
     host = state.host(given["device"], threads=given["threads"])
     with ProgressBar(1, quiet=given["quiet"]) as bar:
         bar.begin(0, new)
@@ -81,6 +92,7 @@ def command(ctx: click.Context, /, out: str, paths: tuple[str, ...], **given: An
             images=_images(given["images"]),
             folders=[Path(out).parent],
             on_progress=bar.update,
+            on_warning=_warn,
         )
         made = _timed(out, made, old)
         write_result(made, new, overwrite=given["overwrite"])
@@ -89,7 +101,7 @@ def command(ctx: click.Context, /, out: str, paths: tuple[str, ...], **given: An
     if given["verify"]:
         # Compared as read back from the file, the way anyone else would compare them.
         same_device = recipe.device == host.device
-        verdict = _compare(old, read_source(new), same_device=same_device)
+        verdict = _compare(old, _read(new), same_device=same_device)
         record["verify"] = verdict
         code = 0 if verdict["same"] else 1
     if given["as_json"]:
@@ -97,6 +109,18 @@ def command(ctx: click.Context, /, out: str, paths: tuple[str, ...], **given: An
     elif not given["quiet"] or code:
         click.echo(_sentence(record))
     return code
+
+
+def _warn(text: str) -> None:
+    click.echo(f"ganfilters: warning: {text}", err=True)
+
+
+def _read(path: str) -> Image | Animation:
+    """Read a picture or, what no filter takes, a video."""
+    from ganfilters.cli._work import read_source
+    from ganfilters.imageio import is_video, read_video
+
+    return read_video(path) if is_video(path) else read_source(path)
 
 
 def _recipe(out: str, old: Image | Animation) -> Recipe:
@@ -130,9 +154,7 @@ def _paths(paths: tuple[str, ...], recipe: Recipe) -> tuple[str | None, str]:
     """Return IN (None for a recipe that starts from nothing) and NEW."""
     made = recipe.input is None
     if len(paths) == 2:
-        if made and paths[0] != "-":
-            raise UsageError("the recipe starts from nothing, so there is no IN: replay OUT NEW")
-        return (None if made else paths[0]), paths[1]
+        return (None if made and paths[0] == "-" else paths[0]), paths[1]
     if len(paths) == 1 and made:
         return None, paths[0]
     if recipe.input is not None and len(paths) < 2:
@@ -151,19 +173,34 @@ def _images(words: tuple[str, ...]) -> dict[str, str]:
     return images
 
 
-def _differences(state: State, recipe: Recipe, image: Image | Animation | None) -> Iterator[str]:
-    """Yield what may make the new picture differ from the old."""
-    if recipe.input is not None and image is not None:
-        from ganfilters import convert
+def _differences(
+    state: State, recipe: Recipe, start: int | None, source: str | None
+) -> Iterator[str]:
+    """Yield what may make the new picture differ from the old.
 
-        if convert.reference(_first(image))["sha256"] != recipe.input.sha256:
-            name = f" ({recipe.input.path})" if recipe.input.path else ""
-            yield f"IN is not the picture that OUT was made from{name}"
-    for step in recipe.steps:
+    Parameters
+    ----------
+    state
+        Knows the filters.
+    recipe
+        The old picture's.
+    start
+        The step that got the picture `source`; None if none did.
+    source
+        IN, if there is one.
+    """
+    if start is None and source is not None and recipe.input is not None:
+        name = f" ({recipe.input.path})" if recipe.input.path else ""
+        yield f"IN is not the picture that OUT was made from{name}"
+    for step in recipe.steps[start or 0 :]:
         yield from _changes(state, step)
 
 
 def _changes(state: State, step: Step) -> Iterator[str]:
+    if step.steps:
+        for inner in step.steps:
+            yield from _changes(state, inner)
+        return
     entry = state.registry.get(step.filter)
     if entry.version != step.version:
         yield f"{step.filter} is version {entry.version} now; OUT was made with {step.version}"

@@ -1,7 +1,8 @@
 """Files and bytes to and from `~ganfilters.image.Image`.
 
-Reads AVIF, BMP, GIF, JPEG, PNG, TIFF and WebP; writes these, and MP4 and WebM through PyAV.
-What a picture's file held (profile, EXIF, XMP, resolution, alpha, 16 bits) its copy holds again.
+Reads AVIF, BMP, GIF, JPEG, PNG, TIFF and WebP; writes these, and MP4 and WebM through PyAV. Videos
+are read for replays only, with `read_video`. What a picture's file held (profile, EXIF, XMP,
+resolution, alpha, 16 bits) its copy holds again.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from ganfilters.imageio._animate import AnimationWriter
 from ganfilters.imageio._formats import FORMATS, Format, can_animate, format_of
 from ganfilters.imageio._read import MAX_PIXELS, read
+from ganfilters.imageio._readvideo import is_video, read_recipe, read_video
 from ganfilters.imageio._write import check_target, encode, write
 
 __all__ = [
@@ -20,6 +22,9 @@ __all__ = [
     "check_target",
     "encode",
     "format_of",
+    "is_video",
     "read",
+    "read_recipe",
+    "read_video",
     "write",
 ]

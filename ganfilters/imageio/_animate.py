@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -301,6 +302,7 @@ class AnimationWriter(AbstractContextManager["AnimationWriter"]):
         self._target = target
         self._frame_ms = 1000.0 / (fps or _DEFAULT_FPS)
         self._overwrite = overwrite
+        self._quality = quality
         self._make: Callable[[BinaryIO], _Backend] = lambda file: _backend(
             file, self._format.name, loop, quality, dither=dither
         )
@@ -356,6 +358,10 @@ class AnimationWriter(AbstractContextManager["AnimationWriter"]):
                 f"a frame is {size[0]} x {size[1]} pixels but the first is {self._size[0]} x "
                 f"{self._size[1]}; all frames of an animation have one size"
             )
+        recipe = image.metadata.recipe
+        if recipe is not None:
+            recipe = recipe.saved_as(self._format.name, quality=self._quality)
+            image = image.replace(metadata=replace(image.metadata, recipe=recipe))
         what = quantise(image, 8, icc=self._format.icc, cmyk=False)
         if not self._alpha:
             what = flatten(what)

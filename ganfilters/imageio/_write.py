@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -124,6 +125,13 @@ def encode(
     if not entry.alpha:
         what = flatten(what)
     quality = quality or _QUALITY.get(entry.name, 0)
+    if metadata.recipe is not None:
+        metadata = replace(
+            metadata,
+            recipe=metadata.recipe.saved_as(
+                entry.name, quality=quality or None, bit_depth=depth if entry.deep else None
+            ),
+        )
     xmp = _xmp.merge(metadata.xmp, metadata.recipe)
     dpi, exif = metadata.dpi, metadata.exif
     if entry.name == "PNG":

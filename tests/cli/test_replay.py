@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -168,3 +169,61 @@ def test_another_device_may_differ_a_little() -> None:
     assert not _compare(
         before, before.replace(alpha=np.zeros((4, 4), np.float32)), same_device=True
     )["same"]
+
+
+def test_two_steps_from_the_original_and_from_the_picture_between(apply: Run, again: Run) -> None:
+    picture("in.png")
+    apply("invert", "in.png", "a.jpg", "--amount", "0.3", "--quality", "60")
+    apply("noise", "a.jpg", "out.png")
+    for source in ("in.png", "a.jpg"):
+        result = again("out.png", source, "new.png", "--verify", "--overwrite")
+        assert result.stdout.startswith("identical"), result.output
+        assert result.stderr == ""
+
+
+def test_a_picture_changed_between_is_a_warning(apply: Run, again: Run) -> None:
+    picture("in.png")
+    apply("invert", "in.png", "a.png", "--amount", "0.3")
+    image = Image.open("a.png")
+    image.replace(pixels=image.pixels[::-1].copy()).save("a.png", overwrite=True)
+    apply("noise", "a.png", "out.png")
+    result = again("out.png", "in.png", "new.png", "--verify")
+    assert result.exit_code == 1
+    assert "between steps 1 and 2 (a.png) is not the one" in result.stderr
+    assert again("out.png", "a.png", "b.png", "--verify").exit_code == 0
+
+
+def test_a_made_picture_and_on(apply: Run, again: Run) -> None:
+    apply("noise", "a.png", "--seed", "3")
+    apply("invert", "a.png", "out.png")
+    assert again("out.png", "new.png", "--verify").exit_code == 0
+    assert again("out.png", "a.png", "b.png", "--verify").exit_code == 0
+    picture("in.png")
+    assert "starts from nothing" in error(again("out.png", "in.png", "c.png"))
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.webm"])
+def test_a_video_is_replayed(apply: Run, run: Run, again: Run, name: str) -> None:
+    pytest.importorskip("av")
+    apply("noise", name, "--frames", "3", "--size", "32x24", "--fps", "10")
+    result = again(name, "new" + Path(name).suffix, "--verify", "--json")
+    assert result.exit_code == 0, result.output
+    assert records(result)[0]["verify"]["same"] is True
+    result = run("run", name, "other.gif", "--device", "cpu")
+    assert result.exit_code == 0, result.output
+
+
+def test_a_video_without_pyav_says_what_is_missing(
+    apply: Run, again: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("av")
+    apply("noise", "out.mp4", "--frames", "2", "--size", "32x24")
+    monkeypatch.setitem(sys.modules, "av", None)
+    assert 'needs PyAV: pip install "ganfilters[video]"' in error(again("out.mp4", "new.mp4"))
+
+
+def test_a_damaged_video(again: Run) -> None:
+    pytest.importorskip("av")
+    Path("out.mp4").write_bytes(b"no video")
+    assert "out.mp4 cannot be read" in error(again("out.mp4", "new.mp4"))
+    assert "there is no such file" in error(again("none.webm", "new.mp4"))

@@ -299,6 +299,82 @@ class TestProgress:
         assert notes[-1] == "step 1"
 
 
+class TestTheCallersOwnErrors:
+    """What ``on_progress`` and the cancel token raise is no fault of the plugin."""
+
+    @pytest.mark.parametrize("error", [ValueError("mine"), ImageError("mine"), SystemExit(3)])
+    def test_they_pass_as_they_are(self, host: Host, error: BaseException) -> None:
+        def fail(done: float, note: str) -> None:
+            if note:
+                raise error
+
+        with pytest.raises(type(error)) as caught:
+            host.apply("steps", pixels(), on_progress=fail)
+        assert caught.value is error
+        host.apply("steps", pixels())  # the next call knows nothing of it
+
+    def test_also_if_the_filter_catches_them(self, host: Host) -> None:
+        def fail(done: float, note: str) -> None:
+            if note == "caught":
+                raise ValueError("mine")
+
+        with pytest.raises(ValueError, match="mine"):
+            host.apply("catches", pixels(), on_progress=fail)
+
+    def test_of_a_cancel_token(self, host: Host) -> None:
+        class Token:
+            def is_set(self) -> bool:
+                raise ValueError("mine")
+
+        with pytest.raises(ValueError, match="mine"):
+            host.apply("steps", pixels(), cancel=Token())
+
+    def test_while_frames_are_made(self, host: Host) -> None:
+        def fail(done: float, note: str) -> None:
+            raise ValueError("mine")
+
+        moving = host.frames("noise", count=3, on_progress=fail)
+        assert moving is not None
+        with pytest.raises(ValueError, match="mine"):
+            next(moving)
+
+
+class TestPrepared:
+    def test_one_for_many_pictures(self, host: Host) -> None:
+        mask = np.zeros((20, 30), np.uint8)
+        mask[:9] = 255
+        prepared = host.prepare("invert", mask=mask, strength=0.5, amount=0.5)
+        for seed in range(2):
+            np.testing.assert_array_equal(
+                prepared.apply(pixels(seed=seed)),
+                host.apply("invert", pixels(seed=seed), mask=mask, strength=0.5, amount=0.5),
+            )
+
+    def test_what_is_wrong_is_told_at_once(self, host: Host, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="amount"):
+            host.prepare("invert", amount=3)
+        with pytest.raises(ImageError, match="no such file"):
+            host.prepare("invert", mask=tmp_path / "none.png")
+
+
+def test_the_limit_on_pixels_counts_for_masks_and_parameters(tmp_path: Path) -> None:
+    small = Host("cpu", registry=toys.registry(), max_pixels=700)
+    Image(pixels(30, 30)).save(tmp_path / "large.png")
+    with pytest.raises(ImageError, match="over the limit"):
+        small.apply("invert", pixels(), mask=tmp_path / "large.png")
+    with pytest.raises(UsageError, match=r"other: .*over the limit"):
+        small.apply("mix", pixels(), other=tmp_path / "large.png")
+
+
+def test_a_mask_over_a_masked_result_keeps_only_what_neither_changed(host: Host) -> None:
+    array = np.random.default_rng(0).integers(0, 65536, (20, 30, 3), np.uint16)
+    left, top = np.zeros((20, 30), np.uint8), np.zeros((20, 30), np.uint8)
+    left[:, :15], top[:10] = 255, 255
+    once = host.apply("invert", Image.from_array(array), mask=left)
+    twice = host.apply("invert", once, mask=top)
+    np.testing.assert_array_equal(twice.untouched, (left == 0) & (top == 0))
+
+
 def test_threads_agree(host: Host) -> None:
     arrays = [pixels(90, 90, seed=k) for k in range(8)]
     expected = [host.apply("blur", array) for array in arrays]
@@ -358,3 +434,8 @@ class TestRecipes:
         np.testing.assert_array_equal(again.pixels, made.pixels)
         with pytest.raises(UsageError, match="takes no input"):
             host.replay(made.metadata.recipe, pixels())
+
+
+def test_a_filter_that_claims_too_much_untouched_is_named(host: Host) -> None:
+    with pytest.raises(PluginError, match=r"wild \(toy-distribution\) changed pixels that it says"):
+        host.apply("wild", pixels(300, 8), how="untouched")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import ClassVar
 
 import numpy as np
@@ -20,7 +21,7 @@ from ganfilters import (
     hookimpl,
     report_progress,
 )
-from ganfilters.registry import Registry, _Source
+from ganfilters.registry import Registry, Source
 
 
 class NoParams(Params):
@@ -134,6 +135,17 @@ class Steps(Filter[NoParams]):
         return image
 
 
+class Catches(Filter[NoParams]):
+    name = "catches"
+    summary = "Catches what its reports raise"
+    Params = NoParams
+
+    def apply(self, image: Image, params: NoParams) -> Image:
+        with suppress(ValueError):
+            report_progress(0.5, "caught")
+        return image
+
+
 class Half(Filter[NoParams]):
     name = "half"
     summary = "Halves the size"
@@ -173,12 +185,16 @@ class Wild(Filter[WildParams]):
             "range": lambda: Image(pixels + np.float32(1.5)),
             "rounding": lambda: Image(pixels * 0 + np.float32(1.0005)),
             "dtype": lambda: Image(pixels.astype(np.float64)),
+            "untouched": lambda: Image(
+                np.concatenate([pixels[:-1], 1 - pixels[-1:]]),
+                untouched=np.ones(pixels.shape[:2], np.bool_),
+            ),
         }
         made = results[params.how]
         return made() if callable(made) else made
 
 
-TOYS = [Invert, Blur, Hungry, Noise, NeedsMask, Mix, Steps, Half, Small, Wild]
+TOYS = [Invert, Blur, Hungry, Noise, NeedsMask, Mix, Steps, Catches, Half, Small, Wild]
 
 
 class _Plugin:
@@ -189,4 +205,4 @@ class _Plugin:
 
 
 def registry() -> Registry:
-    return Registry([_Source("toys", "toy-distribution", "1.2", lambda: _Plugin)])
+    return Registry([Source("toys", "toy-distribution", "1.2", lambda: _Plugin)])

@@ -23,6 +23,13 @@ RECIPE = Recipe(
 )
 
 
+def as_made(recipe: Recipe | None) -> Recipe:
+    """A recipe read from a file, as it was before it was written."""
+    assert recipe is not None
+    assert recipe.saved is not None, "a file's recipe says how the file was written"
+    return recipe.model_copy(update={"saved": None})
+
+
 @cache
 def _photo() -> np.ndarray:
     return np.ascontiguousarray(data.astronaut()[40:136:2, 170:298:2])

@@ -334,10 +334,9 @@ def test_reference_names_the_pixels(tmp_path):
 def test_reference_of_a_mask_can_be_found_again(tmp_path):
     path = tmp_path / "mask.png"
     PILImage.fromarray(photo(channels=4)).save(path)
-    plane = convert.read_mask(path, 64, 48)
-    reference = convert.reference(plane, path)
+    reference = convert.reference(convert.mask_image(path))
     assert reference["path"] == str(path)
     assert reference["sha256"] == convert.reference(Image.open(path))["sha256"]
-    loose = convert.reference(plane)
+    loose = convert.reference(convert.mask_image(convert.read_mask(path, 64, 48)))
     assert loose["path"] is None
     assert loose["sha256"] != reference["sha256"]

@@ -136,11 +136,11 @@ def _xmp_info():
 def test_recipe_round_trip(format, xmp):
     image = patch(imageio.read(source()), recipe=RECIPE, xmp=xmp)
     again = imageio.read(imageio.encode(image, format))
-    assert again.metadata.recipe == RECIPE
+    assert pictures.as_made(again.metadata.recipe) == RECIPE
     if format != "GIF":
         assert again.metadata.xmp == xmp
     third = imageio.read(imageio.encode(again, format))
-    assert third.metadata.recipe == RECIPE
+    assert pictures.as_made(third.metadata.recipe) == RECIPE
 
 
 def test_recipe_replaces_an_older_one():
@@ -184,14 +184,14 @@ def test_unreadable_recipe_does_not_prevent_reading():
     assert again.metadata.recipe is None
     assert again.metadata.xmp == packet
     replaced = imageio.read(imageio.encode(patch(again, recipe=RECIPE), "PNG"))
-    assert replaced.metadata.recipe == RECIPE
+    assert pictures.as_made(replaced.metadata.recipe) == RECIPE
     assert isinstance(replaced.metadata.recipe, Recipe)
 
 
 @pytest.mark.parametrize("xmp", [b"\xff\xfe<\0x\0", b"<x:xmpmeta", b"not xml", XMP[:200]])
 def test_broken_xmp(xmp):
     image = patch(imageio.read(source()), xmp=xmp, recipe=RECIPE)
-    assert imageio.read(imageio.encode(image, "PNG")).metadata.recipe == RECIPE
+    assert pictures.as_made(imageio.read(imageio.encode(image, "PNG")).metadata.recipe) == RECIPE
 
 
 def test_jpeg_has_room_for_the_recipe_whatever_else_there_is():
@@ -200,7 +200,7 @@ def test_jpeg_has_room_for_the_recipe_whatever_else_there_is():
         imageio.read(source()), xmp=long, recipe=RECIPE, exif=pictures.exif() + bytes(70_000)
     )
     again = imageio.read(imageio.encode(image, "JPEG"))
-    assert again.metadata.recipe == RECIPE
+    assert pictures.as_made(again.metadata.recipe) == RECIPE
     padded = XMP.replace(b" " * 2000, b" " * 70_000)
     again = imageio.read(imageio.encode(patch(image, xmp=padded), "JPEG"))
     assert b"Zo\xc3\xab" in again.metadata.xmp

@@ -1,0 +1,167 @@
+"""`Link`: one step of a chain with its filter found, its files read and its values checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ganfilters import convert, schema
+from ganfilters.chains.data import ChainStep, spelled
+from ganfilters.errors import Cancelled, GanfiltersError
+from ganfilters.filter import Params
+from ganfilters.image import Image
+from ganfilters.jobs import Options, check_area
+from ganfilters.progress import callers_own
+from ganfilters.recall import recall
+from ganfilters.recipe import Reference
+from ganfilters.registry import Entry
+
+__all__ = ["Link", "map_files", "step_named"]
+
+_STRENGTH = "strength"
+
+
+@dataclass(frozen=True, eq=False)
+class Link:
+    """One step of a chain with its filter found.
+
+    Attributes
+    ----------
+    number, count
+        Which step of how many, from 1.
+    step
+        Its declaration.
+    entry
+        Its filter.
+    folder
+        Where its relative paths start.
+    store
+        The folder that recipes name its files from; None for the paths as they are.
+    """
+
+    number: int
+    count: int
+    step: ChainStep
+    entry: Entry
+    folder: Path
+    store: Path | None = None
+
+    @property
+    def label(self) -> str:
+        """The step in words, for progress."""
+        return f"{self.step.title} ({self.number} of {self.count})"
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Make errors name the step."""
+        with step_named(self.number, self.step.title):
+            yield
+
+    def loaded(self, max_pixels: int) -> Link:
+        """Return the step with its files found, and its pictures decoded.
+
+        Raises
+        ------
+        GanfiltersError
+            A file is not there, or is not the one that a recipe names.
+        """
+
+        def load(key: str, value: Any) -> Any:
+            if isinstance(value, Reference):
+                remedy = f"{spelled(key)} in the chain: `ganfilters chain show` writes it as TOML"
+                return recall(
+                    value, f"the picture {spelled(key)}", remedy, [self.folder],
+                    max_pixels=max_pixels,
+                )  # fmt: skip
+            if isinstance(value, (str, Path)):
+                return self.folder / value
+            return value
+
+        with self.named():
+            step = map_files(self.step, self.files, load)
+            if step.mask is not None:
+                mask = convert.mask_image(step.mask, max_pixels=max_pixels)
+                step = replace(step, mask=self._named_for_recipes(mask))
+            kinds = {p.name: p.kind for p in schema.parameters(self.entry.filter.Params)}
+            decoded = {
+                name: self._named_for_recipes(Image.open(value, max_pixels=max_pixels))
+                for name, value in step.values.items()
+                if kinds.get(name) == "image" and isinstance(value, Path)
+            }
+            return replace(self, step=replace(step, values={**step.values, **decoded}))
+
+    def _named_for_recipes(self, image: Image) -> Image:
+        """Return the picture without the path of the user's own folders."""
+        source = image.metadata.source
+        if self.store is None or source is None or not Path(source).is_relative_to(self.store):
+            return image
+        name = Path(source).relative_to(self.store).as_posix()
+        return image.replace(metadata=replace(image.metadata, source=name))
+
+    @property
+    def files(self) -> frozenset[str]:
+        """Parameters whose values are files."""
+        return schema.file_parameters(self.entry.filter.Params)
+
+    def parse(self, overrides: Mapping[str, Any], max_pixels: int) -> tuple[Params, Options]:
+        """Return the checked parameters and options.
+
+        Raises
+        ------
+        GanfiltersError
+            A value is not allowed; the message names step and key.
+        """
+        step = self.step
+        values = {**step.values, **overrides}
+        strength = values.pop(_STRENGTH, step.strength)
+        with self.named():
+            params = schema.validate(
+                self.entry.filter.Params, values, names=spelled, max_pixels=max_pixels
+            )
+            check_area(params, max_pixels)
+            options = Options.read(
+                step.mask,
+                step.invert_mask,
+                step.feather,
+                strength,
+                fit_mask=True,
+                max_pixels=max_pixels,
+            )
+        return params, options
+
+
+@contextmanager
+def step_named(number: int, title: str) -> Iterator[None]:
+    """Make errors of the enclosed work name a step of a chain."""
+    try:
+        yield
+    except GanfiltersError as error:
+        if isinstance(error, Cancelled) or error is callers_own():
+            raise
+        raise type(error)(f"step {number} ({title}): {error}") from error
+
+
+def map_files(
+    step: ChainStep, names: frozenset[str], change: Callable[[str, Any], Any]
+) -> ChainStep:
+    """Return a step with `change` applied to its mask and to the values of file parameters.
+
+    Parameters
+    ----------
+    step
+        The step.
+    names
+        Its parameters that are files, or lists of files.
+    change
+        Gets key and value, and returns another value.
+    """
+    values = dict(step.values)
+    for name in names & values.keys():
+        value = values[name]
+        many = isinstance(value, (list, tuple))
+        values[name] = [change(name, v) for v in value] if many else change(name, value)
+    mask = None if step.mask is None else change("mask", step.mask)
+    return replace(step, values=values, mask=mask)

@@ -1,0 +1,369 @@
+"""`Job`: one filter with its parameters, mask and strength, checked once and run on any picture.
+
+What the host does around a filter is here: the selection before, blending after, alpha and
+metadata kept, and the record of it all. `ganfilters.running` makes the call itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ganfilters import convert, schema
+from ganfilters.errors import ImageError, UsageError
+from ganfilters.filter import Params, Traits
+from ganfilters.image import Animation, BoolArray, FloatArray, Image, Metadata
+from ganfilters.limits import FEATHER_MAX, MAX_PIXELS
+from ganfilters.models import ModelFile
+from ganfilters.progress import progress_part, report_progress
+from ganfilters.recipe import Recipe, Reference, Selection, Step
+from ganfilters.running import Call, checked, read_only, run
+from ganfilters.selection import blend, feathered, prepare_mask
+
+__all__ = ["Job", "Options", "check_area"]
+
+
+@dataclass(frozen=True, eq=False)
+class Options:
+    """The host's own options of one run; see `Host.apply`. Made with `read`.
+
+    Attributes
+    ----------
+    mask
+        Decoded; None for everywhere.
+    fit_mask
+        Resize a mask of another size to the picture's: one in a chain is for any picture.
+    """
+
+    mask: Image | None = None
+    invert_mask: bool = False
+    feather: float = 0.0
+    strength: float = 1.0
+    fit_mask: bool = False
+
+    @classmethod
+    def read(
+        cls,
+        mask: Any = None,
+        invert_mask: bool = False,
+        feather: float = 0.0,
+        strength: float = 1.0,
+        *,
+        fit_mask: bool = False,
+        max_pixels: int = MAX_PIXELS,
+    ) -> Options:
+        """Check the values, and decode the mask.
+
+        Raises
+        ------
+        UsageError
+            A value is out of bounds, or a mask is missing.
+        ImageError
+            The mask cannot be read.
+        """
+        strength, feather = _number("strength", strength), _number("feather", feather)
+        if not 0.0 <= strength <= 1.0:
+            raise UsageError(f"strength is {strength:g}; it must be from 0 to 1")
+        if not 0.0 <= feather <= FEATHER_MAX:
+            raise UsageError(f"feather is {feather:g}; it must be from 0 to {FEATHER_MAX:g} pixels")
+        if mask is None and (invert_mask or feather):
+            raise UsageError("inverting or feathering a mask needs a mask; give one as well")
+        loaded = None if mask is None else convert.mask_image(mask, max_pixels=max_pixels)
+        return cls(loaded, invert_mask, feather, strength, fit_mask)
+
+    @cached_property
+    def reference(self) -> Reference | None:
+        """The mask as recipes name it; its checksum is computed once for all pictures."""
+        return None if self.mask is None else Reference(**convert.reference(self.mask))
+
+
+@dataclass(frozen=True, eq=False)
+class Job(Call):
+    """One filter, ready to run.
+
+    Attributes
+    ----------
+    options
+        The selection and the strength.
+    """
+
+    options: Options
+
+    @property
+    def traits(self) -> Traits:
+        """The filter's traits."""
+        return self.filter.traits
+
+    @property
+    def name(self) -> str:
+        """The filter's name."""
+        return self.filter.name
+
+    def effect(
+        self, source: Image, weight: FloatArray | None
+    ) -> tuple[FloatArray, BoolArray | None]:
+        """Run the filter on a picture and blend the result into it.
+
+        Parameters
+        ----------
+        source
+            With the mask that the filter shall see.
+        weight
+            How much of the result to take, H x W; None for all of it.
+
+        Returns
+        -------
+        pixels
+            The result.
+        untouched
+            Where it is the source, unchanged; None if there is no such pixel by construction.
+        """
+        self._check_size(source)
+        pixels, kept = run(self, source)
+        if not self.traits.keeps_size:
+            return pixels, None
+        pixels, untouched = blend(source, pixels, weight, self.options.strength)
+        if kept is not None:
+            untouched = kept if untouched is None else untouched | kept
+        return pixels, untouched
+
+    def weight(self, source: Image) -> tuple[Image, FloatArray | None]:
+        """Return the picture with the mask of the options, and the feathered mask."""
+        options = self.options
+        if options.mask is None:
+            return source, None
+        given = options.mask
+        if options.fit_mask:
+            plane = convert.read_mask(given, given.width, given.height)
+            plane = _fitted(plane, source.width, source.height)
+        else:
+            plane = convert.read_mask(given, source.width, source.height)
+        mask = prepare_mask(plane, invert=options.invert_mask)
+        return source.replace(mask=mask), feathered(mask, options.feather)
+
+    def check_steps(self) -> None:
+        """Check the values that a chain's parameters give to its steps.
+
+        Raises
+        ------
+        GanfiltersError
+            A value is not allowed.
+        """
+        from ganfilters.chains.filter import ChainFilter  # which needs this module
+
+        if isinstance(self.filter, ChainFilter):
+            self.filter.jobs(self.params)
+
+    def check_input(self, *, given: bool, masked: bool) -> None:
+        """Compare what there is to work on with what the filter needs.
+
+        Parameters
+        ----------
+        given
+            There is an input picture.
+        masked
+            It has a mask.
+
+        Raises
+        ------
+        UsageError
+            They do not go together.
+        """
+        traits, options = self.traits, self.options
+        if given and traits.input == "none":
+            raise UsageError(f"the filter {self.name} makes pictures and takes no input")
+        if given and traits.mask == "required" and not masked:
+            raise UsageError(
+                f"the filter {self.name} needs a mask; give one as mask (--mask FILE), "
+                "white where it shall work"
+            )
+        if not given and traits.input == "required":
+            raise UsageError(f"the filter {self.name} needs an input picture")
+        if not given and (options.mask is not None or options.strength != 1.0):
+            raise UsageError("a mask or strength needs an input picture to keep; give one as well")
+
+    def _check_size(self, source: Image) -> None:
+        largest = self.traits.size_max
+        if largest is None or self.traits.tiling is not None:
+            return
+        if max(source.width, source.height) > largest:
+            raise ImageError(
+                f"the picture is {source.width} x {source.height} pixels and the filter "
+                f"{self.name} takes at most {largest} a side; make it smaller"
+            )
+
+    def made(self) -> FloatArray:
+        """Return the pixels of a picture made from nothing."""
+        self.check_input(given=False, masked=False)
+        return checked(self, self.guarded(lambda: self.filter.generate(self.params)), None)
+
+    def moving(self, shown: Image | None) -> Iterator[FloatArray] | None:
+        """Return the frames' pixels if the parameters ask for an animation, else None."""
+        if shown is not None:
+            shown = Image(read_only(shown.pixels))
+        frames = self.guarded(lambda: self.filter.frames(shown, self.params))
+        if frames is None:
+            return None
+        if self.options.mask is not None or self.options.strength != 1.0:
+            raise UsageError(
+                "an animation cannot be combined with a mask or strength; leave it out"
+            )
+        return self._frames(frames)
+
+    def _frames(self, frames: Iterator[Image]) -> Iterator[FloatArray]:
+        end = object()
+        while True:
+            frame = self.guarded(lambda: next(frames, end))
+            if frame is end:
+                return
+            yield checked(self, frame, None)
+
+    def apply(self, source: Image | Animation | None, device: str) -> Image | Animation:
+        """Return the finished picture, or pictures: alpha and metadata kept, recipe written."""
+        if isinstance(source, Animation):
+            count = len(source.frames)
+            done = []
+            for index, frame in enumerate(source.frames):
+                with progress_part(index / count, (index + 1) / count):
+                    done.append(self._still(frame, device))
+            return Animation(tuple(done), source.durations, source.loop)
+        if source is not None:
+            return self._still(source, device)
+        report_progress(0.0)
+        pixels = self.made()
+        return Image(pixels, metadata=Metadata(recipe=self.recipe(None, device)))
+
+    def _still(self, source: Image, device: str) -> Image:
+        report_progress(0.0)
+        job = self._with_mask_of(source)
+        job.check_input(given=True, masked=job.options.mask is not None)
+        shown, weight = job.weight(source)
+        pixels, untouched = job.effect(shown, weight)
+        if source.untouched is not None and untouched is not None:
+            untouched = untouched & source.untouched  # of the file, not of what came in between
+        return Image(
+            pixels,
+            alpha=source.alpha if pixels.shape == source.pixels.shape else None,
+            metadata=_with_recipe(
+                source.metadata, job.recipe(source, device), keep_original=untouched is not None
+            ),
+            untouched=untouched,
+        )
+
+    def _with_mask_of(self, source: Image) -> Job:
+        """Return the job under the picture's own mask, if it has one and none was given."""
+        options = self.options
+        if options.mask is not None or source.mask is None:
+            return self
+        return replace(self, options=replace(options, mask=convert.mask_image(source.mask)))
+
+    def frames(self, source: Image | Animation | None, device: str) -> Iterator[Image] | None:
+        """Return the finished frames if the parameters ask for an animation, else None."""
+        still = source.first() if isinstance(source, Animation) else source
+        if still is None and self.traits.input == "required":
+            raise UsageError(f"the filter {self.name} needs an input picture")
+        moving = self.moving(still)
+        if moving is None:
+            return None
+        if isinstance(source, Animation):
+            raise UsageError("an animation can only be made from a still picture")
+        return self._finished(still, moving, device)
+
+    def _finished(
+        self, source: Image | None, moving: Iterator[FloatArray], device: str
+    ) -> Iterator[Image]:
+        kept = source.metadata if source is not None else Metadata()
+        metadata = _with_recipe(kept, self.recipe(source, device), keep_original=False)
+        alpha = source.alpha if source is not None else None
+        for pixels in moving:
+            fits = alpha is not None and alpha.shape == pixels.shape[:2]
+            yield Image(pixels, alpha=alpha if fits else None, metadata=metadata)
+
+    def recipe(self, source: Image | None, device: str) -> Recipe:
+        """Return the recipe of the result: what was done to the source before, and this."""
+        step = self.step()
+        if source is None:
+            return Recipe(device=device, steps=_flat(step))
+        given = Reference(**convert.reference(source))
+        before = source.metadata.recipe
+        if before is None:
+            return Recipe(device=device, input=given, steps=_flat(step))
+        first, *others = _flat(step)
+        after = before.then(first, picture=given, device=device)
+        return after.model_copy(update={"steps": (*after.steps, *others)})
+
+    def step(self) -> Step:
+        """Return the record of this job; of a chain, its steps are in it."""
+        from ganfilters.chains.filter import ChainFilter  # which needs this module
+
+        options = self.options
+        selection = None
+        if options.reference is not None:
+            selection = Selection(
+                mask=options.reference, invert=options.invert_mask, feather=options.feather
+            )
+        name, version, steps = self.name, self.entry.version, tuple[Step, ...]()
+        if isinstance(self.filter, ChainFilter):
+            name = self.filter.chain.name
+            version = version if name else ""
+            steps = tuple(job.step() for job in self.filter.jobs(self.params))
+        own = [value for _, value in self.params if isinstance(value, ModelFile)]
+        models = {model.path.name: model.verify() for model in own or self.filter.models}
+        return Step(
+            filter=name,
+            version=version,
+            params=self.params.model_dump(mode="json") if name else {},
+            models={} if steps else models,
+            selection=selection,
+            strength=options.strength,
+            steps=steps,
+        )
+
+
+def _flat(step: Step) -> tuple[Step, ...]:
+    """Return a chain that is nothing but its steps as these."""
+    bare = step.selection is None and step.strength == 1.0 and not step.filter
+    return step.steps if step.steps and bare else (step,)
+
+
+def check_area(params: Params, max_pixels: int) -> None:
+    """Refuse to make a picture larger than what would be read.
+
+    Raises
+    ------
+    UsageError
+        A size among the parameters has more than `max_pixels` pixels.
+    """
+    for parameter in schema.parameters(type(params)):
+        value = getattr(params, parameter.name, None) if parameter.kind == "size" else None
+        if value is not None and value[0] * value[1] > max_pixels:
+            raise UsageError(
+                f"{parameter.name} is {value[0]}x{value[1]}, over the limit of "
+                f"{max_pixels} pixels; --max-pixels raises it"
+            )
+
+
+def _fitted(plane: FloatArray, width: int, height: int) -> FloatArray:
+    """Return a mask at another size; bilinear, since a wider filter would ring beyond edges."""
+    if plane.shape == (height, width):
+        return plane
+    from PIL import Image as PILImage
+
+    resized = PILImage.fromarray(plane).resize((width, height), PILImage.Resampling.BILINEAR)
+    return np.clip(np.asarray(resized, np.float32), 0.0, 1.0)
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise UsageError(f"{name} is {value!r}; it must be a number") from None
+
+
+def _with_recipe(metadata: Metadata, recipe: Recipe, *, keep_original: bool) -> Metadata:
+    kept = metadata.original if keep_original else None
+    return replace(metadata, recipe=recipe, original=kept)

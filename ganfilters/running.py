@@ -1,0 +1,197 @@
+"""Calling a filter: padding and tiling before, the checks of its promises after.
+
+What a plugin raises or returns against its contract becomes a `PluginError` that names it. What
+the caller's own callbacks raise passes through as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ganfilters.errors import GanfiltersError, ImageError, OutOfMemory, PluginError
+from ganfilters.filter import Filter, Params, Tiling
+from ganfilters.image import BoolArray, FloatArray, Image
+from ganfilters.progress import callers_own, progress_part, report_progress
+from ganfilters.registry import Entry
+from ganfilters.tiling import Window, blend_ramp, pad_to, windows
+
+__all__ = ["Call", "checked", "guarded", "read_only", "run"]
+
+# Values may stray this far outside [0, 1] by rounding and are clipped; further is a defect.
+_RANGE_SLACK = 1e-3
+# Rows handled at a time, so that temporary arrays stay small beside a large picture.
+_ROWS = 256
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """A filter with its parameters.
+
+    Attributes
+    ----------
+    entry
+        Where the filter comes from.
+    filter
+        The instance.
+    params
+        Checked values.
+    """
+
+    entry: Entry
+    filter: Filter[Any]
+    params: Params
+
+    def guarded(self, call: Callable[[], _T]) -> _T:
+        """Call into the plugin; see `guarded`."""
+        return guarded(self.entry, call)
+
+
+def run(call: Call, source: Image) -> tuple[FloatArray, BoolArray | None]:
+    """Run a filter on the whole picture, or in tiles where it is too large.
+
+    Returns
+    -------
+    pixels
+        The result.
+    untouched
+        Where the filter says that the pixels are the source's own; None if it does not say.
+    """
+    traits = call.filter.traits
+    bare = source.replace(alpha=None, untouched=None)
+    tiling = traits.tiling
+    if tiling is None:
+        return _run_padded(call, bare)
+    size = min(tiling.size, traits.size_max or tiling.size)
+    while True:
+        try:
+            if max(source.width, source.height) <= size:
+                return _run_padded(call, bare)
+            return _run_tiled(call, bare, Tiling(size, tiling.overlap)), None
+        except (OutOfMemory, MemoryError):
+            # Smaller tiles cost time, never correctness; below this they would be all overlap.
+            size //= 2
+            if size < max(2 * tiling.overlap + traits.size_multiple, traits.size_min, 32):
+                raise
+            report_progress(0.0, f"out of memory; trying tiles of {size} pixels")
+
+
+def _run_tiled(call: Call, source: Image, tiling: Tiling) -> FloatArray:
+    result = np.zeros_like(source.pixels)
+    multiple = call.filter.traits.size_multiple
+    tiles = list(windows(source.height, source.width, tiling.size, tiling.overlap, multiple))
+    for index, tile in enumerate(tiles):
+        with progress_part(index / len(tiles), (index + 1) / len(tiles)):
+            report_progress(0.0, f"tile {index + 1} of {len(tiles)}")
+            part, _ = _run_padded(call, _cut(source, tile))
+        ramp = blend_ramp(tile.rows)[:, None] * blend_ramp(tile.columns)
+        result[tile.slices] += part * ramp[..., None]
+    return np.clip(result, 0.0, 1.0, out=result)
+
+
+def _cut(source: Image, tile: Window) -> Image:
+    mask = None if source.mask is None else source.mask[tile.slices]
+    return source.replace(pixels=source.pixels[tile.slices], mask=mask)
+
+
+def _run_padded(call: Call, source: Image) -> tuple[FloatArray, BoolArray | None]:
+    """Give the filter a picture of a size it can take; return the part that was asked for."""
+    traits = call.filter.traits
+    height, width = (
+        -(-max(side, traits.size_min) // traits.size_multiple) * traits.size_multiple
+        for side in (source.height, source.width)
+    )
+    pixels = pad_to(source.pixels, height, width)
+    mask = None if source.mask is None else read_only(pad_to(source.mask, height, width))
+    image = Image(read_only(pixels), mask=mask)  # what its file held is the host's alone
+    made = call.guarded(lambda: call.filter.apply(image, call.params))
+    result = checked(call, made, (height, width) if traits.keeps_size else None)
+    kept = made.untouched if traits.keeps_size else None
+    if kept is not None and _differ(result, pixels, kept):
+        raise PluginError(f"{_who(call.entry)} changed pixels that it says are untouched")
+    if not traits.keeps_size:
+        return result, None
+    inner = slice(source.height), slice(source.width)
+    return result[inner], None if kept is None else kept[inner]
+
+
+def _differ(result: FloatArray, source: FloatArray, where: BoolArray) -> bool:
+    """Compare two pictures where a mask is True, without a copy of either."""
+    rows = range(0, result.shape[0], _ROWS)
+    return any(
+        (
+            (result[at : at + _ROWS] != source[at : at + _ROWS]).any(axis=-1)
+            & where[at : at + _ROWS]
+        ).any()
+        for at in rows
+    )
+
+
+def read_only(array: FloatArray) -> FloatArray:
+    """Return a view that a filter cannot change by accident."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def guarded(entry: Entry, call: Callable[[], _T]) -> _T:
+    """Call into a plugin; what it raises against its contract names it."""
+    try:
+        return call()
+    except (Exception, SystemExit) as error:  # a plugin may raise anything
+        own = callers_own()
+        if own is not None:
+            raise own from None
+        if isinstance(error, (GanfiltersError, MemoryError)):
+            if not isinstance(error, ImageError) or _is_chain(entry):
+                raise
+            # an Image that the plugin made and that is none
+            raise PluginError(f"{_who(entry)} failed: {error}") from error
+        text = " ".join(str(error).split())
+        raise PluginError(
+            f"{_who(entry)} failed: {type(error).__name__}: {text}".rstrip(": ")
+        ) from error
+
+
+def _is_chain(entry: Entry) -> bool:
+    from ganfilters.chains.filter import ChainFilter  # which needs this module
+
+    return issubclass(entry.filter, ChainFilter)
+
+
+def checked(call: Call, made: object, size: tuple[int, int] | None) -> FloatArray:
+    """Return the pixels of a filter's result after checking its promises.
+
+    Raises
+    ------
+    PluginError
+        It is no `Image`, is of another size than `size`, or has values that are not finite and
+        in [0, 1].
+    """
+    who = _who(call.entry)
+    if not isinstance(made, Image):
+        raise PluginError(
+            f"{who} returned {type(made).__name__}; it must return a ganfilters.Image"
+        )
+    pixels = made.pixels
+    if size is not None and pixels.shape[:2] != size:
+        raise PluginError(
+            f"{who} returned {pixels.shape[1]} x {pixels.shape[0]} pixels for "
+            f"{size[1]} x {size[0]}; the sizes must be the same, or traits.keeps_size False"
+        )
+    low, high = float(pixels.min()), float(pixels.max())  # NaN if any value is
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise PluginError(f"{who} returned values that are not finite (NaN or infinity)")
+    if low < -_RANGE_SLACK or high > 1.0 + _RANGE_SLACK:
+        raise PluginError(
+            f"{who} returned values from {low:.3g} to {high:.3g}; they must be in [0, 1]"
+        )
+    return np.clip(pixels, 0.0, 1.0) if low < 0.0 or high > 1.0 else pixels
+
+
+def _who(entry: Entry) -> str:
+    return f"the filter {entry.filter.name} ({entry.distribution})"
