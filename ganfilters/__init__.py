@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ganfilters._version import __version__
 
 if TYPE_CHECKING:
+    from ganfilters.chains import Chain
     from ganfilters.errors import (
         Cancelled,
         DeviceError,
@@ -36,11 +37,13 @@ if TYPE_CHECKING:
     from ganfilters.recipe import Recipe
     from ganfilters.resample import resize
     from ganfilters.runtime import Runtime, Session
+    from ganfilters.sheet import contact_sheet
     from ganfilters.tiling import pad_to
 
 __all__ = [
     "Animation",
     "Cancelled",
+    "Chain",
     "DeviceError",
     "Filter",
     "FloatArray",
@@ -67,6 +70,7 @@ __all__ = [
     "WeightedNames",
     "__version__",
     "apply",
+    "contact_sheet",
     "hookimpl",
     "nearest",
     "pad_to",
@@ -76,6 +80,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "chains": "Chain",
     "errors": "Cancelled DeviceError GanfiltersError ImageError ModelError OutOfMemory "
     "PluginError UsageError nearest",
     "fields": "ImageParam ModelParam Size WeightedNames",
@@ -88,6 +93,7 @@ _HOME = {
     "recipe": "Recipe",
     "resample": "resize",
     "runtime": "Runtime Session",
+    "sheet": "contact_sheet",
     "tiling": "pad_to",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
@@ -95,10 +101,20 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
-        raise AttributeError(f"module 'ganfilters' has no attribute {name!r}")
+        return _former(name)
     value = getattr(import_module(f"ganfilters.{_MODULE_OF[name]}"), name)
     globals()[name] = value
     return value
+
+
+def _former(name: str) -> Any:
+    from ganfilters.deprecation import RENAMED, warn_deprecated
+
+    if name not in RENAMED:
+        raise AttributeError(f"module 'ganfilters' has no attribute {name!r}")
+    new, since = RENAMED[name]
+    warn_deprecated(f"ganfilters.{name}", f"ganfilters.{new}", since=since, stacklevel=2)
+    return globals().get(new) or __getattr__(new)
 
 
 def __dir__() -> list[str]:

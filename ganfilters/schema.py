@@ -20,6 +20,7 @@ from pydantic_core import to_jsonable_python
 
 from ganfilters.errors import GanfiltersError, PluginError, UsageError, nearest
 from ganfilters.filter import Params
+from ganfilters.limits import MAX_PIXELS_KEY
 
 if TYPE_CHECKING:
     import click
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Parameter",
     "explain",
+    "file_parameters",
     "flag",
     "json_schema",
     "markdown",
@@ -88,6 +90,8 @@ class Parameter:
         For example ``"1..8"`` or ``"more than 0"``; ``""`` if there are none.
     choices
         The allowed values of a choice, or the names of the presets.
+    examples
+        Values that are known, of a parameter that may take others too (``Field(examples=...)``).
     required
         There is no default.
     length
@@ -100,8 +104,14 @@ class Parameter:
     default: str = ""
     bounds: str = ""
     choices: tuple[Any, ...] = ()
+    examples: tuple[Any, ...] = ()
     required: bool = False
     length: int | None = None
+
+    @property
+    def known(self) -> tuple[Any, ...]:
+        """Values that can be named: the choices, or the examples."""
+        return self.choices or self.examples
 
     @property
     def flag(self) -> str:
@@ -166,6 +176,7 @@ def validate(
     *,
     flags: bool = False,
     names: _Names | None = None,
+    max_pixels: int | None = None,
 ) -> _P:
     """Return checked parameters, with the preset resolved.
 
@@ -180,6 +191,8 @@ def validate(
         Speak of parameters as command-line flags in messages.
     names
         How messages speak of a parameter; overrides `flags`.
+    max_pixels
+        Largest picture that a parameter may name; None for the usual limit.
 
     Raises
     ------
@@ -195,7 +208,7 @@ def validate(
         if preset is not None:
             given = {**_preset(params_type, preset, called), **given}
     try:
-        params = params_type.model_validate(given)
+        params = params_type.model_validate(given, context={MAX_PIXELS_KEY: max_pixels})
     except ValidationError as error:
         raise UsageError(explain(error, params_type, flags=flags, names=names)) from error
     except GanfiltersError:
@@ -368,11 +381,25 @@ def parameters(params_type: type[Params]) -> list[Parameter]:
                 default=written(default, kind),
                 bounds=_bounds(inner),
                 choices=tuple(inner.get("enum", ())),
+                examples=tuple(spec.get("examples", ())),
                 required=field.is_required(),
                 length=len(items) if items else None,
             )
         )
     return found
+
+
+def file_parameters(params_type: type[Params]) -> frozenset[str]:
+    """Return the names of the parameters whose values are files, or lists of files."""
+    schema = _model_schema(params_type)
+    found = set()
+    for name, spec in schema.get("properties", {}).items():
+        inner, _ = _without_null(spec, schema.get("$defs", {}))
+        items = inner.get("items")
+        kinds = {each.get("format") for each in (inner, items) if isinstance(each, Mapping)}
+        if kinds & {"image", "model"}:
+            found.add(name)
+    return frozenset(found)
 
 
 def _without_null(spec: Mapping[str, Any], defs: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
@@ -467,6 +494,8 @@ def _option(parameter: Parameter) -> click.Option:
         if metavar != joined:
             more = ", ..." if len(words) > 20 else ""
             help_text += f"  (choices: {', '.join(words[:20])}{more})"
+    elif parameter.examples:
+        help_text += f"  (known: {', '.join(map(str, parameter.examples[:20]))})"
     return click.Option(
         [parameter.flag, parameter.name],
         help=help_text,

@@ -43,12 +43,18 @@ def command(state: State, name: str, as_json: bool) -> None:
     click.echo(f"from {entry.distribution} {entry.version}\n")
     for line in _traits(cls.traits):
         click.echo(f"- {line}")
+    for number, step in enumerate(_steps(entry), 1):
+        click.echo(f"- step {number}: {step}")
     click.echo("\nParameters")
     rows = [(p.flag, p.values, p.default, p.description) for p in schema.parameters(cls.Params)]
     if rows:
         table(("option", "values", "default", "what it does"), rows)
     else:
         click.echo("none")
+    for parameter in schema.parameters(cls.Params):
+        if parameter.examples:
+            click.echo(f"\nValues of {parameter.flag}")
+            click.echo(", ".join(map(str, parameter.examples)))
     if cls.Params.presets:
         click.echo("\nPresets")
         for preset, values in cls.Params.presets.items():
@@ -58,6 +64,14 @@ def command(state: State, name: str, as_json: bool) -> None:
             click.echo(f"{preset}: {shown or 'the defaults'}")
     for model in models:
         _show_model(model)
+
+
+def _steps(entry: Entry) -> list[str]:
+    """Return the steps of a chain in words; nothing for another filter."""
+    from ganfilters.chains.filter import ChainFilter
+
+    cls = entry.filter
+    return [link.step.title for link in cls.links] if issubclass(cls, ChainFilter) else []
 
 
 def _record(entry: Entry, models: list[dict[str, Any]]) -> dict[str, Any]:
@@ -71,6 +85,7 @@ def _record(entry: Entry, models: list[dict[str, Any]]) -> dict[str, Any]:
         "traits": asdict(entry.filter.traits),
         "params": schema.json_schema(entry.filter.Params),
         "models": models,
+        **({"steps": steps} if (steps := _steps(entry)) else {}),
     }
 
 

@@ -1,0 +1,139 @@
+"""``ganfilters sheet FILTER ...``: one picture with every value of one parameter."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ganfilters import schema
+from ganfilters.cli._filtering import FilterCommand
+from ganfilters.cli._output import ProgressBar
+from ganfilters.cli._state import State
+from ganfilters.cli.apply import FilterGroup
+from ganfilters.devices import DEVICES
+from ganfilters.errors import UsageError
+
+if TYPE_CHECKING:
+    from ganfilters.registry import Entry
+
+__all__ = ["command"]
+
+_PATHS = {"required": "INPUT OUTPUT", "optional": "[INPUT] OUTPUT", "none": "OUTPUT"}
+
+
+class SheetGroup(FilterGroup):
+    """The filters as sub-commands."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Make a filter's command; an unknown filter is an error that names the nearest."""
+        return _sheet_command(ctx.ensure_object(State).registry.get(cmd_name))
+
+
+command = SheetGroup(
+    name="sheet",
+    help="Make a labelled contact sheet of a filter's presets, styles or other choices.\n\n"
+    "\b\n"
+    "  ganfilters sheet style photo.jpg styles.png\n"
+    "  ganfilters sheet dream photo.jpg presets.png\n"
+    "  ganfilters sheet dream photo.jpg sheet.png --vary octaves --value 1 --value 3 --value 6\n",
+    short_help="Make a contact sheet of a filter's choices.",
+    subcommand_metavar="FILTER [INPUT] OUTPUT [OPTIONS]",
+)
+
+
+def _options() -> list[click.Parameter]:
+    return [
+        click.Option(
+            ["--vary"],
+            metavar="PARAMETER",
+            help="What changes from picture to picture.  [default: the presets, or the first "
+            "parameter with a list of values]",
+        ),
+        click.Option(
+            ["--value", "values"],
+            multiple=True,
+            metavar="VALUE",
+            help="A value to show; may be repeated.  [default: all that are known]",
+        ),
+        click.Option(
+            ["--across"],
+            type=click.IntRange(1, 100),
+            metavar="N",
+            help="Pictures in a row.  [default: as many as make the sheet about square]",
+        ),
+        click.Option(
+            ["--thumbnail"],
+            type=click.IntRange(32, 2048),
+            default=320,
+            metavar="PX",
+            show_default=True,
+            help="Longer side of each picture in pixels.",
+        ),
+        click.Option(
+            ["--device"], default="auto", metavar="NAME", help=f"{', '.join(DEVICES)}."
+        ),
+        click.Option(["--threads"], type=click.IntRange(1, 1024), metavar="N", help="CPU threads."),
+        click.Option(["--overwrite"], is_flag=True, help="Replace an output that exists."),
+        click.Option(["--max-pixels"], type=click.IntRange(1), metavar="N",
+                     help="Refuse larger pictures."),
+        click.Option(["--json"], is_flag=True, help="Print one line of JSON for the output."),
+        click.Option(["--quiet", "-q"], is_flag=True, help="Print errors only."),
+    ]  # fmt: skip
+
+
+def _sheet_command(entry: Entry) -> click.Command:
+    given = _options()
+    taken = {parameter.name for parameter in given}
+    own = [option for option in schema.options(entry.filter.Params) if option.name not in taken]
+    paths = click.Argument(
+        ["paths"], nargs=-1, type=click.Path(), metavar=_PATHS[entry.filter.traits.input]
+    )
+    made = FilterCommand(
+        name=entry.filter.name,
+        help=f"Make a labelled contact sheet of the choices of {entry.filter.name}.",
+        short_help=entry.filter.summary,
+        params=[paths, *own, *given],
+        callback=click.pass_context(lambda ctx, **values: _run(ctx, entry, values)),
+    )
+    made.own = frozenset(str(option.name) for option in own)
+    return made
+
+
+def _run(ctx: click.Context, entry: Entry, given: dict[str, Any]) -> None:
+    from ganfilters import imageio
+    from ganfilters.sheet import contact_sheet
+
+    state = ctx.ensure_object(State)
+    takes = entry.filter.traits.input
+    paths = given["paths"]
+    if len(paths) not in {"required": (2,), "optional": (1, 2), "none": (1,)}[takes]:
+        raise UsageError(f"give {_PATHS[takes]}; see `ganfilters sheet {entry.filter.name} --help`")
+    *source, target = paths
+    imageio.check_target(target, overwrite=given["overwrite"])
+    params = {
+        name: given[name]
+        for name in getattr(ctx.command, "own", ())
+        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    }
+    host = state.host(given["device"], threads=given["threads"], max_pixels=given["max_pixels"])
+    picture = imageio.read(source[0], max_pixels=host.max_pixels) if source else None
+    with ProgressBar(1, quiet=given["quiet"]) as bar:
+        bar.begin(0, target)
+        made = contact_sheet(
+            host,
+            entry.filter.name,
+            picture,
+            vary=given["vary"],
+            values=given["values"],
+            across=given["across"],
+            thumbnail=given["thumbnail"],
+            on_progress=bar.update,
+            **params,
+        )
+    imageio.write(made, target, overwrite=given["overwrite"])
+    if given["json"]:
+        click.echo(json.dumps({"input": source[0] if source else None, "output": target}))
+    elif not given["quiet"]:
+        click.echo(target)

@@ -1,0 +1,157 @@
+"""Contact sheets: one picture, filtered with every value of one parameter, labelled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import PIL.Image
+import PIL.ImageDraw
+import PIL.ImageFont
+
+from ganfilters import convert, schema
+from ganfilters.errors import UsageError, nearest
+from ganfilters.image import Animation, FloatArray, Image, Metadata
+from ganfilters.progress import CancelToken, OnProgress, progress_part, reporting
+from ganfilters.resample import resize
+
+if TYPE_CHECKING:
+    from ganfilters.host import Host
+
+__all__ = ["contact_sheet", "values_of"]
+
+_GAP = 8
+_TEXT = 14
+
+
+def values_of(host: Host, filter: str, vary: str | None = None) -> tuple[str, list[Any]]:
+    """Return a parameter's name and the values that it is known to take.
+
+    Parameters
+    ----------
+    host
+        Where the filter is.
+    filter
+        Its name.
+    vary
+        The parameter; by default ``preset`` if there is one, else the first with a list of values.
+
+    Raises
+    ------
+    UsageError
+        The filter or the parameter does not exist, or has no list of values.
+    """
+    found = {p.name: p for p in schema.parameters(host.registry.get(filter).filter.Params)}
+    if vary is not None:
+        name = vary.replace("-", "_").lstrip("_")
+        if name not in found:
+            hint = nearest(name, found, what="parameters")
+            raise UsageError(f"{filter} has no parameter {vary!r}; {hint}")
+        return name, list(found[name].known)
+    for parameter in found.values():
+        if parameter.known:
+            return parameter.name, list(parameter.known)
+    raise UsageError(
+        f"no parameter of {filter} has a list of values; say which one to vary, and give values"
+    )
+
+
+def contact_sheet(
+    host: Host,
+    filter: str,
+    image: Any = None,
+    /,
+    *,
+    vary: str | None = None,
+    values: Sequence[Any] = (),
+    across: int | None = None,
+    thumbnail: int = 320,
+    on_progress: OnProgress | None = None,
+    cancel: CancelToken | None = None,
+    **params: Any,
+) -> Image:
+    """Return a labelled sheet of what a filter makes of one picture, value by value.
+
+    Parameters
+    ----------
+    host
+        What applies the filter.
+    filter
+        Its name.
+    image
+        Anything that `Host.apply` takes; it is shown first. None for filters that make pictures.
+    vary
+        The parameter that changes; see `values_of`.
+    values
+        Its values; all known ones by default.
+    across
+        Pictures in a row; about as many as there are rows by default.
+    thumbnail
+        Longer side of each picture in pixels, 32 to 2048.
+    on_progress, cancel
+        As for `Host.apply`.
+    **params
+        The filter's other parameters.
+
+    Raises
+    ------
+    UsageError
+        There is nothing to vary, or a value is not allowed.
+    """
+    if not 32 <= thumbnail <= 2048:
+        raise UsageError(f"thumbnail is {thumbnail}; it must be from 32 to 2048 pixels")
+    name, known = values_of(host, filter, vary)
+    chosen = list(values) or known
+    if not chosen:
+        raise UsageError(f"{name} has no list of values; give the values to show")
+    for value in chosen:  # all, before the first takes its time
+        host.parse(filter, {**params, name: value})
+    small = None if image is None else _reduced(convert.to_image(image), thumbnail)
+    cells = [] if small is None else [("input", small.pixels)]
+    with reporting(on_progress, cancel):
+        for number, value in enumerate(chosen):
+            with progress_part(number / len(chosen), (number + 1) / len(chosen)):
+                made = host.apply(filter, small, **{**params, name: value})
+            cells.append((schema.written(value), _reduced(made, thumbnail).pixels))
+    return Image(_laid_out(cells, across), metadata=Metadata())
+
+
+def _reduced(image: Image | Animation, side: int) -> Image:
+    still = image.first() if isinstance(image, Animation) else image
+    height, width = still.pixels.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return Image(np.clip(resize(still.pixels, *size), 0.0, 1.0))
+
+
+def _laid_out(cells: Sequence[tuple[str, FloatArray]], across: int | None) -> FloatArray:
+    """Return the pictures in rows, each with its label below, on white."""
+    height = max(pixels.shape[0] for _, pixels in cells)
+    width = max(pixels.shape[1] for _, pixels in cells)
+    label = round(_TEXT * 1.6)
+    columns = across or math.ceil(math.sqrt(len(cells) * (height + label) / width))
+    columns = min(columns, len(cells))
+    rows = math.ceil(len(cells) / columns)
+    step_down, step_right = height + label + _GAP, width + _GAP
+    size = (columns * step_right + _GAP, rows * step_down + _GAP)
+    canvas = PIL.Image.new("RGB", size, "white")
+    draw = PIL.ImageDraw.Draw(canvas)
+    font = PIL.ImageFont.load_default(_TEXT)
+    for number, (text, pixels) in enumerate(cells):
+        row, column = divmod(number, columns)
+        left = _GAP + column * step_right + (width - pixels.shape[1]) // 2
+        top = _GAP + row * step_down + (height - pixels.shape[0]) // 2
+        canvas.paste(PIL.Image.fromarray((pixels * 255 + 0.5).astype(np.uint8)), (left, top))
+        middle = _GAP + column * step_right + width / 2
+        shown = _shortened(text, lambda t: draw.textlength(t, font), width)
+        draw.text((middle, _GAP + row * step_down + height + 3), shown, "black", font, anchor="ma")
+    result: FloatArray = np.asarray(canvas, np.float32) / np.float32(255)
+    return result
+
+
+def _shortened(text: str, length: Any, width: int) -> str:
+    while len(text) > 4 and length(text) > width:
+        text = text[:-4] + "..."
+    return text

@@ -1,0 +1,79 @@
+"""``ganfilters sheet``: labelled pictures of a filter's choices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from ganfilters import Host, UsageError
+from ganfilters.sheet import contact_sheet, values_of
+
+from .conftest import TOYS, Run, error, picture, pixels, records
+
+
+@pytest.fixture(scope="module")
+def host() -> Host:
+    return Host("cpu", plugins=[TOYS])
+
+
+def test_one_picture_for_each_preset_after_the_input(run: Run, tmp_path: Path) -> None:
+    Pillow.new("RGB", (64, 48), (200, 40, 40)).save("in.png")
+    done = run("sheet", "invert", "in.png", "out.png", "--thumbnail", 64, "--across", 3, "--json")
+    assert done.exit_code == 0, done.output
+    assert records(done) == [{"input": "in.png", "output": "out.png"}]
+    made = pixels("out.png")
+    assert made.shape == (8 + 48 + 22 + 8, 8 + 3 * (64 + 8), 3)
+    middles = [tuple(made[32, 8 + 72 * n + 32]) for n in range(3)]
+    # in.png, half inverted, not inverted
+    for found, wanted in zip(middles, [(200, 40, 40), (128, 128, 128), (200, 40, 40)], strict=True):
+        assert np.abs(np.subtract(found, wanted, dtype=int)).max() <= 1
+    labels = made[8 + 48 : 8 + 48 + 22]
+    assert all((labels[:, 8 + 72 * n : 8 + 72 * n + 64] < 100).any() for n in range(3))
+
+
+def test_values_of_any_parameter(run: Run) -> None:
+    picture("in.png", size=(40, 40))
+    words = ["--vary", "amount", "--value", 0, "--value", 0.5, "--value", 1, "--across", 2]
+    done = run("sheet", "invert", "in.png", "out.png", "--thumbnail", 40, *words)
+    assert done.exit_code == 0, done.output
+    assert pixels("out.png").shape[1] == 8 + 2 * 48
+
+
+def test_a_filter_that_makes_pictures(run: Run) -> None:
+    done = run("sheet", "noise", "out.png", "--vary", "seed", "--value", 1, "--value", 2)
+    assert done.exit_code == 0, done.output
+    assert pixels("out.png").size
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("invert", "in.png"), "give INPUT OUTPUT; see `ganfilters sheet invert --help`"),
+        (("noise", "in.png", "out.png"), "no parameter of noise has a list of values"),
+        (("noise", "in.png", "out.png", "--vary", "seed"), "seed has no list of values"),
+        (("invert", "in.png", "out.png", "--vary", "amout"), "did you mean amount?"),
+        (("invert", "in.png", "out.png", "--vary", "amount", "--value", "7"), "amount is 7"),
+        (("invert", "in.png", "in.png"), "exists already"),
+        (("invrt", "in.png", "out.png"), "did you mean invert"),
+    ],
+)
+def test_bad_use_is_one_line(run: Run, words: tuple[str, ...], message: str) -> None:
+    picture("in.png")
+    assert message in error(run("sheet", *words))
+    assert not Path("out.png").exists()
+
+
+def test_from_python(host: Host) -> None:
+    assert values_of(host, "invert") == ("preset", ["half", "none"])
+    seen: list[float] = []
+    made = contact_sheet(
+        host, "invert", np.zeros((30, 20, 3), np.uint8), values=["half"], thumbnail=32,
+        on_progress=lambda fraction, _: seen.append(fraction),
+    )  # fmt: skip
+    assert made.pixels.dtype == np.float32
+    assert seen == sorted(seen)
+    with pytest.raises(UsageError, match="thumbnail is 8; it must be from 32 to 2048"):
+        contact_sheet(host, "invert", np.zeros((8, 8, 3), np.uint8), thumbnail=8)
