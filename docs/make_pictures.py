@@ -110,6 +110,15 @@ def noise() -> PIL.Image.Image:
     return sheet(cells, 4)
 
 
+def save(picture: PIL.Image.Image, path: Path, limit: int = 300_000) -> None:
+    """Write a JPEG in the best quality that stays under a number of bytes."""
+    for quality in range(90, 40, -4):
+        picture.save(path, quality=quality, optimize=True, progressive=True)
+        if path.stat().st_size < limit:
+            return
+    raise SystemExit(f"{path} is over {limit} bytes; make it smaller")
+
+
 PICTURES: dict[str, Callable[[], PIL.Image.Image]] = {
     "before-after": before_after,
     "six": six,
@@ -122,7 +131,7 @@ def main() -> None:
     """Make the named pictures, or all."""
     OUT.mkdir(exist_ok=True)
     for name in sys.argv[1:] or PICTURES:
-        PICTURES[name]().save(OUT / f"dream-{name}.jpg", quality=88, optimize=True)
+        save(PICTURES[name](), OUT / f"dream-{name}.jpg")
         print(OUT / f"dream-{name}.jpg")  # noqa: T201
 
 
