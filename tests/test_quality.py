@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ganfilters.testing.sources import private_names
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -17,8 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
         ["mypy", "ganfilters", "plugins"],
+        ["mypy", *(str(path) for path in sorted(ROOT.glob("examples/plugins/*/src")))],
     ],
-    ids=" ".join,
+    ids=["check", "format", "types", "types of examples"],
 )
 def test_tool_is_content(command: list[str]) -> None:
     done = subprocess.run(
@@ -57,6 +60,16 @@ def test_the_host_never_names_a_plugin() -> None:
     for source in (ROOT / "ganfilters").rglob("*.py"):
         for plugin in [*plugins, "ganfilters_exporters"]:
             assert plugin not in source.read_text("utf-8"), f"{source} names {plugin}"
+
+
+def test_plugins_use_public_names_only() -> None:
+    sources = [*(ROOT / "plugins").rglob("*.py"), *(ROOT / "examples").rglob("*.py")]
+    assert len(sources) > 10
+    found = {
+        str(path.relative_to(ROOT)): list(private_names(path.read_text("utf-8")))
+        for path in sources
+    }
+    assert {path: names for path, names in found.items() if names} == {}
 
 
 def test_the_host_never_imports_torch() -> None:

@@ -39,6 +39,9 @@ def test_models_typing_marker_and_notice_are_in_and_it_is_small(wheel: Path) -> 
     names = zipfile.ZipFile(wheel).namelist()
     assert "ganfilters_dream/models/efficientnet-lite0-dream.onnx" in names
     assert "ganfilters/py.typed" in names
+    templates = sorted(path.name for path in ROOT.glob("ganfilters/scaffold/templates/*"))
+    assert len(templates) > 8
+    assert {f"ganfilters/scaffold/templates/{name}" for name in templates} <= set(names)
     assert any(name.endswith("licenses/NOTICE") for name in names)
     assert wheel.stat().st_size < 100 * 10**6
 

@@ -29,18 +29,60 @@ EXIT_FAILED = 1
     metavar="NAME=VALUE",
     help="Use this value in every run, to keep a heavy filter quick; its bounds are not tried.",
 )
+@click.option(
+    "--set-generate",
+    "generated",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Use this value as well where a picture is made from nothing.",
+)
+@click.option(
+    "--set-frames",
+    "moving",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="The value that asks for an animation; found by trial if left out.",
+)
+@click.option("--device", default="cpu", show_default=True, help="Where networks run.")
+@click.option("--only", multiple=True, metavar="CHECK", help="Run this check only; repeatable.")
+@click.option("--skip", multiple=True, metavar="CHECK", help="Leave this check out; repeatable.")
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    default=120.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="A check that takes longer is reported as hanging.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_state
-def command(state: State, target: str, settings: tuple[str, ...], as_json: bool) -> int:
+def command(
+    state: State,
+    target: str,
+    settings: tuple[str, ...],
+    generated: tuple[str, ...],
+    moving: tuple[str, ...],
+    device: str,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    time_limit: float,
+    as_json: bool,
+) -> int:
     """Check that a filter keeps the promises of its contract.
 
     NAME is a filter; of a file or a distribution all filters are checked. One line is printed for
     each check. The exit code is 1 if any failed.
     """
     from ganfilters.testing import Subject, run_checks
+    from ganfilters.testing.suite import chosen
 
+    if not chosen(only, skip):
+        raise UsageError("no check is left to run; give fewer --skip")
+    if device != "cpu":
+        state.host(device)  # says at once what is wrong with it, not once for each check
     entries, errors = _find(state, target)
-    values = _values(settings, entries)
+    given = {"--set": settings, "--set-generate": generated, "--set-frames": moving}
+    values = [_values(words, entries, flag) for flag, words in given.items()]
     records: list[dict[str, Any]] = [
         {"filter": error.plugin, "check": "load", "passed": False, "message": error.message}
         for error in errors
@@ -49,11 +91,9 @@ def command(state: State, target: str, settings: tuple[str, ...], as_json: bool)
         for record in records:
             click.echo(f"FAILED  {record['filter']}: load: {record['message']}")
     for entry in entries:
-        known = entry.filter.Params.model_fields
-        subject = Subject(
-            entry.filter, params={name: value for name, value in values.items() if name in known}
-        )
-        for outcome in run_checks(subject):
+        params, made, frames = (_known(entry, each) for each in values)
+        subject = Subject(entry.filter, params, made, frames, device=device, time_limit=time_limit)
+        for outcome in run_checks(subject, only=only, skip=skip):
             records.append(_record(entry, outcome))
             if not as_json:
                 click.echo(_line(entry, outcome))
@@ -95,19 +135,24 @@ def _find(state: State, target: str) -> tuple[list[Entry], list[LoadError]]:
     return found, errors
 
 
-def _values(settings: tuple[str, ...], entries: list[Entry]) -> dict[str, str]:
+def _values(settings: tuple[str, ...], entries: list[Entry], flag: str) -> dict[str, str]:
     values = {}
     known = {name for entry in entries for name in entry.filter.Params.model_fields}
     for setting in settings:
         name, equals, value = setting.partition("=")
         name = name.strip().replace("-", "_")
         if not equals or not name:
-            raise UsageError(f"--set {setting} has no value; write --set name=value")
+            raise UsageError(f"{flag} {setting} has no value; write {flag} name=value")
         if entries and name not in known:
             hint = nearest(name, known, what="parameters")
             raise UsageError(f"there is no parameter {name}; {hint}")
         values[name] = value
     return values
+
+
+def _known(entry: Entry, values: dict[str, str]) -> dict[str, str]:
+    """Return the values of parameters that a filter has: others are for its neighbours."""
+    return {key: value for key, value in values.items() if key in entry.filter.Params.model_fields}
 
 
 def _folded(name: str) -> str:

@@ -10,7 +10,16 @@ the same and returns what it found; ``ganfilters check-plugin`` prints that.
 
 from __future__ import annotations
 
-from ganfilters.testing.subject import Subject
+from ganfilters.testing.subject import Subject, half_mask, picture
 from ganfilters.testing.suite import CHECKS, Check, Outcome, conformance, run_checks
 
-__all__ = ["CHECKS", "Check", "Outcome", "Subject", "conformance", "run_checks"]
+__all__ = [
+    "CHECKS",
+    "Check",
+    "Outcome",
+    "Subject",
+    "conformance",
+    "half_mask",
+    "picture",
+    "run_checks",
+]

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from ganfilters import schema
-from ganfilters.errors import Cancelled
 from ganfilters.image import FloatArray, Image
-from ganfilters.progress import reporting
 from ganfilters.testing.declarations import limits, properties
 from ganfilters.testing.subject import Subject, expect, half_mask, picture
 
 __all__ = [
     "check_bounds_run",
-    "check_cancellation",
     "check_defaults_run",
     "check_generate",
     "check_input_kept",
@@ -42,17 +38,21 @@ def check_defaults_run(subject: Subject) -> str:
 
 
 def check_bounds_run(subject: Subject) -> str:
-    """Check that the filter runs at every bound, with every choice and with every preset."""
+    """Check that the filter runs at every bound, with every choice, picture and preset."""
     pixels = _source(subject)
     tried = 0
     for name, value in _extremes(subject):
-        subject.run(pixels, what=f"a run with {name}={value}", **{name: value})
+        shown = "a picture" if isinstance(value, Image) else value
+        subject.run(pixels, what=f"a run with {name}={shown}", **{name: value})
         tried += 1
     return f"{tried} runs"
 
 
 def _extremes(subject: Subject) -> Iterator[tuple[str, Any]]:
-    """Yield each bound and choice of the parameters that the author did not set."""
+    """Yield each bound and choice of the parameters that the author did not set.
+
+    A parameter that may be given a picture, and need not be, is tried with one.
+    """
     for name, spec in properties(subject.filter.Params):
         if name in subject.skip_bounds or name in subject.params:
             continue
@@ -62,6 +62,8 @@ def _extremes(subject: Subject) -> Iterator[tuple[str, Any]]:
             values = [False, True]
         elif spec.get("type") in ("integer", "number"):
             values = [limit for limit in limits(spec) if limit is not None]
+        elif spec.get("format") == "image":
+            values = [Image(picture(33, 47, seed=9))]
         else:
             values = []
         for value in values:
@@ -210,7 +212,7 @@ def check_threads(subject: Subject) -> str:
         except Exception as error:  # noqa: BLE001 - told by the thread that checks
             together[index] = error
 
-    threads = [threading.Thread(target=work, args=(index,)) for index in range(2)]
+    threads = [threading.Thread(target=work, args=(index,), daemon=True) for index in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -223,53 +225,6 @@ def check_threads(subject: Subject) -> str:
             f"two threads at once get other results than one after the other; {advice}",
         )
     return ""
-
-
-class _AfterReports:
-    """A cancel token that is set from the n-th look at it on."""
-
-    def __init__(self, count: int) -> None:
-        self._left = count
-
-    def is_set(self) -> bool:
-        self._left -= 1
-        return self._left < 0
-
-
-def check_cancellation(subject: Subject) -> str:
-    """Check that a filter that works for long reports progress, and that it stops when told to."""
-    reports: list[float] = []
-    params = subject.parse(**({} if subject.takes_pictures else subject.generate))
-    started = time.perf_counter()
-    with reporting(lambda fraction, _note: reports.append(fraction), None):
-        _work(subject, params)
-    seconds = time.perf_counter() - started
-    if not reports:
-        expect(
-            seconds <= subject.quiet_seconds,
-            f"apply() works for {seconds:.1f} s without report_progress(fraction, note), so nobody "
-            "can follow or stop it; call it in the loop",
-        )
-        return "quick, so it need not report"
-    for allowed in {0, len(reports) - 1}:
-        try:
-            with reporting(None, _AfterReports(allowed)):
-                _work(subject, params)
-        except Cancelled:
-            continue
-        raise AssertionError(
-            "apply() goes on after it was cancelled; let ganfilters.Cancelled pass, and never "
-            "catch it with `except Exception`"
-        )
-    return f"{len(reports)} reports"
-
-
-def _work(subject: Subject, params: Any) -> None:
-    """Run the filter without a host, whose own reports would hide that it makes none."""
-    if subject.takes_pictures:
-        subject.call(picture(*subject.sides()), params)
-    else:
-        subject.instance.generate(params)
 
 
 def _source(subject: Subject) -> FloatArray | None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import ganfilters
 from ganfilters.testing.subject import Subject, expect
@@ -19,14 +20,27 @@ __all__ = ["FORBIDDEN_AT_IMPORT", "check_light_import", "check_public_names", "p
 FORBIDDEN_AT_IMPORT = ("torch", "torchvision", "tensorflow", "jax", "onnxruntime", "onnx")
 """Packages that a plugin must not import before it is used."""
 
-_TESTING = ("CHECKS", "Check", "Outcome", "Subject", "conformance", "run_checks")
+_TESTING = (
+    "CHECKS",
+    "Check",
+    "Outcome",
+    "Subject",
+    "conformance",
+    "half_mask",
+    "picture",
+    "run_checks",
+)
+# The first import compiles, and other programs may get in the way: the best of these counts.
+_IMPORTS = 3
+_IMPORT_TIMEOUT = 60.0
 
 _SCRIPT = """
 import importlib, importlib.util, json, socket, sys, time
 job = json.loads(sys.argv[1])
 sys.path[:] = job["path"]
-import numpy, pydantic
-from ganfilters import Filter, Image, Params, Runtime, hookimpl
+import numpy, pydantic, ganfilters
+for name in ganfilters.__all__:
+    getattr(ganfilters, name)
 tried = []
 def refuse(*args, **options):
     tried.append(repr(args[-1] if args else options))
@@ -34,7 +48,7 @@ def refuse(*args, **options):
 socket.socket.connect = socket.socket.connect_ex = refuse
 socket.create_connection = socket.getaddrinfo = socket.gethostbyname = refuse
 before = set(sys.modules)
-started = time.perf_counter()
+started = time.process_time()
 failure = ""
 try:
     if job["file"]:
@@ -46,15 +60,24 @@ try:
         importlib.import_module(job["module"])
 except BaseException as error:
     failure = f"{type(error).__name__}: {error}"
-seconds = time.perf_counter() - started
+seconds = time.process_time() - started
 new = {name.partition(".")[0] for name in set(sys.modules) - before}
 heavy = [name for name in job["forbidden"] if name in new]
-print("\\n" + json.dumps({"seconds": seconds, "heavy": heavy, "tried": tried, "failure": failure}))
+own = {job["module"].partition(".")[0], "checked_plugin"}
+others = sorted(new - set(sys.stdlib_module_names) - own)
+found = {"seconds": seconds, "heavy": heavy, "others": others, "tried": tried, "failure": failure}
+print("\\n" + json.dumps(found))
 """
 
 
 def check_light_import(subject: Subject) -> str:
-    """Check that importing the plugin loads no deep-learning library and opens no connection."""
+    """Check that importing the plugin is quick, loads no deep-learning library and no network.
+
+    The time is the processor's, in a process of its own that has numpy, pydantic and this package
+    loaded already: what the plugin adds.
+    """
+    if subject.is_chain:
+        return "a chain has no code"
     module = subject.filter.__module__
     if module == "__main__":
         return "not checked: the class is in __main__"
@@ -66,15 +89,11 @@ def check_light_import(subject: Subject) -> str:
         "file": file,
         "forbidden": FORBIDDEN_AT_IMPORT,
     }
-    done = subprocess.run(  # noqa: S603 - this interpreter, and a script of our own
-        [sys.executable, "-c", _SCRIPT, json.dumps(job)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    expect(done.returncode == 0, f"importing {module} ended Python: {done.stderr.strip()[-300:]}")
-    found = json.loads(done.stdout.strip().splitlines()[-1])
+    found = _import_alone(module, job)
+    for _ in range(_IMPORTS - 1):
+        if found["seconds"] <= subject.import_seconds:
+            break
+        found = min(found, _import_alone(module, job), key=lambda one: float(one["seconds"]))
     expect(
         not found["tried"],
         f"importing {module} opens a connection ({', '.join(found['tried'])}); ship what is needed "
@@ -87,11 +106,40 @@ def check_light_import(subject: Subject) -> str:
         "would wait for; import it in the function that uses it, and run networks with "
         "self.runtime.session(model)",
     )
+    others = ", ".join(name for name in found["others"] if not name.startswith("_"))
+    expect(
+        found["seconds"] <= subject.import_seconds,
+        f"importing {module} takes {found['seconds']:.2f} s of its own, over "
+        f"{subject.import_seconds:g} s"
+        + (f"; it loads {others}: import those in the function that uses them" if others else "")
+        + "; build tables in __init__, which runs before the first use only",
+    )
     return f"{found['seconds'] * 1000:.0f} ms"
+
+
+def _import_alone(module: str, job: dict[str, Any]) -> dict[str, Any]:
+    """Import a plugin in a process of its own and return what was seen."""
+    try:
+        done = subprocess.run(  # noqa: S603 - this interpreter, and a script of our own
+            [sys.executable, "-c", _SCRIPT, json.dumps(job)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_IMPORT_TIMEOUT,
+        )
+    except subprocess.TimeoutExpired:
+        raise AssertionError(
+            f"importing {module} is not done after {_IMPORT_TIMEOUT:g} s; an import must not wait"
+        ) from None
+    expect(done.returncode == 0, f"importing {module} ended Python: {done.stderr.strip()[-300:]}")
+    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
 
 
 def check_public_names(subject: Subject) -> str:
     """Check that the plugin's sources use the public names of ganfilters only."""
+    if subject.is_chain:
+        return "a chain has no code"
     problems = []
     files = list(_sources(subject))
     for path in files:

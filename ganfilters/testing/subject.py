@@ -16,9 +16,9 @@ from ganfilters.filter import Filter, Params, Traits
 from ganfilters.hookspecs import hookimpl
 from ganfilters.host import Host
 from ganfilters.image import Animation, FloatArray, Image
-from ganfilters.registry import Registry, _Source
+from ganfilters.registry import Registry, Source
 
-__all__ = ["Subject", "expect", "half_mask", "picture", "pixels_of"]
+__all__ = ["Subject", "expect", "half_mask", "picture", "pixels_of", "told"]
 
 # Odd and unequal, so that no size rule holds by accident.
 _HEIGHT, _WIDTH = 45, 61
@@ -37,6 +37,8 @@ class Subject:
         these parameters are not tried.
     generate
         Further values for the runs that make a picture from nothing: ``{"size": "64x64"}``.
+    frames
+        Values that ask for an animation: ``{"zoom_frames": 2}``. Found by trial if left out.
     skip_bounds
         Further parameters whose bounds cost too much to try.
     package
@@ -45,15 +47,22 @@ class Subject:
         Where networks run.
     quiet_seconds
         A filter that works longer than this must report progress.
+    import_seconds
+        Largest processor time that importing the plugin may take of its own.
+    time_limit
+        Seconds after which a check that is not done is reported as hanging.
     """
 
     filter: type[Filter[Any]]
     params: Mapping[str, Any] = field(default_factory=dict)
     generate: Mapping[str, Any] = field(default_factory=dict)
+    frames: Mapping[str, Any] = field(default_factory=dict)
     skip_bounds: Collection[str] = ()
     package: str = ""
     device: str = "cpu"
     quiet_seconds: float = 2.0
+    import_seconds: float = 0.1
+    time_limit: float = 120.0
 
     @property
     def traits(self) -> Traits:
@@ -64,6 +73,13 @@ class Subject:
     def takes_pictures(self) -> bool:
         """The filter works on a picture."""
         return self.traits.input != "none"
+
+    @property
+    def is_chain(self) -> bool:
+        """The filter is a chain, which has no code of its own."""
+        from ganfilters.chains.filter import ChainFilter
+
+        return issubclass(self.filter, ChainFilter)
 
     @cached_property
     def host(self) -> Host:
@@ -76,7 +92,7 @@ class Subject:
             def ganfilters_filters() -> list[type[Filter[Any]]]:
                 return [chosen]
 
-        source = _Source("checked", "under test", "0", lambda: Plugin)
+        source = Source("checked", "under test", "0", lambda: Plugin)
         return Host(self.device, registry=Registry([source]))
 
     @cached_property
@@ -85,7 +101,7 @@ class Subject:
         try:
             return self.filter(self.host.runtime)
         except Exception as error:
-            raise AssertionError(f"the filter cannot be made: {_told(error)}") from error
+            raise AssertionError(f"the filter cannot be made: {told(error)}") from error
 
     def with_traits(self, **changes: Any) -> Subject:
         """Return the same filter with other traits."""
@@ -130,6 +146,8 @@ class Subject:
     def run(self, pixels: FloatArray | None, *, what: str = "", **options: Any) -> FloatArray:
         """Apply the filter as a host does, to `pixels` or to nothing.
 
+        Where the parameters ask for an animation, only its first frame is made.
+
         Parameters
         ----------
         pixels
@@ -152,11 +170,18 @@ class Subject:
             options.setdefault("mask", half_mask(pixels))
         given = None if pixels is None else Image(pixels.copy())
         try:
-            result = self.host.apply(self.filter.name, given, **self.values(**options))
+            values = self.values(**options)
+            moving = self.host.frames(self.filter.name, given, **values)
+            result = (
+                self.host.apply(self.filter.name, given, **values)
+                if moving is None
+                else next(moving, None)
+            )
         except Cancelled:
             raise
         except Exception as error:
-            raise AssertionError(f"{what or 'a run'} failed: {_told(error)}") from error
+            raise AssertionError(f"{what or 'a run'} failed: {told(error)}") from error
+        expect(result is not None, f"{what or 'a run'} failed: frames() gave no frame")
         return pixels_of(result)
 
     def call(self, pixels: FloatArray, params: Params) -> Image:
@@ -171,7 +196,7 @@ class Subject:
             raise
         except Exception as error:
             height, width = pixels.shape[:2]
-            raise AssertionError(f"apply() on {width} x {height} failed: {_told(error)}") from error
+            raise AssertionError(f"apply() on {width} x {height} failed: {told(error)}") from error
 
 
 def expect(kept: object, message: str) -> None:
@@ -207,6 +232,9 @@ def pixels_of(result: Any) -> FloatArray:
     return pixels
 
 
-def _told(error: Exception) -> str:
+def told(error: BaseException) -> str:
+    """Return an error on one line, with its type where the text alone would not do."""
     text = " ".join(str(error).split())
-    return text if isinstance(error, GanfiltersError) else f"{type(error).__name__}: {text}"
+    if isinstance(error, GanfiltersError) and text:
+        return text
+    return f"{type(error).__name__}: {text}".rstrip(": ")

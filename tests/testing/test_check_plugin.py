@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 from click.testing import CliRunner, Result
@@ -46,6 +48,37 @@ def test_a_good_file_passes(tmp_path: Path) -> None:
     assert lines[-1] == f"{len(lines) - 1} of {len(lines) - 1} checks passed"
 
 
+def test_checks_can_be_chosen(tmp_path: Path) -> None:
+    path = tmp_path / "poster.py"
+    path.write_text(GOOD)
+    result = check(path, "--only", "mask", "--only", "strength", "--skip", "strength")
+    assert (result.exit_code, result.output) == (
+        0,
+        "ok      poster: mask\n1 of 1 checks passed\n",
+    )
+
+
+def test_values_for_pictures_from_nothing_and_for_animations() -> None:
+    quick = ["--set", "octaves=1", "--set", "iterations=1", "--only", "generate", "--only"]
+    given = ["--set-generate", "size=32x24", "--set-frames", "zoom-frames=3"]
+    result = check("dream", *quick, "frames", *given)
+    assert result.exit_code == 0, result.output
+    assert "frames: tried with zoom_frames=3" in result.output
+
+
+def test_a_filter_that_hangs_fails_and_the_command_ends(tmp_path: Path) -> None:
+    path = tmp_path / "poster.py"
+    path.write_text(
+        GOOD.replace("        steps =", "        import time; time.sleep(30)\n        steps =")
+    )
+    line = [sys.executable, "-m", "ganfilters", "check-plugin", path, "--time-limit", "0.5"]
+    line += ["--skip", "light_import"]
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=25)
+    assert done.returncode == 1, done.stderr
+    (failed,) = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
+    assert "defaults_run: not done after 0.5 s: it is at poster.py:15, in apply()" in failed
+
+
 def test_a_broken_file_fails_with_the_reason(tmp_path: Path) -> None:
     path = tmp_path / "poster.py"
     path.write_text(GOOD.replace("/ steps)", "* steps)"))
@@ -71,6 +104,10 @@ def test_bad_use() -> None:
         (["no_such.py"], "does not exist"),
         (["dream", "--set", "octaves"], "write --set name=value"),
         (["dream", "--set", "octavs=1"], "did you mean octaves"),
+        (["dream", "--only", "size"], "no check 'size'; did you mean sizes"),
+        (["dream", "--only", "mask", "--skip", "mask"], "no check is left to run"),
+        (["dream", "--device", "gpu"], "gpu"),
+        (["dream", "--time-limit", "0"], "--time-limit"),
     ):
         result = check(*words)
         assert result.exit_code == 2

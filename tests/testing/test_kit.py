@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,13 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from ganfilters import ModelCard, ModelFile, Tiling, Traits
+from ganfilters import Image, ModelCard, ModelFile, Tiling, Traits, UsageError
 from ganfilters.models import CARD_KEY
 from ganfilters.testing import CHECKS, Subject, conformance, run_checks
 from ganfilters.testing.sources import private_names
 from tests.testing import toys
 
+BURN = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass"
 HERE = "tests.testing.toys"
 test_good = conformance(toys.Good, package=HERE)
 BY_NAME = {check.__name__.removeprefix("check_"): check for check in CHECKS}
@@ -72,6 +75,29 @@ BROKEN: list[tuple[str, type, str]] = [
     ("mask", toys.plain(apply=toys.no_mask), "a run with a mask failed"),
     ("threads", toys.Stores, "two threads at once get other results"),
     ("cancellation", toys.plain(apply=toys.deaf), "goes on after it was cancelled"),
+    (
+        "cancellation",
+        toys.plain(generate=toys.deaf_generate, traits=Traits(input="optional")),
+        r"generate\(\) goes on after it was cancelled",
+    ),
+    (
+        "bounds_run",
+        toys.plain(Params=toys.GuideParams, apply=toys.misguided),
+        "a run with guide=a picture failed.*no guide is expected",
+    ),
+    (
+        "result",
+        toys.plain(apply=lambda self, image, params: Image(image.pixels.astype(np.float64))),
+        "must be float32",
+    ),
+    ("frames", toys.moving(toys.growing), "frames of different sizes"),
+    ("frames", toys.moving(toys.flicker), "two different animations"),
+    ("frames", toys.moving(toys.too_bright), r"frames=2 failed.*must be in \[0, 1\]"),
+    ("frames", toys.moving(toys.no_frames), "gave no frame"),
+    ("frames", toys.moving(toys.writing_frames), r"frames\(\) changed its input"),
+    ("frames", toys.moving(toys.deaf_frames), r"frames\(\) goes on after it was cancelled"),
+    ("frames", toys.plain(frames=toys.never), "say which values ask for one"),
+    ("bounds_run", toys.moving(toys.no_frames), "frames=10000 failed: frames.. gave no frame"),
 ]
 
 
@@ -117,7 +143,7 @@ def test_help_that_cannot_be_made_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_host_that_forgets_mask_and_strength_is_told(
     check: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ganfilters.host.blend", lambda source, pixels, *_: (pixels, None))
+    monkeypatch.setattr("ganfilters.jobs.blend", lambda source, pixels, *_: (pixels, None))
     with pytest.raises(AssertionError, match=message):
         BY_NAME[check](Subject(toys.Good))
 
@@ -173,6 +199,8 @@ def test_damaged_and_unpinned_models_are_told(tmp_path: Path) -> None:
         ("import onnxruntime", "imports onnxruntime"),
         ("import socket; socket.create_connection(('localhost', 1))", "opens a connection"),
         ("import sys; sys.exit(3)", "failed: SystemExit"),
+        (BURN, "s of its own, over 0.1 s; build"),
+        ("import PIL.Image, sqlite3", ""),
         ("print('hello')", ""),
     ],
 )
@@ -187,6 +215,73 @@ def test_what_an_import_costs(
         return
     with pytest.raises(AssertionError, match=message):
         BY_NAME["light_import"](subject)
+
+
+def test_what_a_slow_import_loads_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "heavy_library.py").write_text(BURN)
+    (tmp_path / "heavy_plugin.py").write_text("import heavy_library")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    with pytest.raises(AssertionError, match="it loads heavy_library: import those in the func"):
+        BY_NAME["light_import"](Subject(toys.plain(__module__="heavy_plugin")))
+
+
+def test_an_import_that_hangs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "stuck_plugin.py").write_text("import threading; threading.Event().wait()")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.setattr("ganfilters.testing.sources._IMPORT_TIMEOUT", 2.0)
+    with pytest.raises(AssertionError, match="is not done after 2 s; an import must not wait"):
+        BY_NAME["light_import"](Subject(toys.plain(__module__="stuck_plugin")))
+
+
+@pytest.fixture
+def release() -> Iterator[None]:
+    """Let the thread of a filter that hangs end with its test."""
+    toys.RELEASE.clear()
+    yield
+    toys.RELEASE.set()
+
+
+@pytest.mark.usefixtures("release")
+def test_a_hang_is_reported_with_its_check_time_and_line_and_ends_the_run() -> None:
+    class Stuck(toys.Good):
+        apply = toys.hangs
+
+    subject = Subject(Stuck, package=HERE, time_limit=0.5)
+    *passed, last = run_checks(subject, skip=["light_import"])
+    assert all(outcome.passed for outcome in passed)
+    assert (last.check, last.passed) == ("defaults_run", False)
+    assert re.match(r"not done after 0\.5 s: it is at toys\.py:\d+, in hangs\(\);", last.message)
+
+
+@pytest.mark.usefixtures("release")
+def test_after_a_hang_the_other_tests_of_a_filter_are_skipped() -> None:
+    test = conformance(toys.plain(apply=toys.hangs), time_limit=0.2)
+    with pytest.raises(AssertionError, match="not done after"):
+        test(BY_NAME["defaults_run"])
+    with pytest.raises(pytest.skip.Exception, match="defaults_run hangs"):
+        test(BY_NAME["mask"])
+
+
+def test_checks_can_be_chosen_and_left_out() -> None:
+    subject = Subject(toys.Good)
+    assert [o.check for o in run_checks(subject, only=["mask", "seed"])] == ["seed", "mask"]
+    assert [o.check for o in run_checks(subject, only=["mask", "seed"], skip=["mask"])] == ["seed"]
+    with pytest.raises(UsageError, match="no check 'masks'; did you mean mask"):
+        conformance(toys.Good, skip=["masks"])
+
+
+def test_frames_are_made_with_the_values_that_the_author_gives() -> None:
+    assert "frames=5" in BY_NAME["frames"](Subject(toys.Fade, frames={"frames": 5}))
+    assert "frames=2" in BY_NAME["frames"](Subject(toys.Fade))
+
+
+def test_a_model_of_others_needs_no_card(tmp_path: Path) -> None:
+    made = onnx.load(model(tmp_path / "a.onnx").path)
+    del made.metadata_props[:]
+    onnx.save(made, tmp_path / "b.onnx")
+    file = ModelFile(tmp_path / "b.onnx", ModelFile(tmp_path / "b.onnx").verify())
+    subject = Subject(toys.plain(models=(file,)))
+    assert BY_NAME["models"](subject) == "1 verified, without a card: b.onnx"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -203,4 +205,93 @@ def deaf(self: Any, image: Image, params: Any) -> Image:
     for step in range(3):
         with suppress(Cancelled):
             report_progress(step / 3)
+    return image
+
+
+class ZoomParams(Params):
+    frames: int = Field(0, ge=0, le=10_000, description="Frames of an animation; 0 makes a still")
+
+
+class Fade(Filter[ZoomParams]):
+    """Makes a still, or an animation of so many frames that nobody should wait for all."""
+
+    name = "fade"
+    summary = "Fades to black"
+    Params = ZoomParams
+
+    def apply(self, image: Image, params: ZoomParams) -> Image:
+        return image
+
+    def frames(self, image: Image | None, params: ZoomParams) -> Iterator[Image] | None:
+        return self.fade(image, params.frames) if image and params.frames else None
+
+    def fade(self, image: Image, count: int) -> Iterator[Image]:
+        for index in range(count):
+            report_progress(index / count)
+            yield Image(image.pixels * np.float32(1 - index / count))
+
+
+GOOD.append(Fade)
+
+
+def moving(fade: Any, **attributes: Any) -> type[Filter[Any]]:
+    """Return a filter class whose animation is what the generator function `fade` yields."""
+    return type("Moving", (Fade,), {"__module__": __name__, "fade": fade, **attributes})
+
+
+def growing(self: Any, image: Image, count: int) -> Iterator[Image]:
+    for index in range(count):
+        yield Image(np.pad(image.pixels, [(0, index), (0, 0), (0, 0)]))
+
+
+def flicker(self: Any, image: Image, count: int) -> Iterator[Image]:
+    for _ in range(count):
+        yield Image(np.random.default_rng().random((6, 8, 3), np.float32))
+
+
+def too_bright(self: Any, image: Image, count: int) -> Iterator[Image]:
+    yield Image(image.pixels + np.float32(2))
+
+
+def no_frames(self: Any, image: Image, count: int) -> Iterator[Image]:
+    yield from ()
+
+
+def writing_frames(self: Any, image: Image, count: int) -> Iterator[Image]:
+    if image.pixels.flags.writeable:  # a host gives it read-only
+        image.pixels[0, 0] = 0.5
+    yield Image(image.pixels.copy())
+
+
+def deaf_frames(self: Any, image: Image, count: int) -> Iterator[Image]:
+    for index in range(count):
+        with suppress(Cancelled):
+            report_progress(index / count)
+        yield image
+
+
+def never(self: Any, image: Image | None, params: Any) -> Iterator[Image] | None:
+    return None
+
+
+class GuideParams(Params):
+    guide: ImageParam | None = Field(None, description="Picture to be guided by")
+
+
+def misguided(self: Any, image: Image, params: GuideParams) -> Image:
+    assert params.guide is None, "no guide is expected"
+    return image
+
+
+def deaf_generate(self: Any, params: Any) -> Image:
+    with suppress(Cancelled):
+        report_progress(0.5)
+    return Image(np.zeros((6, 8, 3), np.float32))
+
+
+RELEASE = threading.Event()
+
+
+def hangs(self: Any, image: Image, params: Any) -> Image:
+    RELEASE.wait()
     return image
