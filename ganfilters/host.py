@@ -420,7 +420,9 @@ _default_hosts_lock = threading.Lock()
 
 def _default_host(device: str) -> Host:
     with _default_hosts_lock:  # two hosts would load every network twice
-        return _default_hosts.setdefault(device, Host(device))
+        if device not in _default_hosts:
+            _default_hosts[device] = Host(device)
+        return _default_hosts[device]
 
 
 def apply(filter: str, image: Any = None, /, *, device: str = "auto", **options: Any) -> Any:

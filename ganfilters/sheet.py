@@ -68,6 +68,10 @@ def contact_sheet(
     values: Sequence[Any] = (),
     across: int | None = None,
     thumbnail: int = 320,
+    mask: Any = None,
+    invert_mask: bool = False,
+    feather: float = 0.0,
+    strength: float = 1.0,
     on_progress: OnProgress | None = None,
     cancel: CancelToken | None = None,
     **params: Any,
@@ -89,7 +93,10 @@ def contact_sheet(
     across
         Pictures in a row; about as many as there are rows by default.
     thumbnail
-        Longer side of each picture in pixels, 32 to 2048.
+        Longer side of each picture in pixels, 32 to 2048. The picture is reduced to it before it
+        is filtered, so parameters in pixels look larger than on the whole picture.
+    mask, invert_mask, feather, strength
+        As for `Host.apply`; the mask has the picture's size, and is reduced with it.
     on_progress, cancel
         As for `Host.apply`.
     **params
@@ -108,12 +115,18 @@ def contact_sheet(
         raise UsageError(f"{name} has no list of values; give the values to show")
     for value in chosen:  # all, before the first takes its time
         host.parse(filter, {**params, name: value})
-    small = None if image is None else _reduced(convert.to_image(image), thumbnail)
+    common: dict[str, Any] = {"invert_mask": invert_mask, "feather": feather, "strength": strength}
+    small = None
+    if image is not None:
+        whole = convert.to_image(image, max_pixels=host.max_pixels)
+        small = _reduced(whole, thumbnail)
+        if mask is not None:
+            common["mask"] = _reduced_mask(mask, whole, small)
     cells = [] if small is None else [("input", small.pixels)]
     with reporting(on_progress, cancel):
         for number, value in enumerate(chosen):
             with progress_part(number / len(chosen), (number + 1) / len(chosen)):
-                made = host.apply(filter, small, **{**params, name: value})
+                made = host.apply(filter, small, **common, **{**params, name: value})
             cells.append((schema.written(value), _reduced(made, thumbnail).pixels))
     return Image(_laid_out(cells, across), metadata=Metadata())
 
@@ -124,6 +137,13 @@ def _reduced(image: Image | Animation, side: int) -> Image:
     scale = min(1.0, side / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     return Image(np.clip(resize(still.pixels, *size), 0.0, 1.0))
+
+
+def _reduced_mask(mask: Any, whole: Image | Animation, small: Image) -> FloatArray:
+    """Return the mask at the reduced picture's size, (H, W) in [0, 1]."""
+    still = whole.first() if isinstance(whole, Animation) else whole
+    plane = convert.read_mask(convert.to_image(mask), still.width, still.height)
+    return np.clip(resize(plane, small.width, small.height), 0.0, 1.0)
 
 
 def _laid_out(cells: Sequence[tuple[str, FloatArray]], across: int | None) -> FloatArray:

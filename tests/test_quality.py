@@ -89,3 +89,12 @@ def test_no_file_in_git_is_over_16_megabytes() -> None:
         if name and (ROOT / name).is_file() and (ROOT / name).stat().st_size > 16 * 2**20
     ]
     assert not large
+
+
+def test_no_file_names_a_package_index() -> None:
+    # People install from where they install from.
+    done = subprocess.run(
+        ["git", "grep", "-lE", r"(pypi|pythonhosted|npmjs)\.(org|com)"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.split() in ([], ["tests/test_quality.py"])

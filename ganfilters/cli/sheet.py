@@ -9,10 +9,10 @@ import click
 
 from ganfilters import schema
 from ganfilters.cli._filtering import FilterCommand
+from ganfilters.cli._options import common_options
 from ganfilters.cli._output import ProgressBar
 from ganfilters.cli._state import State
 from ganfilters.cli.apply import FilterGroup
-from ganfilters.devices import DEVICES
 from ganfilters.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,6 +20,20 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_SHARED = frozenset(
+    [
+        "mask",
+        "invert_mask",
+        "feather",
+        "strength",
+        "device",
+        "threads",
+        "overwrite",
+        "max_pixels",
+        "json",
+        "quiet",
+    ]
+)
 _PATHS = {"required": "INPUT OUTPUT", "optional": "[INPUT] OUTPUT", "none": "OUTPUT"}
 
 
@@ -34,6 +48,8 @@ class SheetGroup(FilterGroup):
 command = SheetGroup(
     name="sheet",
     help="Make a labelled contact sheet of a filter's presets, styles or other choices.\n\n"
+    "The picture is reduced to the thumbnail before it is filtered, so parameters in pixels look "
+    "larger than on the whole picture.\n\n"
     "\b\n"
     "  ganfilters sheet style photo.jpg styles.png\n"
     "  ganfilters sheet dream photo.jpg presets.png\n"
@@ -71,22 +87,12 @@ def _options() -> list[click.Parameter]:
             show_default=True,
             help="Longer side of each picture in pixels.",
         ),
-        click.Option(
-            ["--device"], default="auto", metavar="NAME", help=f"{', '.join(DEVICES)}."
-        ),
-        click.Option(["--threads"], type=click.IntRange(1, 1024), metavar="N", help="CPU threads."),
-        click.Option(["--overwrite"], is_flag=True, help="Replace an output that exists."),
-        click.Option(["--max-pixels"], type=click.IntRange(1), metavar="N",
-                     help="Refuse larger pictures."),
-        click.Option(["--json"], is_flag=True, help="Print one line of JSON for the output."),
-        click.Option(["--quiet", "-q"], is_flag=True, help="Print errors only."),
+        *(option for option in common_options() if option.name in _SHARED),
     ]  # fmt: skip
 
 
 def _sheet_command(entry: Entry) -> click.Command:
-    given = _options()
-    taken = {parameter.name for parameter in given}
-    own = [option for option in schema.options(entry.filter.Params) if option.name not in taken]
+    own = schema.options(entry.filter.Params)
     paths = click.Argument(
         ["paths"], nargs=-1, type=click.Path(), metavar=_PATHS[entry.filter.traits.input]
     )
@@ -94,7 +100,7 @@ def _sheet_command(entry: Entry) -> click.Command:
         name=entry.filter.name,
         help=f"Make a labelled contact sheet of the choices of {entry.filter.name}.",
         short_help=entry.filter.summary,
-        params=[paths, *own, *given],
+        params=[paths, *own, *_options()],
         callback=click.pass_context(lambda ctx, **values: _run(ctx, entry, values)),
     )
     made.own = frozenset(str(option.name) for option in own)
@@ -129,6 +135,7 @@ def _run(ctx: click.Context, entry: Entry, given: dict[str, Any]) -> None:
             values=given["values"],
             across=given["across"],
             thumbnail=given["thumbnail"],
+            **{name: given[name] for name in ("mask", "invert_mask", "feather", "strength")},
             on_progress=bar.update,
             **params,
         )

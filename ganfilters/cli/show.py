@@ -92,11 +92,15 @@ def _record(entry: Entry, models: list[dict[str, Any]]) -> dict[str, Any]:
 def _model(model: ModelFile) -> dict[str, Any]:
     """Return what is known of a model; a damaged one is described, not fatal."""
     from ganfilters.errors import ModelError
+    from ganfilters.models import CARD_KEY
+    from ganfilters.onnxfile import read_metadata
 
     record: dict[str, Any] = {"file": model.path.name, "path": str(model.path)}
     try:
         record["sha256"] = model.verify()
         record["bytes"] = model.path.stat().st_size
+        if CARD_KEY not in read_metadata(model.path):  # not needed, only better
+            return record | {"card": None}
         card = model.card
         record |= {"name": card.name, "licence": card.licence, "card": card.model_dump(mode="json")}
     except ModelError as error:
@@ -129,7 +133,9 @@ def _show_model(model: dict[str, Any]) -> None:
     if "bytes" in model:
         click.echo(f"size: {size_text(model['bytes'])}")
     click.echo(f"sha256: {model['sha256'] or 'not pinned'}")
-    card = model.get("card", {})
+    card = model.get("card") or {}
+    if not card and "problem" not in model:
+        click.echo("card: none")
     for fact in _CARD_FACTS:
         if card.get(fact):
             click.echo(f"{fact}: {card[fact]}")

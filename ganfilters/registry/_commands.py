@@ -35,7 +35,8 @@ class Commands:
     reserved
         Names of the host's own commands.
     notify
-        Called with one line when a plugin is slow.
+        Called with one line when a plugin is slow. Given it, what plugins print while they load
+        goes to standard error.
 
     Attributes
     ----------

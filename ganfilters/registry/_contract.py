@@ -18,6 +18,10 @@ RESERVED = frozenset(
     [
         "preset",
         "filter",
+        "vary",
+        "values",
+        "across",
+        "thumbnail",
         "mask",
         "invert_mask",
         "feather",

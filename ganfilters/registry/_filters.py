@@ -58,7 +58,8 @@ class Registry:
         Seconds that a plugin may take to be imported; None for no limit, and then plugins are
         imported in the thread that asks for them.
     notify
-        Called with one line when a plugin is slow.
+        Called with one line when a plugin is slow. Given it, what plugins print while they load
+        goes to standard error.
     """
 
     def __init__(

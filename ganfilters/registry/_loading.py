@@ -10,6 +10,7 @@ own, and each implementation is called here on its own.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import sys
 import threading
@@ -151,8 +152,22 @@ def load(
         Seconds until the plugin is given up; None for no limit, and then it is imported in the
         calling thread, as first-party plugins always are.
     notify
-        Called with one line when the plugin is slow.
+        Called with one line when the plugin is slow. It is a command line's, whose standard output
+        is its own: what the plugin prints meanwhile goes to standard error.
     """
+    if notify is None:
+        return _load(source, hook, call, limit, None)
+    with contextlib.redirect_stdout(sys.stderr):
+        return _load(source, hook, call, limit, notify)
+
+
+def _load(
+    source: Source,
+    hook: Hook,
+    call: Callable[[Callable[..., Any]], _Result],
+    limit: float | None,
+    notify: Notify | None,
+) -> Loaded[list[_Result]] | LoadError:
     attempt = _Attempt(source, hook, call)
     # A chain is data, and is made from filters that the calling thread has loaded.
     if source.first_party or source.origin == "chain" or limit is None:

@@ -209,7 +209,7 @@ def check_threads(subject: Subject) -> str:
         try:
             ready.wait(timeout=60)
             together[index] = subject.run(sources[index])
-        except Exception as error:  # noqa: BLE001 - told by the thread that checks
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - told by the thread that checks
             together[index] = error
 
     threads = [threading.Thread(target=work, args=(index,), daemon=True) for index in range(2)]

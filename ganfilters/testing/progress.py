@@ -151,7 +151,7 @@ def _frames(subject: Subject, wanted: dict[str, Any]) -> list[FloatArray]:
     try:
         moving = subject.host.frames(subject.filter.name, given, **values)
         return [] if moving is None else [frame.pixels for frame in islice(moving, _FRAMES)]
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise AssertionError(f"frames() with {_shown(wanted)} failed: {told(error)}") from error
 
 

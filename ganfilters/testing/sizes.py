@@ -14,6 +14,8 @@ __all__ = ["check_sizes", "check_tiling"]
 # Tiles may differ from the whole by two steps of an 8-bit picture and by rounding.
 _TILE_TOLERANCE = 2 / 255 + 1e-6
 # A largest size above this is believed: trying it would take minutes.
+_RANGE_SLACK = 1e-3
+_NO_RULE = "no size rule would help: apply() itself is at fault"
 _LARGEST_TRIED = 512
 _MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
 _MINIMA = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -57,7 +59,7 @@ def _sizes(subject: Subject) -> Iterator[tuple[int, int]]:
 
 def _suggestion(subject: Subject) -> str:
     """Find by trial which declaration would have been right."""
-    params = subject.parse()
+    params, traits = subject.parse(), subject.traits
     for multiple in _MULTIPLES:
         for least in _MINIMA:
             for largest in _shrinking(subject.traits.size_max):
@@ -70,8 +72,11 @@ def _suggestion(subject: Subject) -> str:
                 if len(fitted) > 1 and all(
                     _fits(subject, params, side, fitted[-1]) for side in fitted
                 ):
+                    declared = (traits.size_multiple, traits.size_min, traits.size_max)
+                    if declared == (multiple, least, largest):
+                        return _NO_RULE
                     return _declaration(multiple, least, largest)
-    return "no size rule would help: apply() itself is at fault"
+    return _NO_RULE
 
 
 def _shrinking(largest: int | None) -> Iterator[int | None]:
@@ -91,10 +96,11 @@ def _declaration(multiple: int, least: int, largest: int | None) -> str:
 def _fits(subject: Subject, params: Params, height: int, width: int) -> bool:
     try:
         result = subject.call(picture(height, width), params).pixels
-    except Exception:  # noqa: BLE001 - whatever the filter raises, the size does not fit
+    except (Exception, SystemExit):  # noqa: BLE001 - whatever the filter raises, the size does not fit
         return False
     kept = result.shape == (height, width, 3) or not subject.traits.keeps_size
-    return kept and bool(np.isfinite(result).all())
+    # Not NaN, and within [0, 1] as far as rounding goes.
+    return kept and bool((np.abs(result - 0.5) <= 0.5 + _RANGE_SLACK).all())
 
 
 def check_tiling(subject: Subject) -> str:

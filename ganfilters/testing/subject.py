@@ -100,7 +100,7 @@ class Subject:
         """The filter itself, to be called without a host around it."""
         try:
             return self.filter(self.host.runtime)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise AssertionError(f"the filter cannot be made: {told(error)}") from error
 
     def with_traits(self, **changes: Any) -> Subject:
@@ -179,7 +179,7 @@ class Subject:
             )
         except Cancelled:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise AssertionError(f"{what or 'a run'} failed: {told(error)}") from error
         expect(result is not None, f"{what or 'a run'} failed: frames() gave no frame")
         return pixels_of(result)
@@ -194,7 +194,7 @@ class Subject:
             return self.instance.apply(Image(pixels, mask=mask), params)
         except Cancelled:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             height, width = pixels.shape[:2]
             raise AssertionError(f"apply() on {width} x {height} failed: {told(error)}") from error
 

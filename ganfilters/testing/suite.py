@@ -161,7 +161,7 @@ def run_checks(
         passed, over = True, False
         try:
             message = within_limit(check, subject)
-        except Exception as error:  # noqa: BLE001 - plugins may raise anything, at any access
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - plugins may raise anything, at any access
             passed, over = False, isinstance(error, Hang)
             text = " ".join(str(error).split())
             plain = isinstance(error, AssertionError) and text

@@ -305,3 +305,18 @@ def test_a_bar_on_a_terminal_and_none_when_quiet(monkeypatch: pytest.MonkeyPatch
         assert ("photo.jpg (2 of 2)" in shown) is not quiet
         assert ("75%" in shown) is not quiet
         assert "a line" in shown
+
+
+def test_a_model_without_a_card_is_no_problem_to_show(tmp_path: Path) -> None:
+    from onnx import TensorProto, helper, save
+
+    from ganfilters.cli.show import _model
+    from ganfilters.models import ModelFile
+
+    picture = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+    result = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [picture], [result])
+    save(helper.make_model(graph), str(tmp_path / "m.onnx"))
+    record = _model(ModelFile(tmp_path / "m.onnx"))
+    assert record["card"] is None
+    assert "problem" not in record

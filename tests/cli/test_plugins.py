@@ -404,3 +404,19 @@ def test_doctor_says_how_to_leave_a_broken_plugin_out(site: Site, tmp_path: Path
     text = run("--plugin", path, "doctor").stdout
     assert "update it, or ganfilters plugins --disable broken" in text
     assert "mend it; `ganfilters --debug plugins` says more" in text
+
+
+def test_what_a_plugin_prints_stays_out_of_standard_output(tmp_path: Path) -> None:
+    noisy = tmp_path / "noisy.py"
+    noisy.write_text(
+        "print('noise at import')\n"
+        "from ganfilters import hookimpl\n"
+        "@hookimpl\n"
+        "def ganfilters_filters():\n"
+        "    print('noise in the hook')\n"
+        "    return []\n"
+    )
+    done = CliRunner().invoke(command_line(), ["--plugin", str(noisy), "list", "--json"])
+    assert isinstance(json.loads(done.stdout), list)
+    assert "noise at import" in done.stderr
+    assert "noise in the hook" in done.stderr

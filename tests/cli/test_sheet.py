@@ -77,3 +77,19 @@ def test_from_python(host: Host) -> None:
     assert seen == sorted(seen)
     with pytest.raises(UsageError, match="thumbnail is 8; it must be from 32 to 2048"):
         contact_sheet(host, "invert", np.zeros((8, 8, 3), np.uint8), thumbnail=8)
+
+
+def test_a_mask_is_reduced_with_the_picture(run: Run) -> None:
+    Pillow.new("RGB", (128, 96), (200, 40, 40)).save("in.png")
+    mask = Pillow.new("L", (128, 96), 0)
+    mask.paste(255, (0, 0, 64, 96))
+    mask.save("mask.png")
+    words = ["--thumbnail", 64, "--across", 3, "--value", "half", "--mask", "mask.png"]
+    done = run("sheet", "invert", "in.png", "out.png", *words)
+    assert done.exit_code == 0, done.output
+    second = pixels("out.png")[8 : 8 + 48, 8 + 72 : 8 + 72 + 64].astype(int)
+    assert np.abs(second[24, 8] - 128).max() <= 1
+    assert np.abs(second[24, 56] - (200, 40, 40)).max() <= 1
+    picture("small.png", size=(12, 8))
+    words[-1] = "small.png"
+    assert "12" in error(run("sheet", "invert", "in.png", "other.png", *words))

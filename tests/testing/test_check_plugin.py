@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from ganfilters.cli import command_line
@@ -71,12 +72,12 @@ def test_a_filter_that_hangs_fails_and_the_command_ends(tmp_path: Path) -> None:
     path.write_text(
         GOOD.replace("        steps =", "        import time; time.sleep(30)\n        steps =")
     )
-    line = [sys.executable, "-m", "ganfilters", "check-plugin", path, "--time-limit", "0.5"]
+    line = [sys.executable, "-m", "ganfilters", "check-plugin", path, "--time-limit", "3"]
     line += ["--skip", "light_import"]
-    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=25)
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=28)
     assert done.returncode == 1, done.stderr
     (failed,) = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
-    assert "defaults_run: not done after 0.5 s: it is at poster.py:15, in apply()" in failed
+    assert "defaults_run: not done after 3 s: it is at poster.py:15, in apply()" in failed
 
 
 def test_a_broken_file_fails_with_the_reason(tmp_path: Path) -> None:
@@ -112,3 +113,18 @@ def test_bad_use() -> None:
         result = check(*words)
         assert result.exit_code == 2
         assert message in result.output
+
+
+@pytest.mark.parametrize("place", ["        steps =", "    def apply("])
+def test_a_filter_that_exits_fails_and_the_count_is_told(tmp_path: Path, place: str) -> None:
+    path = tmp_path / "poster.py"
+    leaves = {
+        "        steps =": "        raise SystemExit(0)\n        steps =",
+        "    def apply(": "    def __init__(self, runtime):\n        raise SystemExit(0)\n\n"
+        "    def apply(",
+    }
+    path.write_text(GOOD.replace(place, leaves[place], 1))
+    result = check(path, "--only", "defaults_run", "--only", "sizes", "--only", "threads")
+    assert result.exit_code == 1, result.output
+    assert result.output.splitlines()[-1] == "0 of 3 checks passed"
+    assert "SystemExit" in result.output

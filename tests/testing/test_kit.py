@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+import ganfilters
+import ganfilters.testing
 from ganfilters import Image, ModelCard, ModelFile, Tiling, Traits, UsageError
 from ganfilters.models import CARD_KEY
 from ganfilters.testing import CHECKS, Subject, conformance, run_checks
@@ -310,6 +313,13 @@ def test_private_names_are_told(line: str) -> None:
 )
 def test_public_names_are_fine(line: str) -> None:
     assert not list(private_names(line))
+
+
+@pytest.mark.parametrize("home", [ganfilters, ganfilters.testing], ids=lambda x: x.__name__)
+def test_every_public_name_may_be_imported(home: ModuleType) -> None:
+    for name in home.__all__:
+        assert not list(private_names(f"from {home.__name__} import {name}"))
+    assert list(private_names(f"from {home.__name__} import {name}_"))
 
 
 def test_private_names_are_found_in_the_plugin(
