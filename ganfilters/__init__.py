@@ -30,11 +30,12 @@ if TYPE_CHECKING:
     from ganfilters.fields import ImageParam, ModelParam, Size, WeightedNames
     from ganfilters.filter import Filter, Params, Tiling, Traits
     from ganfilters.hookspecs import hookimpl
-    from ganfilters.host import Host, apply
+    from ganfilters.host import Host, Prepared, apply
     from ganfilters.image import Animation, FloatArray, Image, Metadata
     from ganfilters.models import ModelCard, ModelFile
     from ganfilters.progress import progress_part, report_progress
     from ganfilters.recipe import Recipe
+    from ganfilters.registry import Entry, LoadError, PluginInfo, Registry
     from ganfilters.resample import resize
     from ganfilters.runtime import Runtime, Session
     from ganfilters.sheet import contact_sheet
@@ -45,6 +46,7 @@ __all__ = [
     "Cancelled",
     "Chain",
     "DeviceError",
+    "Entry",
     "Filter",
     "FloatArray",
     "GanfiltersError",
@@ -52,6 +54,7 @@ __all__ = [
     "Image",
     "ImageError",
     "ImageParam",
+    "LoadError",
     "Metadata",
     "ModelCard",
     "ModelError",
@@ -60,7 +63,10 @@ __all__ = [
     "OutOfMemory",
     "Params",
     "PluginError",
+    "PluginInfo",
+    "Prepared",
     "Recipe",
+    "Registry",
     "Runtime",
     "Session",
     "Size",
@@ -86,11 +92,12 @@ _HOME = {
     "fields": "ImageParam ModelParam Size WeightedNames",
     "filter": "Filter Params Tiling Traits",
     "hookspecs": "hookimpl",
-    "host": "Host apply",
+    "host": "Host Prepared apply",
     "image": "Animation FloatArray Image Metadata",
     "models": "ModelCard ModelFile",
     "progress": "progress_part report_progress",
     "recipe": "Recipe",
+    "registry": "Entry LoadError PluginInfo Registry",
     "resample": "resize",
     "runtime": "Runtime Session",
     "sheet": "contact_sheet",

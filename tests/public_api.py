@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import pkgutil
+import re
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, get_origin
@@ -25,6 +29,31 @@ from tests.docs import generate
 FILE = Path(__file__).with_name("public_api.txt")
 MODULES = ("ganfilters", "ganfilters.testing")
 
+HELD = (
+    "ganfilters.chains.ChainParam",
+    "ganfilters.chains.ChainStep",
+    "ganfilters.models.Parity",
+    "ganfilters.progress.CancelToken",
+    "ganfilters.recipe.Passage",
+    "ganfilters.recipe.Reference",
+    "ganfilters.recipe.Saved",
+    "ganfilters.recipe.Selection",
+    "ganfilters.recipe.Step",
+    "ganfilters.registry.LeftOut",
+    "ganfilters.runtime.BoundRun",
+)
+"""Classes whose objects people get from a public one, and read, but never make or name.
+
+Their members are promised, and are in the reference; the place to import them from is not.
+"""
+
+INTERNAL = (
+    "ganfilters.jobs.Job",
+    "ganfilters.registry.Choice",
+    "ganfilters.registry.Source",
+)
+"""Classes of the host's own that a public one names, and nobody else is to use: no promise."""
+
 HEAD = """\
 # The public interface: what users, plugins and applications may rely on. Written by
 # python -m tests.public_api --update
@@ -35,7 +64,7 @@ HEAD = """\
 def describe() -> str:
     """Return the whole public interface, one line for each thing."""
     parts: list[Iterator[str]] = [names(module) for module in MODULES]
-    parts += [hooks(), commands(), filters()]
+    parts += [held(), hooks(), commands(), filters()]
     return HEAD + "".join("\n" + "".join(f"{line}\n" for line in part) for part in parts)
 
 
@@ -45,6 +74,60 @@ def names(module: str) -> Iterator[str]:
     home = import_module(module)
     for name in sorted(home.__all__):
         yield from described(name, getattr(home, name))
+
+
+def held() -> Iterator[str]:
+    """Yield the classes whose objects one gets from public ones, with their members."""
+    yield "[got from these, never named]"
+    for name in HELD:
+        yield from described(name.rpartition(".")[2], _found(name))
+
+
+def unlisted() -> dict[str, str]:
+    """Return classes of ours that the public interface names but does not have.
+
+    Where one is named is the value. Those found in `HELD` are followed like public ones.
+    """
+    public = [getattr(import_module(x), name) for x in MODULES for name in import_module(x).__all__]
+    public += [_found(name) for name in HELD]
+    known = {*map(id, public), *(id(_found(name)) for name in INTERNAL)}
+    return {
+        f"{cls.__module__}.{cls.__name__}": where
+        for value in public
+        if inspect.isclass(value) or inspect.isfunction(value)
+        for cls, where in named(value)
+        if id(cls) not in known
+    }
+
+
+def named(value: Any) -> Iterator[tuple[type, str]]:
+    """Yield the classes of ours in signatures, fields and properties, and where each stands."""
+    seen = vars(import_module(value.__module__))
+    for line in described(value.__name__, value):
+        where, *words = re.findall(r"\w+(?:\.\w+)*", re.sub(r"'[^']*'", "", line))
+        for word in words:
+            name = word.rpartition(".")[2]
+            found = classes().get(name, [])
+            # Of namesakes it is the one that the module has imported.
+            for cls in [seen[name]] if seen.get(name) in found else found:
+                yield cls, where
+
+
+@cache
+def classes() -> dict[str, list[type]]:
+    """Return every class that the package defines, by its bare name."""
+    found = defaultdict(list)
+    for module in pkgutil.walk_packages(ganfilters.__path__, "ganfilters."):
+        if not module.name.endswith("__main__"):
+            for name, value in vars(import_module(module.name)).items():
+                if inspect.isclass(value) and value.__module__ == module.name:
+                    found[name].append(value)
+    return found
+
+
+def _found(name: str) -> Any:
+    home, _, last = name.rpartition(".")
+    return getattr(import_module(home), last)
 
 
 def described(name: str, value: Any) -> Iterator[str]:
@@ -77,7 +160,7 @@ def members(cls: type) -> Iterator[str]:
         for field in fields(cls):
             made = field.default_factory is not MISSING
             yield f"{field.name}: {_written(field.type)}{_default(field.default, made)}"
-    elif any("__init__" in vars(x) for x in ours):
+    elif any("__init__" in vars(x) for x in ours) and not getattr(cls, "_is_protocol", False):
         yield f"__init__{signature(cls.__init__)}"  # type: ignore[misc]
     seen = set()
     for base in ours:

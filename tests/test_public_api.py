@@ -63,6 +63,39 @@ def test_public_names_can_be_imported(module: str) -> None:
         assert name in dir(home)
 
 
+def test_classes_that_the_interface_names_belong_to_it() -> None:
+    missing = [f"{name}, named by {where}" for name, where in public_api.unlisted().items()]
+    if missing:
+        pytest.fail(
+            "not in ganfilters.__all__:\n    " + "\n    ".join(missing) + "\n"
+            "Add it there and to docs/reference/, or to HELD or INTERNAL of tests/public_api.py.",
+            pytrace=False,
+        )
+
+
+@pytest.mark.parametrize("name", ["Prepared", "Registry", "Entry", "LoadError", "PluginInfo"])
+def test_a_class_that_is_named_but_not_public_is_told(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rest = [other for other in ganfilters.__all__ if other != name]
+    monkeypatch.setattr(ganfilters, "__all__", rest)
+    (found,) = public_api.unlisted()
+    assert found.endswith(f".{name}")
+
+
+@pytest.mark.parametrize("listed", ["HELD", "INTERNAL"])
+def test_lists_of_classes_that_are_not_public_hold_no_others(
+    listed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = getattr(public_api, listed)
+    assert list(names) == sorted(names)
+    for name in names:
+        monkeypatch.setattr(public_api, listed, tuple(x for x in names if x != name))
+        found = {other.rpartition(".")[2] for other in public_api.unlisted()}
+        assert name.rpartition(".")[2] in found, f"{listed} of tests/public_api.py: {name}"
+        assert name.rpartition(".")[2] not in ganfilters.__all__
+
+
 def test_other_names_are_refused() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = ganfilters.nothing

@@ -100,6 +100,8 @@ class Chain:
         Where relative paths start; the current folder if None.
     store
         The folder of saved chains, if it is one: recipes name its files from there.
+    file
+        What it was read from, for messages; None if that is no file of the user's.
 
     Examples
     --------
@@ -122,6 +124,7 @@ class Chain:
     version: str = ""
     folder: Path | None = None
     store: Path | None = None
+    file: Path | None = None
 
     @classmethod
     def load(cls, path: str | Path) -> Chain:
@@ -150,7 +153,7 @@ class Chain:
             text = " ".join(str(error).split())
             raise UsageError(f"{path} is not valid TOML: {text}") from error
         try:
-            return replace(chain_of(record), folder=path.parent)
+            return replace(chain_of(record), folder=path.parent, file=path)
         except UsageError as error:
             raise UsageError(f"{path}: {error}") from error
 
@@ -164,7 +167,7 @@ class Chain:
                 f"{path} holds no recipe: ganfilters did not make it, or a later tool removed it; "
                 "a chain is a .toml file or a picture that ganfilters made"
             )
-        return cls.from_recipe(recipe, folder=path.parent)
+        return replace(cls.from_recipe(recipe, folder=path.parent), file=path)
 
     @classmethod
     def from_steps(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, TypeAdapter, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
 from ganfilters import schema
+from ganfilters.chains.common import annotated, common_type, listed
 from ganfilters.chains.data import Chain, ChainParam, spelled
 from ganfilters.errors import UsageError, nearest
 from ganfilters.filter import Params, Traits
@@ -33,7 +34,8 @@ def params_of(chain: Chain, links: Sequence[Link]) -> type[Params]:
     Raises
     ------
     UsageError
-        A parameter that ``[params]`` names does not exist, or a name is not possible.
+        A parameter that ``[params]`` names does not exist, a name is not possible, or the steps
+        of one parameter differ in it.
     """
     fields: dict[str, Any] = {}
     for name, param in chain.params.items():
@@ -61,29 +63,29 @@ def _field(param: ChainParam, links: Sequence[Link]) -> tuple[Any, Any]:
                 f"step {link.number} ({link.step.title}) has no parameter "
                 f"{spelled(param.param)}; {hint}"
             )
-    link = links[0]
-    declared = _fields(link)[param.param]
-    kind: Any = declared.annotation
-    for mark in declared.metadata:
-        kind = Annotated[kind, mark]
-    description = param.description or declared.description or param.param
-    given = _given(param, link)
-    if param.param in link.files and param.default is not None:
-        raise UsageError(f"default has no place here; give {spelled(param.param)} in the step")
-    if param.param in link.files and given is not ...:
-        # The file stays with the step, which knows its folder; None leaves it there.
-        return kind | None, Field(None, description=description)
-    default = given if given is not ... else declared.get_default(call_default_factory=True)
-    if declared.is_required() and given is ...:
+    name = param.param
+    kind = common_type(name, [(link.number, _fields(link)[name]) for link in links])
+    declared = _fields(links[0])[name]
+    description = param.description or declared.description or name
+    own = [_own(name, link) for link in links]
+    is_file = any(name in link.files for link in links)
+    if is_file and param.default is not None:
+        raise UsageError(f"default has no place here; give {spelled(name)} in the step")
+    if param.default is None and ... in own:
         return kind, Field(description=description)
+    if is_file and (len(links) > 1 or _given(name, links[0]) is not ...):
+        # The files stay with the steps, which know their folder; None leaves them there.
+        return kind | None, Field(None, description=description)
+    default = param.default if param.default is not None else _agreed(name, links, own)
     try:
         default = TypeAdapter(kind).validate_python(default)
     except ValidationError as error:
         if param.default is None:
-            # The step says it better, with its own number and key.
-            link.parse({}, 1 << 62)
+            for link in links:
+                # The step says it better, with its own number and key.
+                link.parse({}, 1 << 62)
         text = " ".join(error.errors(include_url=False)[0]["msg"].split())
-        raise UsageError(f"default is {given!r}: {text[:1].lower()}{text[1:]}") from error
+        raise UsageError(f"default is {default!r}: {text[:1].lower()}{text[1:]}") from error
     return kind, Field(default, description=description)
 
 
@@ -91,15 +93,44 @@ def _fields(link: Link) -> dict[str, FieldInfo]:
     return {**link.entry.filter.Params.model_fields, **_Host.model_fields}
 
 
-def _given(param: ChainParam, link: Link) -> Any:
-    """Return the value that the chain gives: its own default, the step's, or the preset's."""
+def _given(name: str, link: Link) -> Any:
+    """Return the value that the step gives itself or by its preset; ``...`` if none."""
     step, params = link.step, link.entry.filter.Params
-    if param.default is not None:
-        return param.default
-    if param.param == "strength":
+    if name == "strength":
         return step.strength
     preset = params.presets.get(str(step.values.get(schema.PRESET)), {})
-    return {**preset, **step.values}.get(param.param, ...)
+    return {**preset, **step.values}.get(name, ...)
+
+
+def _own(name: str, link: Link) -> Any:
+    """Return the value that the step works with by itself; ``...`` if it needs one."""
+    given, declared = _given(name, link), _fields(link)[name]
+    if given is not ... or declared.is_required():
+        return given
+    return declared.get_default(call_default_factory=True)
+
+
+def _agreed(name: str, links: Sequence[Link], own: Sequence[Any]) -> Any:
+    """Return the one value that all steps have; with several none of them is the default."""
+    values = [
+        _read(annotated(_fields(link)[name]), value) for link, value in zip(links, own, strict=True)
+    ]
+    if all(value == values[0] for value in values):
+        return own[0]
+    kinds = {p.name: p.kind for p in schema.parameters(links[0].entry.filter.Params)}
+    shown = [schema.written(value, kinds.get(name, "")) or "none" for value in values]
+    raise UsageError(
+        f"steps {listed([link.number for link in links])} have {listed(shown)}; "
+        "give default = ..., one value for all of them"
+    )
+
+
+def _read(kind: Any, value: Any) -> Any:
+    """Return the value as the filter gets it; one that is not allowed as it is."""
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError:
+        return value
 
 
 def traits_of(links: Sequence[Link]) -> Traits:

@@ -18,7 +18,7 @@ import numpy as np
 
 from ganfilters import schema
 from ganfilters.chains.data import Chain, spelled
-from ganfilters.chains.links import Link, step_named
+from ganfilters.chains.links import Link, file_named, step_named
 from ganfilters.chains.parse import STEP_KEYS
 from ganfilters.errors import UsageError, nearest
 from ganfilters.filter import Filter, Params
@@ -233,10 +233,30 @@ def chain_entry(chain: Chain, find: Find) -> Entry:
     ------
     UsageError
         A filter, key or parameter that a step or ``[params]`` names does not exist, or steps do
-        not follow one another; the message names the step.
+        not follow one another; the message names the file, if any, and the step.
     """
     from ganfilters.chains.declare import params_of, traits_of
 
+    with file_named(chain.file):
+        links = _links(chain, find)
+        params = params_of(chain, links)
+    body = {
+        "__doc__": chain.described(),
+        "__module__": __name__,
+        "name": chain.name or CHAIN,
+        "summary": chain.described(),
+        "chain": chain,
+        # From here on each step names the file itself.
+        "links": tuple(replace(link, file=chain.file) for link in links),
+        "Params": params,
+        "traits": traits_of(links),
+    }
+    made = new_class("Chain", (ChainFilter,), exec_body=lambda space: space.update(body))
+    return Entry(made, chain.name, CHAIN, chain.digest())
+
+
+def _links(chain: Chain, find: Find) -> list[Link]:
+    """Return the steps with their filters, after checking their keys."""
     count = len(chain.steps)
     links = []
     for number, step in enumerate(chain.steps, 1):
@@ -247,18 +267,7 @@ def chain_entry(chain: Chain, find: Find) -> Entry:
             _check_keys(links[-1])
             if number > 1 and entry.filter.traits.input == "none":
                 raise UsageError("it makes pictures and takes none, so it can only be step 1")
-    body = {
-        "__doc__": chain.described(),
-        "__module__": __name__,
-        "name": chain.name or CHAIN,
-        "summary": chain.described(),
-        "chain": chain,
-        "links": tuple(links),
-        "Params": params_of(chain, links),
-        "traits": traits_of(links),
-    }
-    made = new_class("Chain", (ChainFilter,), exec_body=lambda space: space.update(body))
-    return Entry(made, chain.name, CHAIN, chain.digest())
+    return links
 
 
 def _within(outer: Chain, inner: Chain, find: Find) -> Entry:

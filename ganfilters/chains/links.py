@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from ganfilters.recall import recall
 from ganfilters.recipe import Reference
 from ganfilters.registry import Entry
 
-__all__ = ["Link", "map_files", "step_named"]
+__all__ = ["Link", "file_named", "map_files", "step_named"]
 
 _STRENGTH = "strength"
 
@@ -40,6 +40,8 @@ class Link:
         Where its relative paths start.
     store
         The folder that recipes name its files from; None for the paths as they are.
+    file
+        What the chain was read from, for messages.
     """
 
     number: int
@@ -48,6 +50,7 @@ class Link:
     entry: Entry
     folder: Path
     store: Path | None = None
+    file: Path | None = None
 
     @property
     def label(self) -> str:
@@ -56,8 +59,8 @@ class Link:
 
     @contextmanager
     def named(self) -> Iterator[None]:
-        """Make errors name the step."""
-        with step_named(self.number, self.step.title):
+        """Make errors name the step, and the file that it is in."""
+        with file_named(self.file), step_named(self.number, self.step.title):
             yield
 
     def loaded(self, max_pixels: int) -> Link:
@@ -136,12 +139,25 @@ class Link:
 @contextmanager
 def step_named(number: int, title: str) -> Iterator[None]:
     """Make errors of the enclosed work name a step of a chain."""
+    with _named(f"step {number} ({title})"):
+        yield
+
+
+@contextmanager
+def file_named(file: Path | None) -> Iterator[None]:
+    """Make errors of the enclosed work name the file that a chain was read from, if any."""
+    with nullcontext() if file is None else _named(str(file)):
+        yield
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
     try:
         yield
     except GanfiltersError as error:
         if isinstance(error, Cancelled) or error is callers_own():
             raise
-        raise type(error)(f"step {number} ({title}): {error}") from error
+        raise type(error)(f"{what}: {error}") from error
 
 
 def map_files(

@@ -82,7 +82,8 @@ class ChainStore:
         """
         path = self.path(name)
         chain = Chain.load(path)
-        return replace(chain, name=name, version=_version(path), store=self.folder)
+        # Messages call it by its name, and a recipe tells nobody the user's folders.
+        return replace(chain, name=name, version=_version(path), store=self.folder, file=None)
 
     def save(self, name: str, chain: Chain, registry: Registry, *, overwrite: bool = False) -> Path:
         """Save a chain, with copies of the pictures and models that it names.
@@ -134,6 +135,16 @@ class ChainStore:
             reason = error.strerror or error
             raise UsageError(f"the chain cannot be saved in {self.folder}: {reason}") from error
         return target / _FILE
+
+    def check(self, name: str, registry: Registry) -> None:
+        """Check that a saved chain can be used: its steps, their values and their files.
+
+        Raises
+        ------
+        GanfiltersError
+            What is wrong; the message names the step.
+        """
+        self.entry(name, registry.get).filter.check()  # type: ignore[attr-defined]
 
     def _check_name(self, name: str, registry: Registry, *, overwrite: bool) -> None:
         if not _NAME.fullmatch(name):

@@ -43,8 +43,9 @@ def text(chain: Chain, *, strict: bool = True) -> str:
         try:
             blocks += _step(step, "step", strict=strict)
         except _NotAFile as error:
+            where = f"{chain.file}: step {number}" if chain.file else f"step {number}"
             raise UsageError(
-                f"step {number}: {error} is not from a file; save it as one and name that"
+                f"{where}: {error} is not from a file; save it as one and name that"
             ) from error
     for name, param in chain.params.items():
         numbers = [index + 1 for index in param.steps]

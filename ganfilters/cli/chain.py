@@ -33,6 +33,8 @@ CHAIN is the name of a saved chain, a TOML file, or a picture that ganfilters ma
 
 \b
   ganfilters chain show out.png > look.toml
+
+Masks, pictures and models are written with their whole paths, so the text may go to any folder.
 """
 
 
@@ -84,7 +86,7 @@ def list_(state: State, as_json: bool) -> int:
         try:
             chain = store.load(name)
             row |= {"summary": chain.described(), "steps": ", ".join(s.title for s in chain.steps)}
-            store.entry(name, state.registry.get)
+            store.check(name, state.registry)
         except GanfiltersError as error:
             row["problem"] = one_line(error)
         rows.append(row)
@@ -104,7 +106,13 @@ def list_(state: State, as_json: bool) -> int:
 @pass_state
 def show(state: State, source: str) -> None:
     """Print a chain as TOML."""
-    click.echo(find_chain(source, state).to_toml(), nl=False)
+    from ganfilters.chains.paths import with_whole_paths
+
+    def warn(text: str) -> None:
+        click.echo(f"ganfilters: warning: {text}", err=True)
+
+    chain = with_whole_paths(find_chain(source, state), state.registry.get, warn)
+    click.echo(chain.to_toml(), nl=False)
 
 
 @command.command("remove")

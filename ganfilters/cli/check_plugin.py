@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +107,7 @@ def command(
 def _find(state: State, target: str) -> tuple[list[Entry], list[LoadError]]:
     """Return the filters that `target` means, and what of it could not be loaded."""
     from ganfilters.registry import Registry
+    from ganfilters.registry._sources import canonical
 
     if target.endswith(".py"):
         registry = Registry.discover([Path(target)])
@@ -119,12 +119,12 @@ def _find(state: State, target: str) -> tuple[list[Entry], list[LoadError]]:
     by_name = [entry for entry in entries if entry.filter.name == target]
     if by_name:
         return by_name, []
-    folded = {_folded(name) for name in wanted}
-    found = [entry for entry in entries if _folded(entry.distribution) in folded]
+    folded = {canonical(name) for name in wanted}
+    found = [entry for entry in entries if canonical(entry.distribution) in folded]
     errors = [
         error
         for error in registry.errors()
-        if _folded(error.distribution) in folded or error.plugin in wanted
+        if canonical(error.distribution) in folded or error.plugin in wanted
     ]
     if not found and not errors:
         if target.endswith(".py"):
@@ -153,11 +153,6 @@ def _values(settings: tuple[str, ...], entries: list[Entry], flag: str) -> dict[
 def _known(entry: Entry, values: dict[str, str]) -> dict[str, str]:
     """Return the values of parameters that a filter has: others are for its neighbours."""
     return {key: value for key, value in values.items() if key in entry.filter.Params.model_fields}
-
-
-def _folded(name: str) -> str:
-    """Return a distribution's name as package indexes compare it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _record(entry: Entry, outcome: Outcome) -> dict[str, Any]:

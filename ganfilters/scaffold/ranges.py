@@ -91,6 +91,8 @@ def guess_ranges(
         if not np.isfinite(values).all():
             continue
         for other in outputs:
+            if other == "-1..1" and not made and values.min() > -_SLACK:
+                continue  # it ends in a sigmoid or the like
             cost = _UNUSUAL[span]
             if span != other and span != "imagenet" and not (byte_in or byte_out):
                 cost += _MISMATCH

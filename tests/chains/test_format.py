@@ -142,7 +142,14 @@ def test_steps_that_are_not_possible(host: Host, text: str, expected: str, tmp_p
     with pytest.raises(Exception) as caught:  # noqa: PT011 - the text is what matters
         host.run(chain(text, tmp_path), np.zeros((4, 4, 3), np.float32))
     assert expected in str(caught.value)
+    assert str(caught.value).startswith(f"{tmp_path / 'look.toml'}: ")
+    assert str(caught.value).count("look.toml") == 1
     assert "\n" not in str(caught.value)
+
+
+def test_errors_of_a_chain_from_no_file_start_with_the_step(host: Host) -> None:
+    with pytest.raises(UsageError, match=r"^step 1 \(invret\): "):
+        host.entry(Chain.from_steps([{"filter": "invret"}]))
 
 
 def test_a_file_that_is_no_chain(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -137,7 +138,7 @@ def test_a_picture_is_a_chain(chain: Run, apply: Run, run: Run) -> None:
         (["nothing", "in.png", "out.png"], "there is no chain 'nothing', neither saved nor a"),
         (["invert", "in.png", "out.png"], "invert is a filter; write: ganfilters apply invert"),
         (["in.png", "in.png", "out.png"], "in.png holds no recipe"),
-        (["bad.toml", "in.png", "out.png"], "step 2 (invert): amount is 4; it must be from 0 to"),
+        (["bad.toml", "in.png", "out.png"], "bad.toml: step 2 (invert): amount is 4; it must be"),
         (["look.toml", "in.png"], "give INPUT and OUTPUT; only in.png was given"),
         (["look.toml", "in.png", "out.png", "--grian", "3"], "did you mean --grain?"),
         (["look.toml", "in.png", "out.png", "--grain", "-1"], "--grain is -1; it must be from 0"),
@@ -189,6 +190,84 @@ def test_a_chain_that_cannot_be_used_is_told(chain: Run, run: Run, config: Path)
     assert "step 1 (gone): there is no filter 'gone'" in result.stdout
     assert "half-look" not in run("list").stdout
     assert "cannot be used: step 1 (gone)" in error(run("apply", "half-look", "a", "b"))
+
+
+def test_a_saved_chain_whose_mask_is_gone_is_told(chain: Run, run: Run, config: Path) -> None:
+    Pillow.new("L", (12, 8), 255).save("m.png")
+    Path("masked.toml").write_text('[[step]]\nfilter = "invert"\nmask = "m.png"\n')
+    run("chain", "save", "fine", "look.toml")
+    run("chain", "save", "masked-look", "masked.toml")
+    assert run("chain", "list").exit_code == 0
+    (config / "chains" / "masked-look" / "m.png").unlink()
+    result = run("chain", "list", "--json")
+    assert result.exit_code == 1
+    problems = {row["name"]: row["problem"] for row in json.loads(result.stdout)}
+    assert problems["fine"] == ""
+    assert "step 1 (invert): " in problems["masked-look"]
+    assert "m.png: there is no such file" in problems["masked-look"]
+
+
+def half_masked() -> Path:
+    """Write ``masks/m.png``, and ``masks/look.toml`` that names it twice; return the latter."""
+    mask = Pillow.new("L", (12, 8), 0)
+    mask.paste(255, (0, 0, 6, 8))
+    Path("masks").mkdir()
+    mask.save("masks/m.png")
+    path = Path("masks/look.toml")
+    path.write_text(
+        '[[step]]\nfilter = "invert"\nmask = "m.png"\n'
+        '[[step]]\n[[step.step]]\nfilter = "kinds"\nguide = "m.png"\n'
+    )
+    return path
+
+
+@pytest.mark.parametrize("kind", ["file", "saved", "picture of saved", "picture of file"])
+def test_what_is_shown_runs_from_any_folder(
+    chain: Run, run: Run, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, shown = half_masked(), "masks/look.toml"
+    picture("in.png")
+    chain(look, "in.png", "expected.png")
+    run("chain", "save", "sea", look)
+    if kind == "saved":
+        shown = "sea"
+    elif kind == "picture of saved":
+        chain("sea", "in.png", shown := "out.png")
+    elif kind == "picture of file":
+        chain(look, "in.png", shown := "masks/out.png")
+        Path("masks").rename("moved")
+        shown = "moved/out.png"
+    if "saved" in kind:
+        shutil.rmtree("masks")
+    result = run("chain", "show", shown)
+    assert (result.exit_code, result.stderr) == (0, "")
+    Path("else/where").mkdir(parents=True)
+    Path("else/where/look.toml").write_text(result.stdout)
+    monkeypatch.chdir("else/where")
+    done = chain("look.toml", "../../in.png", "out.png")
+    assert done.exit_code == 0, done.output
+    assert (pixels("out.png") == pixels("../../expected.png")).all()
+
+
+def test_showing_tells_of_files_that_are_not_there(chain: Run, run: Run) -> None:
+    look = half_masked()
+    picture("in.png")
+    chain(look, "in.png", "out.png")
+    shutil.rmtree("masks")
+    result = run("chain", "show", "out.png")
+    assert result.exit_code == 0
+    assert 'mask = "masks/m.png"' in result.stdout
+    first, second = result.stderr.splitlines()
+    assert "warning: out.png: step 1 (invert): the picture mask (masks/m.png)" in first
+    assert "step 2 (steps): step 1 (kinds): the picture guide (masks/m.png)" in second
+
+
+def test_steps_of_a_plugin_that_is_not_there_are_shown(chain: Run, run: Run) -> None:
+    Path("sub").mkdir()
+    Path("sub/look.toml").write_text('[[step]]\nfilter = "gone"\nmask = "m.png"\nn = "m.png"\n')
+    lines = run("chain", "show", "sub/look.toml").stdout.splitlines()
+    assert f'mask = "{Path("sub/m.png").resolve()}"' in lines
+    assert 'n = "m.png"' in lines
 
 
 def test_conformance_of_a_saved_chain(chain: Run, run: Run) -> None:

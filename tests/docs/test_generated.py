@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 
 import pytest
+from pydantic import Field
 
 import ganfilters
 import ganfilters.testing
-from ganfilters import cli, hookspecs, schema
+from ganfilters import Filter, Image, Params, PluginError, cli, hookspecs, schema
 from ganfilters.devices import DEVICES
+from ganfilters.registry import check_class
+from ganfilters.testing import fixtures
 from tests import public_api
 from tests.docs import DOCS, PAGES, generate
 
@@ -109,6 +112,18 @@ def test_every_public_name_is_in_the_reference(module: object) -> None:
         assert shown, f"docs/reference/ has no '::: {home}.{name}'"
 
 
+@pytest.mark.parametrize("name", public_api.HELD)
+def test_every_class_that_one_gets_is_in_the_reference(name: str) -> None:
+    assert f"::: {name}\n" in REFERENCE, f"docs/reference/ has no '::: {name}'"
+
+
+def test_every_fixture_is_in_the_reference_and_the_guide() -> None:
+    guide = read("plugins/testing.md")
+    for name in fixtures.__all__:
+        assert f"::: ganfilters.testing.fixtures.{name}\n" in REFERENCE
+        assert f"| `{name}` |" in guide
+
+
 def test_the_reference_shows_public_names_only() -> None:
     for name in re.findall(r"^::: (.+)$", REFERENCE, re.MULTILINE):
         home, _, last = name.rpartition(".")
@@ -138,3 +153,34 @@ def test_every_environment_variable_is_explained() -> None:
     text = "".join(page.read_text("utf-8") for page in PAGES)
     for name in used:
         assert name in text
+
+
+def test_the_house_of_the_design_has_every_part() -> None:
+    (house,) = re.findall(r"^## The house\n```\n(.*?)^```", read("design.md"), re.DOTALL | re.M)
+    named = set(re.findall(r"[\w.]+", house))
+    for path in (DOCS.parent / "ganfilters").iterdir():
+        if not path.name.startswith("_") and (
+            path.suffix == ".py" or (path / "__init__.py").exists()
+        ):
+            assert path.name in named, f"docs/design.md, The house: {path.name}"
+
+
+def test_what_loading_finds_and_what_it_leaves_to_check_plugin() -> None:
+    """As docs/plugins/loading.md tells."""
+
+    class Unbounded(Params):
+        amount: int = Field(3, description="Amount")
+
+    class Undescribed(Params):
+        amount: int = 3
+
+    class Loads(Filter[Unbounded]):
+        name, summary, Params = "loads", "Loads", Unbounded
+
+        def apply(self, image: Image, params: Unbounded) -> Image:
+            return image
+
+    assert check_class(Loads) is Loads
+    for wrong in ({"Params": Undescribed}, {"name": "Not A Name"}, {"summary": ""}, {"traits": 3}):
+        with pytest.raises(PluginError, match="filter class Wrong"):
+            check_class(type("Wrong", (Loads,), wrong))

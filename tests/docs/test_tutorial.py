@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from ganfilters.cli import command_line
 from tests.docs import DOCS, ROOT, code
+from tests.sites import Site
 
 
 def test_the_four_commands_are_those_that_the_tool_names(
@@ -24,3 +26,17 @@ def test_the_four_commands_are_those_that_the_tool_names(
     readme = (ROOT / "README.md").read_text("utf-8")
     for command in (first, *others):
         assert command in readme
+
+
+def test_the_command_is_found_as_the_tutorial_says(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (DOCS / "plugins" / "tutorial.md").read_text("utf-8")
+    (block,) = [block for block in code(text, "python") if "def ganfilters_commands" in block]
+    (lines,) = [block for block in code(text, "toml") if "ganfilters.commands" in block]
+    ((group, points),) = tomllib.loads(lines)["project"]["entry-points"].items()
+    assert set(points.values()) == {"ganfilters_posterize.commands"}
+    assert "src/ganfilters_posterize/commands.py" in text
+    site.add("posterize", block, groups=[group])
+    command_line().main(["palette", "--help"], standalone_mode=False)
+    assert "Print the palettes." in capsys.readouterr().out

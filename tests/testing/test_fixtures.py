@@ -33,7 +33,7 @@ def written(tmp_path: Path) -> Path:
 def test_the_guides_test_passes_as_pasted(written: Path, config: Path) -> None:
     """In a process of its own, as pytest loads such a module once; a user has disabled `dream`."""
     config.mkdir(parents=True, exist_ok=True)
-    (config / "settings.json").write_text('{"disabled": ["dream"]}')
+    (config / "settings.json").write_text('{"disabled_plugins": ["dream"]}')
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider", written],
         cwd=written,

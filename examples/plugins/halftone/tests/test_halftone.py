@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from ganfilters import FloatArray, Host
 from ganfilters.testing import Subject, conformance, picture
 
 from ganfilters_halftone import ANGLES, Halftone
 from ganfilters_halftone import screened as screen
 
+pytest_plugins = ["ganfilters.testing.fixtures"]
 test_conformance = conformance(Halftone)
+
+
+def test_it_is_installed_and_keeps_to_the_mask(
+    host: Host, picture: FloatArray, half_mask: FloatArray
+) -> None:
+    result = host.apply("halftone", picture, mask=half_mask)
+    assert np.array_equal(result[half_mask == 0], picture[half_mask == 0])
+    assert not np.array_equal(result, picture)
 
 
 @pytest.mark.parametrize("cover", [0.0, 0.1, 0.37, 0.5, 0.8, 1.0])
