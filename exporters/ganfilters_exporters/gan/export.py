@@ -1,0 +1,272 @@
+"""From a trained generator to a checked ONNX file, one for all architectures.
+
+| input | what |
+|---|---|
+| ``z`` | (N, Z), of a standard normal distribution |
+| ``class_weights`` (conditional networks) | (N, classes), of sum 1: one class, or a blend |
+| ``w`` | (N, layers, W), or zeros: computed from ``z`` |
+| ``truncation`` | a number: 1 leaves w, 0 gives the mean w of the class; for computed w only |
+| ``noise`` (networks with noise) | (N, numbers), standard normal: the noise of all layers |
+| ``noise_strength`` (networks with noise) | a number that ``noise`` is multiplied by |
+
+| output | what |
+|---|---|
+| ``image`` | (N, C, H, W) in [0, 1] |
+| ``w_used`` | (N, layers, W): given, or computed and truncated |
+
+Nothing in the file is random, so the same inputs give the same picture on every machine. ``w_used``
+of one call, moved along a direction of the card or mixed by layers with another, is given back as
+``w``. Directions and mean w are in the card, under ``extra``.
+
+A network trained on pairs takes ``input`` (N, C, H, W) and gives ``image``, both in [0, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+import torch
+from torch import Tensor, nn
+
+from ganfilters.models import ModelCard, Parity
+
+from .. import export
+from ..gradient import Axis, Dynamic
+from ..style.export import drop_zero_biases
+from .directions import find_directions, mean_w
+from .networks import Generator, Translator
+
+__all__ = ["GeneratorGraph", "TranslatorGraph", "build", "check", "export_gan"]
+
+TOLERANCE = 1e-3
+"""Largest relative error of an output, ONNX Runtime against PyTorch."""
+
+BATCHES = (1, 3, 8)
+COMPACT_FROM = 2**15
+
+
+class GeneratorGraph(nn.Module):
+    """A generator as it is exported; see the module's tables."""
+
+    filter = "latent"
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator
+        self.register_buffer("mean_w", mean_w(generator))
+        config = generator.config
+        self.inputs: tuple[str, ...] = ("z",)
+        if config.classes:
+            self.inputs += ("class_weights",)
+        self.inputs += ("w", "truncation")
+        if generator.noise_sides:
+            self.inputs += ("noise", "noise_strength")
+        self.outputs = ("image", "w_used")
+        batch = {0: Axis("batch")}
+        scalars = ("truncation", "noise_strength")
+        self.dynamic: Dynamic = tuple({} if n in scalars else batch for n in self.inputs)
+
+    def forward(
+        self,
+        z: Tensor,
+        second: Tensor,
+        third: Tensor,
+        fourth: Tensor | None = None,
+        fifth: Tensor | None = None,
+        sixth: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """See the module's tables; the inputs are those of `inputs`, in that order."""
+        # torch.export takes no *values.
+        values = [v for v in (z, second, third, fourth, fifth, sixth) if v is not None]
+        given = dict(zip(self.inputs, values, strict=True))
+        weights = given.get("class_weights")
+        mean: Tensor = self.mean_w  # type: ignore[assignment]
+        if weights is not None:
+            mean = weights @ mean
+        computed = mean + given["truncation"] * (self.generator.mapping(given["z"], weights) - mean)
+        computed = computed[:, None].repeat(1, self.generator.layers, 1)
+        # No w is all zeros: the latent it comes from is not.
+        w = torch.where(given["w"].abs().max() > 0, given["w"], computed)
+        noise = given["noise"] * given["noise_strength"] if "noise" in given else None
+        image = self.generator.synthesis(w, noise)
+        return image / 2 + 0.5, w
+
+    def example(self, batch: int, seed: int) -> tuple[Tensor, ...]:
+        """Return inputs; w is given every third time."""
+        random = torch.Generator().manual_seed(seed)
+        generator, config = self.generator, self.generator.config
+        classes = max(1, config.classes)
+        width = generator.mapping.width
+        values = {
+            "z": torch.randn(batch, config.z, generator=random),
+            "class_weights": torch.rand(batch, classes, generator=random).softmax(1),
+            "w": torch.randn(batch, generator.layers, width, generator=random) * (seed % 3 == 2),
+            "truncation": torch.tensor(1.0 if seed % 2 else 0.7),
+            "noise": torch.randn(batch, generator.noise_size, generator=random),
+            "noise_strength": torch.tensor(1.0 if seed % 2 else 0.5),
+        }
+        return tuple(values[name] for name in self.inputs)
+
+    def facts(self, classes: Sequence[str]) -> dict[str, Any]:
+        """Return what the filter needs to know, for the card."""
+        generator, config = self.generator, self.generator.config
+        mean: Tensor = self.mean_w  # type: ignore[assignment]
+        return {
+            "network": config.to_dict(),
+            "size": config.size,
+            "channels": config.channels,
+            "classes": list(classes),
+            "z": config.z,
+            "w": generator.mapping.width,
+            "layers": generator.layers,
+            "noise_sides": list(generator.noise_sides),
+            "mean_w": [[round(float(x), 6) for x in row] for row in mean],
+            "directions": find_directions(generator).to_dict(),
+        }
+
+
+class TranslatorGraph(nn.Module):
+    """A network trained on pairs as it is exported."""
+
+    filter = "translate"
+
+    def __init__(self, network: Translator) -> None:
+        super().__init__()
+        self.network = network
+        self.inputs: tuple[str, ...] = ("input",)
+        self.outputs: tuple[str, ...] = ("image",)
+        sides = {
+            2: Axis("height", network.multiple, 1),
+            3: Axis("width", network.multiple, 1),
+        }
+        self.dynamic: Dynamic = ({0: Axis("batch"), **sides},)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Map pictures in [0, 1] to the same."""
+        made: Tensor = self.network(image * 2 - 1)
+        return made / 2 + 0.5
+
+    def example(self, batch: int, seed: int) -> tuple[Tensor, ...]:
+        """Return one input, wider than high every other time."""
+        random = torch.Generator().manual_seed(seed)
+        config, multiple = self.network.config, self.network.multiple
+        height, width = config.size, config.size + multiple * (1 + seed % 2)
+        return (torch.rand(batch, config.channels, height, width, generator=random),)
+
+    def facts(self, classes: Sequence[str]) -> dict[str, Any]:  # noqa: ARG002
+        """Return what the filter needs to know, for the card."""
+        config = self.network.config
+        return {
+            "network": config.to_dict(), "channels": config.channels,
+            "size_multiple": self.network.multiple,
+        }  # fmt: skip
+
+
+Graph = GeneratorGraph | TranslatorGraph
+
+
+def build(graph: Graph) -> ir.Model:
+    """Convert; the result is unchecked and has no card."""
+    graph.eval().requires_grad_(False).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    model = export.convert(
+        graph,
+        graph.example(2, 0),
+        input_names=graph.inputs,
+        output_names=graph.outputs,
+        dynamic=graph.dynamic,
+    )
+    drop_zero_biases(model)
+    export.clean(model)
+    export.store_compact(model, COMPACT_FROM)
+    return model
+
+
+def check(graph: Graph, model: ir.Model) -> dict[str, float]:
+    """Compare every output of PyTorch and ONNX Runtime at several batch sizes.
+
+    Returns
+    -------
+    dict of str to float
+        The largest relative error over the outputs, by size of the batch.
+
+    Raises
+    ------
+    export.ExportError
+        An error exceeds the tolerance; the message names the output.
+    """
+    session = export.session(ir.to_proto(model).SerializeToString())
+    errors = {}
+    for seed, batch in enumerate(BATCHES):
+        inputs = graph.example(batch, seed)
+        with torch.no_grad():
+            expected = graph(*inputs)
+        expected = expected if isinstance(expected, tuple) else (expected,)
+        feeds = {n: v.numpy() for n, v in zip(graph.inputs, inputs, strict=True)}
+        found = session.run(list(graph.outputs), feeds)
+        worst = 0.0
+        for name, measured, wanted in zip(graph.outputs, found, expected, strict=True):
+            error = export.relative_error(measured, np.asarray(wanted))
+            if not error < TOLERANCE:
+                raise export.ExportError(
+                    f"{name} of a batch of {batch} differs between PyTorch and ONNX Runtime by a "
+                    f"relative {error:.2g}, more than {TOLERANCE:g}; nothing was written"
+                )
+            worst = max(worst, error)
+        errors[f"batch {batch}"] = worst
+    return errors
+
+
+def export_gan(
+    network: Generator | Translator,
+    out: Path,
+    classes: Sequence[str],
+    *,
+    overwrite: bool,
+    card: Mapping[str, Any],
+) -> ModelCard:
+    """Convert, compare, write.
+
+    Parameters
+    ----------
+    network : Generator or Translator
+        The trained network, on the CPU.
+    out : Path
+        The file.
+    classes : sequence of str
+        Names of the classes, in order.
+    overwrite : bool
+        Whether an existing file is replaced.
+    card : mapping
+        More fields of the card: command, data, seed, seconds, quality, licence, and `extra`.
+
+    Raises
+    ------
+    export.ExportError
+        PyTorch and ONNX Runtime disagree; nothing is written.
+    """
+    network = network.cpu().eval()
+    graph: Graph
+    graph = GeneratorGraph(network) if isinstance(network, Generator) else TranslatorGraph(network)
+    model = build(graph)
+    errors = check(graph, model)
+    given = dict(card)
+    size = network.config.size
+    multiple = 1 if isinstance(network, Generator) else network.multiple
+    made = ModelCard(
+        filter=graph.filter,
+        name=out.stem,
+        version="1",
+        commit=export.commit(),
+        size_multiple=multiple,
+        size_min=size if isinstance(network, Generator) else multiple,
+        size_max=size if isinstance(network, Generator) else None,
+        parity=Parity(tolerance=TOLERANCE, measured=errors),
+        extra={**graph.facts(classes), **given.pop("extra", {})},
+        **given,
+    )
+    export.write(model, out, made, overwrite=overwrite)
+    return made

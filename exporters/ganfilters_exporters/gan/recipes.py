@@ -1,0 +1,102 @@
+"""What each architecture trains with by default, and what cannot be combined."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ganfilters.errors import UsageError
+
+from .losses import LOSSES
+
+__all__ = ["RECIPES", "Recipe", "refuse_unfitting", "settings_of"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Defaults of an architecture; the names are those of the options.
+
+    ``style`` is the recipe of Projected GAN, which is quick with natural pictures; the others are
+    their papers', with augmentation and an average of weights.
+    """
+
+    loss: str = "nonsaturating"
+    discriminator: str = "plain"
+    norm: str = "batch"
+    batch: int = 64
+    rate: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    z: int = 100
+    width: int = 64
+    size: int = 28
+
+
+RECIPES: dict[str, Recipe] = {
+    "mlp": Recipe(width=256),
+    "dcgan": Recipe(size=64),
+    "style": Recipe(
+        "hinge", "projected", "spectral", batch=32, betas=(0.0, 0.99), z=256, width=32, size=64
+    ),
+}
+
+
+def settings_of(arch: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Fill in what was not given (None) from the architecture's recipe."""
+    recipe = RECIPES[arch]
+    values = {k: getattr(recipe, k) if v is None and hasattr(recipe, k) else v
+              for k, v in given.items()}  # fmt: skip
+    penalised = LOSSES[values["loss"]].penalty > 0 or values.get("r1", 0) > 0
+    if given.get("norm") is None and penalised and values["norm"] == "batch":
+        # A penalty is on the gradient of one picture; a batch norm mixes the pictures.
+        values["norm"] = "none"
+    if values.get("critic_steps") is None:
+        values["critic_steps"] = LOSSES[values["loss"]].critic_steps
+    values["betas"] = (0.0, 0.9) if LOSSES[values["loss"]].penalty else recipe.betas
+    return values
+
+
+def refuse_unfitting(values: dict[str, Any]) -> None:
+    """Find options that do not go together.
+
+    Raises
+    ------
+    UsageError
+        Says which, and what would fit.
+    """
+    loss, penalised = values["loss"], LOSSES[values["loss"]].penalty > 0
+    projected = values["discriminator"] == "projected"
+    if values["r1"] and projected:
+        raise UsageError(
+            "--r1 goes with --discriminator plain: the projected one is bounded by its spectral "
+            "normalisation, and its frozen features would take the gradient"
+        )
+    if values["r1"] and penalised:
+        raise UsageError(f"--r1 does not go with --loss {loss}, which has a penalty of its own")
+    if penalised and projected:
+        raise UsageError(
+            f"--loss {loss} penalises the gradient of a plain discriminator; with "
+            "--discriminator projected use --loss hinge"
+        )
+    if (values["r1"] or penalised) and values["norm"] == "batch":
+        raise UsageError(
+            "a gradient penalty does not go with --norm batch, which mixes the pictures of a "
+            "batch; use --norm none or spectral"
+        )
+    fitting = {"mlp": ("none",), "dcgan": ("none", "batch")}.get(values["arch"])
+    if fitting and (values["modulation"] or "none") not in fitting:
+        raise UsageError(
+            f"--modulation {values['modulation']} goes with --arch style; {values['arch']} has "
+            f"{' and '.join(fitting)}"
+        )
+    if values["pairs"] or values["degrade"]:
+        for name in ("conditional", "modulation", "mapping"):
+            if values[name]:
+                raise UsageError(f"--{name} does not go with pairs, which have no latent")
+        if values["arch"] != "dcgan":
+            raise UsageError("pairs go with --arch dcgan")
+        if projected:
+            raise UsageError("pairs go with --discriminator plain, which sees both pictures")
+    if values["pairs"] and (values["degrade"] or values["data"]):
+        raise UsageError("--pairs has inputs of its own; give it without --data and --degrade")
+    if not values["pairs"] and not values["data"]:
+        raise UsageError("there is nothing to learn from; give --data, or --pairs")

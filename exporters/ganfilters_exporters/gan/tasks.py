@@ -1,0 +1,444 @@
+"""What a step of GAN training is, for generation and for pairs; the loop is :mod:`..trainer`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..data import Pictures, apply_crops, draw_crops
+from ..task import Average, Task, seed_of
+from .augment import augment
+from .collapse import CollapseAlarm, diversity
+from .discriminators import LiteFeatures
+from .losses import LOSSES, gradient_penalty, r1_penalty
+from .networks import Generator, NetworkConfig, Translator
+from .perceptual import feature_matching, perceptual_distance
+from .standing import settle
+
+__all__ = ["Adversarial", "GanConfig", "Generation", "Translation"]
+
+CHECK_PICTURES = 512
+"""Pictures that diversity is measured on."""
+
+RECONSTRUCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "L1": functional.l1_loss,
+    "L2": functional.mse_loss,
+}
+
+
+@dataclass(frozen=True)
+class GanConfig:
+    """How networks are trained against each other.
+
+    Attributes
+    ----------
+    loss : str
+        A key of :data:`.losses.LOSSES`.
+    discriminator : str
+        ``"plain"`` or ``"projected"``.
+    norm : str
+        Of a plain discriminator: ``"batch"``, ``"spectral"`` or ``"none"``.
+    batch : int
+        Pictures in a step.
+    rate : float
+        Learning rate of both.
+    betas : tuple of float
+        Adam's.
+    ema : float
+        Decay of the average of the generator's weights.
+    critic_steps : int
+        Steps of the discriminator for one of the generator.
+    r1 : float
+        Weight of R1; 0 for none.
+    r1_every : int
+        R1 is applied at every so many steps, that many times as strong.
+    augment : tuple of str
+        Differentiable augmentations.
+    augment_strength : float
+        1 for the paper's ranges.
+    mixing : float
+        Share of steps with style mixing, for networks with several layers.
+    perceptual : float
+        Weight of a term on pretrained features.
+    reconstruction : str
+        ``"L1"`` or ``"L2"``, for pairs.
+    reconstruction_weight : float
+        Its weight.
+    feature_side : int
+        Side of the pictures that pretrained features are taken of.
+    zoom : float
+        Smallest side of a random cut, as a share of the picture's.
+    flip : bool
+        Mirror half of the pictures.
+    seed : int
+        Seed of the run.
+    """
+
+    loss: str = "nonsaturating"
+    discriminator: str = "plain"
+    norm: str = "batch"
+    batch: int = 64
+    rate: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    ema: float = 0.999
+    critic_steps: int = 1
+    r1: float = 0.0
+    r1_every: int = 16
+    augment: tuple[str, ...] = ("color", "translation", "cutout")
+    augment_strength: float = 1.0
+    mixing: float = 0.5
+    perceptual: float = 0.0
+    reconstruction: str = "L1"
+    reconstruction_weight: float = 100.0
+    feature_side: int = 128
+    zoom: float = 1.0
+    flip: bool = False
+    seed: int = 0
+
+
+class Adversarial(Task):
+    """What generation and translation share: networks, optimisers, and the two updates.
+
+    Parameters
+    ----------
+    config : GanConfig
+        How to train.
+    generator, discriminator : nn.Module
+        The networks.
+    features : LiteFeatures, optional
+        Pretrained features, for the projected discriminator and the perceptual term.
+    """
+
+    def __init__(
+        self,
+        config: GanConfig,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        features: LiteFeatures | None = None,
+    ) -> None:
+        super().__init__()
+        self.config, self.loss = config, LOSSES[config.loss]
+        self.modules |= {"generator": generator, "discriminator": discriminator}
+        for name, module in self.modules.items():
+            weights = [p for p in module.parameters() if p.requires_grad]
+            self.optimizers[name] = torch.optim.Adam(weights, config.rate, betas=config.betas)
+        self.averages["generator"] = Average(generator, config.ema)
+        if features is not None:
+            self.frozen["features"] = features
+        self.batch_images = config.batch * config.critic_steps
+
+    def score(self, images: Tensor, condition: Tensor | None) -> Tensor:
+        """Judge pictures in [-1, 1]; the condition is class weights, or what a pair begins from."""
+        projected = self.config.discriminator == "projected"
+        seen = self.frozen["features"](images) if projected else images
+        scores: Tensor = self.modules["discriminator"](seen, condition)
+        return scores.float()
+
+    def train_discriminator(
+        self, real: Tensor, fake: Tensor, condition: Tensor | None, step: int
+    ) -> dict[str, Tensor]:
+        """Update the discriminator; `fake` carries no gradient."""
+        config = self.config
+        real, fake = self.seen(real), self.seen(fake.detach())
+        with self.autocast():
+            real_score, fake_score = self.score(real, condition), self.score(fake, condition)
+        loss = self.loss.discriminator(real_score, fake_score)
+        scalars = {
+            "discriminator": loss,
+            "real_score": real_score.mean(),
+            "fake_score": fake_score.mean(),
+        }
+        total = loss
+
+        def plain_score(images: Tensor) -> Tensor:
+            return self.score(images, condition)
+
+        if self.loss.penalty:
+            share = torch.rand(len(real), device=real.device)
+            penalty = gradient_penalty(plain_score, real, fake, share)
+            scalars["penalty"] = penalty
+            total = total + self.loss.penalty * penalty
+        if config.r1 and step % config.r1_every == 0:
+            total = total + config.r1 * config.r1_every * r1_penalty(plain_score, real)
+        self.update("discriminator", total)
+        return scalars
+
+    def seen(self, images: Tensor) -> Tensor:
+        """Return pictures as the discriminator sees them."""
+        return augment(images, self.config.augment, self.config.augment_strength)
+
+    @contextlib.contextmanager
+    def judge_fixed(self) -> Iterator[None]:
+        """Keep gradients from the discriminator's weights: the generator's update drops them."""
+        weights = [p for p in self.modules["discriminator"].parameters() if p.requires_grad]
+        alone = self.accelerator.num_processes == 1  # what wraps several GPUs expects gradients
+        for weight in weights:
+            weight.requires_grad_(not alone)
+        try:
+            yield
+        finally:
+            for weight in weights:
+                weight.requires_grad_(True)
+
+    def identity(self) -> dict[str, Any]:
+        """Return the networks and the game."""
+        keep = ("loss", "discriminator", "norm", "batch", "critic_steps", "feature_side")
+        values = asdict(self.config)
+        return {key: values[key] for key in keep}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pictures (critic steps, N, C, H, W) in [-1, 1] and class weights (critic steps, N, K)."""
+
+    images: Tensor
+    class_weights: Tensor | None = None
+
+
+class Generation(Adversarial):
+    """Pictures from noise, and from a class if the data has labels and the network takes them.
+
+    Parameters
+    ----------
+    config : GanConfig
+        How to train.
+    pictures : Pictures
+        The data.
+    generator, discriminator : nn.Module
+        The networks.
+    features : LiteFeatures, optional
+        Pretrained features.
+    """
+
+    def __init__(
+        self,
+        config: GanConfig,
+        pictures: Pictures,
+        generator: Generator,
+        discriminator: nn.Module,
+        features: LiteFeatures | None = None,
+    ) -> None:
+        super().__init__(config, generator, discriminator, features)
+        self.network: NetworkConfig = generator.config
+        self.pictures = pictures
+        self.layers, self.noise_size = generator.layers, generator.noise_size
+        classes = self.network.classes
+        self.alarm = CollapseAlarm(self._data_diversity(), pictures.classes if classes else ())
+
+    def setup(self) -> None:
+        """Put the data on the device if it fits."""
+        self.pictures = self.pictures.to(self.device)
+
+    def _data_diversity(self) -> Tensor:
+        count = min(len(self.pictures), max(CHECK_PICTURES, 64 * self.network.classes))
+        chosen = torch.randperm(len(self.pictures), generator=torch.Generator().manual_seed(0))
+        chosen = chosen[:count]
+        images = self.pictures.pixels[chosen].permute(0, 3, 1, 2).float() / 255
+        labels = self.pictures.labels
+        some = labels[chosen] if labels is not None and self.network.classes else None
+        return diversity(images, some, self.network.classes)
+
+    def one_hot(self, labels: Tensor) -> Tensor:
+        """Return class weights (N, classes)."""
+        return functional.one_hot(labels, self.network.classes).float()
+
+    def batch(self, step: int) -> Batch:
+        """Return real pictures for each step of the discriminator."""
+        config, size = self.config, self.network.size
+        many = config.batch * config.critic_steps
+        images, labels = self.pictures.batch(
+            step,
+            many,
+            size,
+            config.seed,
+            device=self.device,
+            zoom=(config.zoom, 1.0),
+            flip=config.flip,
+            process=self.accelerator.process_index,
+            processes=self.accelerator.num_processes,
+        )
+        shape = (config.critic_steps, config.batch)
+        weights = None
+        if self.network.classes and labels is not None:
+            weights = torch.unflatten(self.one_hot(labels), 0, shape)
+        return Batch(torch.unflatten(images * 2 - 1, 0, shape), weights)
+
+    def generate(self, class_weights: Tensor | None, count: int) -> Tensor:
+        """Generate pictures in [-1, 1] from new noise, with style mixing now and then."""
+        device = self.device
+        z = torch.randn(count, self.network.z, device=device)
+        noise = torch.randn(count, self.noise_size, device=device) if self.noise_size else None
+        other, crossover = None, 0
+        if self.layers > 1 and float(torch.rand(())) < self.config.mixing:
+            other = torch.randn_like(z)
+            crossover = int(torch.randint(1, self.layers, ()))
+        images: Tensor = self.modules["generator"](z, class_weights, noise, other, crossover)
+        return images
+
+    def step(self, batch: Batch, step: int) -> dict[str, Tensor]:
+        """Update the discriminator, some times, and the generator, once."""
+        count = self.config.batch
+        scalars: dict[str, Tensor] = {}
+        for number, real in enumerate(batch.images):
+            weights = None if batch.class_weights is None else batch.class_weights[number]
+            with torch.no_grad(), self.autocast():
+                fake = self.generate(weights, count).float()
+            found = self.train_discriminator(real, fake, weights, step)
+            scalars = {k: scalars.get(k, 0) + v.detach() for k, v in found.items()}
+        scalars = {key: value / len(batch.images) for key, value in scalars.items()}
+        with self.autocast(), self.judge_fixed():
+            fake = self.generate(weights, count).float()
+            loss = self.loss.generator(self.score(self.seen(fake), weights))
+            total = loss
+            if self.config.perceptual:
+                features = self.frozen["features"]
+                with torch.no_grad():
+                    wanted = features(real)
+                term = feature_matching(features(fake), wanted)
+                scalars["perceptual"] = term
+                total = total + self.config.perceptual * term
+        self.update("generator", total)
+        if not self.alarm.checks:
+            self.check_diversity()
+        # The last check goes into every line: a plot of the log then shows when a collapse began.
+        ratio = torch.tensor(self.alarm.ratio, device=loss.device)
+        return {"generator": loss, **scalars, "diversity": ratio}
+
+    @torch.no_grad()
+    def samples(self, labels: Tensor | None, count: int, seed: int) -> Tensor:
+        """Return pictures of the averaged generator in [0, 1], the same for the same seed."""
+        settle(cast("Generator", self.best("generator")))
+        random = torch.Generator().manual_seed(seed_of("samples", seed))
+        z = torch.randn(count, self.network.z, generator=random)
+        noise = torch.randn(count, self.noise_size, generator=random)
+        weights = None if labels is None else self.one_hot(labels).to(self.device)
+        made = []
+        for start in range(0, count, 64):
+            part = slice(start, start + 64)
+            some = noise[part].to(self.device) if self.noise_size else None
+            classes = None if weights is None else weights[part]
+            with self.autocast():
+                made.append(self.best("generator")(z[part].to(self.device), classes, some).float())
+        return (torch.cat(made) + 1) / 2
+
+    def check_diversity(self) -> bool:
+        """Measure the diversity of samples; return whether they are collapsed."""
+        classes = self.network.classes
+        count = max(CHECK_PICTURES // 2, 16 * classes)
+        labels = torch.arange(count) % classes if classes else None
+        images = self.samples(labels, count, 1).cpu()
+        return self.alarm.check(diversity(images, labels, classes))
+
+    def identity(self) -> dict[str, Any]:
+        """Return the networks, the game and the classes."""
+        names = list(self.pictures.classes) if self.network.classes else []
+        return {"network": self.network.to_dict(), "classes": names, **super().identity()}
+
+    def state(self) -> dict[str, Any]:
+        """Return what the alarm has seen."""
+        return self.alarm.state()
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Restore it."""
+        self.alarm.load_state(state)
+
+
+class Translation(Adversarial):
+    """Pictures from pictures, learned from pairs; see :mod:`.pairs`.
+
+    Parameters
+    ----------
+    config : GanConfig
+        How to train.
+    targets : Pictures
+        What the outputs should be.
+    inputs : Pictures or callable
+        What they are made from: pictures in the same order, or a function that degrades a batch of
+        targets, (N, C, H, W) in [0, 1].
+    generator, discriminator : nn.Module
+        The networks.
+    features : LiteFeatures, optional
+        Pretrained features.
+    name : str
+        Of the task, for the run's identity.
+    """
+
+    def __init__(
+        self,
+        config: GanConfig,
+        targets: Pictures,
+        inputs: Pictures | Callable[[Tensor], Tensor],
+        generator: Translator,
+        discriminator: nn.Module,
+        features: LiteFeatures | None = None,
+        name: str = "pairs",
+    ) -> None:
+        super().__init__(config, generator, discriminator, features)
+        self.network, self.name = generator.config, name
+        self.targets, self.inputs = targets, inputs
+
+    def cut(self, chosen: Tensor, random: torch.Generator, *, exact: bool = False) -> Batch:
+        """Return the pairs of these numbers, cut alike: inputs, then targets."""
+        config, size = self.config, self.network.size
+        zoom = 1.0 if exact else config.zoom
+        crops = draw_crops(len(chosen), (zoom, 1.0), config.flip and not exact, random)
+
+        def read(pictures: Pictures) -> Tensor:
+            images = pictures.pixels[chosen].to(self.device).permute(0, 3, 1, 2).float() / 255
+            return apply_crops(images, crops, size)
+
+        wanted = read(self.targets)
+        given = read(self.inputs) if isinstance(self.inputs, Pictures) else self.inputs(wanted)
+        return Batch(torch.stack([given, wanted]) * 2 - 1)
+
+    def batch(self, step: int) -> Batch:
+        """Return inputs and targets."""
+        process, processes = self.accelerator.process_index, self.accelerator.num_processes
+        chosen = self.targets.indices(
+            step, self.config.batch, self.config.seed, process=process, processes=processes
+        )
+        random = torch.Generator().manual_seed(seed_of("crop", self.config.seed, step, process))
+        return self.cut(chosen, random)
+
+    def seen(self, images: Tensor) -> Tensor:
+        """Return pictures as they are: a change must not come between input and output."""
+        return images
+
+    def step(self, batch: Batch, step: int) -> dict[str, Tensor]:
+        """Update the discriminator, some times, and the generator, once."""
+        config = self.config
+        given, wanted = batch.images
+        with self.autocast():
+            made = self.modules["generator"](given).float()
+        for _ in range(config.critic_steps):
+            scalars = self.train_discriminator(wanted, made, given, step)
+        with self.autocast(), self.judge_fixed():
+            game = self.loss.generator(self.score(made, given))
+            error = RECONSTRUCTIONS[config.reconstruction](made, wanted)
+            total = game + config.reconstruction_weight * error
+            if config.perceptual:
+                features = self.frozen["features"]
+                term = perceptual_distance(features(made), features(wanted))
+                scalars["perceptual"] = term
+                total = total + config.perceptual * term
+        self.update("generator", total)
+        return {"generator": game, "reconstruction": error, **scalars}
+
+    @torch.no_grad()
+    def samples(self, numbers: Sequence[int]) -> Tensor:
+        """Return inputs, outputs and targets side by side, (3 N, C, H, W) in [0, 1]."""
+        random = torch.Generator().manual_seed(0)
+        torch.manual_seed(0)
+        given, wanted = self.cut(torch.tensor(numbers), random, exact=True).images
+        made = self.best("generator")(given)
+        return (torch.stack([given, made, wanted], 1).flatten(0, 1) + 1) / 2
+
+    def identity(self) -> dict[str, Any]:
+        """Return the networks, the game and the task."""
+        return {"network": self.network.to_dict(), "task": self.name, **super().identity()}

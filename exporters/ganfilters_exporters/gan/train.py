@@ -1,0 +1,298 @@
+"""The command ``ganfilters train gan``: read, train or go on, export."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ganfilters.errors import UsageError
+
+from ..backbones import BACKBONES, Backbone
+from ..data import Pictures, load_arrays, load_pictures
+from ..trainer import Callback, TrainConfig, Trainer, TrainingError, TrainResult
+from .discriminators import LiteFeatures, ProjectedDiscriminator
+from .networks import (
+    GENERATORS,
+    Generator,
+    NetworkConfig,
+    PatchDiscriminator,
+    Translator,
+    plain_discriminator,
+)
+from .pairs import DEGRADATIONS, load_pairs
+from .sheet import grid, write_picture
+from .standing import settle
+from .tasks import Adversarial, GanConfig, Generation, Translation
+
+__all__ = ["GanRequest", "load_data", "make_task", "train_gan"]
+
+SHEET_COLUMNS = 8
+SMALL = 48
+"""Pictures below this side are drawn twice as large on sheets."""
+
+
+@dataclass(frozen=True)
+class GanRequest:
+    """What the user asks for.
+
+    Attributes
+    ----------
+    data : tuple of Path
+        Folders of pictures, or one ``.npz``.
+    out : Path
+        The ``.onnx`` file.
+    run : Path
+        Folder of the run.
+    gan : GanConfig
+        How to train.
+    network : NetworkConfig
+        Sizes; `channels` and `classes` are found from the data.
+    channels : int or None
+        1 or 3; by default as stored in an ``.npz``, and 3 for folders.
+    conditional : bool
+        Learn the classes: labels of the ``.npz``, or names of the folders that pictures lie in.
+    pairs : Path or None
+        Folder of pairs.
+    degrade : str
+        Make pairs of the data by a key of :data:`.pairs.DEGRADATIONS`; empty for none.
+    backbone : Path or None
+        Weights of EfficientNet-Lite0; by default those of its package.
+    sheet_every, check_every : int
+        Steps from one sample sheet, and one check of diversity, to the next.
+    stop_on_collapse : bool
+        End a run whose samples are collapsed.
+    export, overwrite : bool
+        Whether to write `out`; whether an existing one is replaced.
+    licence, command : str
+        For the card.
+    """
+
+    data: tuple[Path, ...]
+    out: Path
+    run: Path
+    gan: GanConfig = field(default_factory=GanConfig)
+    network: NetworkConfig = field(default_factory=lambda: NetworkConfig("dcgan", 64))
+    channels: int | None = None
+    conditional: bool = False
+    pairs: Path | None = None
+    degrade: str = ""
+    backbone: Path | None = None
+    sheet_every: int = 500
+    check_every: int = 250
+    stop_on_collapse: bool = False
+    export: bool = True
+    overwrite: bool = False
+    licence: str = "Apache-2.0"
+    command: str = "ganfilters train gan"
+
+
+def load_data(
+    data: tuple[Path, ...],
+    size: int,
+    channels: int | None,
+    *,
+    conditional: bool,
+) -> Pictures:
+    """Read one ``.npz``, or folders.
+
+    Raises
+    ------
+    UsageError
+        There is no usable picture, or there are no labels where they are needed.
+    """
+    arrays = [path for path in data if path.suffix == ".npz"]
+    if arrays and len(data) > 1:
+        raise UsageError(f"{arrays[0]} and other data cannot be mixed; give one .npz, or folders")
+    if arrays:
+        if not arrays[0].is_file():
+            raise UsageError(f"{arrays[0]} does not exist")
+        pictures = load_arrays(arrays[0], channels=channels)
+    else:
+        pictures = load_pictures(data, size, channels=channels or 3, classes=conditional)
+    if conditional and pictures.labels is None:
+        raise UsageError(f"{arrays[0]} has no labels, which --conditional needs")
+    if conditional and len(pictures.classes) < 2:
+        raise UsageError(
+            f"{data[0]} has one class, {pictures.classes[0]!r}; --conditional needs a folder for "
+            "each of several classes"
+        )
+    return pictures
+
+
+def _backbone(request: GanRequest) -> Backbone:
+    return BACKBONES["efficientnet-lite0"](request.backbone)
+
+
+def make_task(
+    request: GanRequest, backbone: Callable[[GanRequest], Backbone] = _backbone
+) -> Generation | Translation:
+    """Read the data and build the networks."""
+    config = request.gan
+    features = None
+    if config.discriminator == "projected" or config.perceptual:
+        features = LiteFeatures(backbone(request), config.feature_side)
+    if request.pairs or request.degrade:
+        return _pair_task(request, features)
+    stored = round(request.network.size / config.zoom)
+    pictures = load_data(request.data, stored, request.channels, conditional=request.conditional)
+    network = NetworkConfig(
+        **{
+            **request.network.to_dict(),
+            "channels": int(pictures.pixels.shape[3]),
+            "classes": len(pictures.classes) if request.conditional else 0,
+        }
+    )
+    generator = GENERATORS[network.arch](network)
+    if config.discriminator == "projected" and features is not None:
+        judge: torch.nn.Module = ProjectedDiscriminator(features, network.classes, seed=config.seed)
+    else:
+        judge = plain_discriminator(network, config.norm)  # type: ignore[arg-type]
+    return Generation(config, pictures, generator, judge, features)
+
+
+def _pair_task(request: GanRequest, features: LiteFeatures | None) -> Translation:
+    config = request.gan
+    stored = round(request.network.size / config.zoom)
+    if request.pairs:
+        inputs: Any
+        inputs, targets = load_pairs(request.pairs, stored, request.channels or 3)
+    else:
+        inputs = DEGRADATIONS[request.degrade]
+        targets = load_data(request.data, stored, request.channels, conditional=False)
+    channels = int(targets.pixels.shape[3])
+    network = NetworkConfig(**{**request.network.to_dict(), "channels": channels})
+    judge = PatchDiscriminator(network, config.norm)  # type: ignore[arg-type]
+    name = request.degrade or "pairs"
+    return Translation(config, targets, inputs, Translator(network), judge, features, name)
+
+
+def train_gan(
+    request: GanRequest,
+    config: TrainConfig,
+    *,
+    dry_run: bool = False,
+    backbone: Callable[[GanRequest], Backbone] = _backbone,
+) -> TrainResult | dict[str, float]:
+    """Train in the run's folder, or go on with it, and export the generator.
+
+    Parameters
+    ----------
+    request : GanRequest
+        What to train on, and what to write.
+    config : TrainConfig
+        How long, where and how precisely.
+    dry_run : bool
+        Do two steps and write nothing; return time and memory.
+    backbone : callable, optional
+        In place of EfficientNet-Lite0 read from its package.
+
+    Raises
+    ------
+    UsageError
+        Something asked for cannot be: says what and why.
+    FileExistsError
+        `request.out` exists, no run would go on, and `request.overwrite` is false.
+    TrainingError
+        The samples are collapsed, and the run was to stop then.
+    """
+    resumed = (request.run / "checkpoint.pt").exists()
+    if request.export and request.out.exists() and not request.overwrite and not resumed:
+        raise FileExistsError(f"{request.out} exists; pass --overwrite to replace it")
+    torch.manual_seed(config.seed)
+    task = make_task(request, backbone)
+    pictures = task.pictures if isinstance(task, Generation) else task.targets
+    if not config.quiet:
+        _report(task, pictures)
+    notes = {
+        "command": request.command,
+        "gan": asdict(request.gan),
+        "data": {"used": len(pictures), "skipped": list(pictures.skipped)},
+    }
+    trainer = Trainer(task, request.run, config, _callbacks(request), notes)
+    if dry_run:
+        return trainer.dry_run()
+    result = trainer.run()
+    if request.export:
+        _export(request, task, config, result)
+    return result
+
+
+def _report(task: Adversarial, pictures: Pictures) -> None:
+    """Say how many pictures are used, which are not, and how large the networks are."""
+    text = f"{len(pictures)} pictures"
+    if pictures.skipped:
+        text += f", {len(pictures.skipped)} skipped, the first: {pictures.skipped[0]}"
+    sizes = {
+        name: sum(p.numel() for p in module.parameters() if p.requires_grad) / 1e6
+        for name, module in task.modules.items()
+    }
+    text += "; " + ", ".join(f"{name} {count:.2f} M weights" for name, count in sizes.items())
+    print(text, file=sys.stderr)  # noqa: T201
+
+
+def _callbacks(request: GanRequest) -> list[Callback]:
+    """Return what is done while training: sample sheets, and the collapse alarm."""
+
+    def draw(task: Adversarial, step: int, folder: Path) -> None:
+        picture, scale = _sheet(task)
+        write_picture(picture, folder / "samples" / f"{step:07}.png", scale)
+
+    def check(task: Adversarial, step: int, folder: Path) -> None:
+        if isinstance(task, Generation) and task.check_diversity():
+            message = task.alarm.message(step)
+            if request.stop_on_collapse:
+                draw(task, step, folder)
+                raise TrainingError(f"{message}; the run is in {request.run}")
+            print(f"warning: {message}", file=sys.stderr, flush=True)  # noqa: T201
+
+    return [Callback(request.check_every, check), Callback(request.sheet_every, draw)]
+
+
+def _sheet(task: Adversarial) -> tuple[torch.Tensor, int]:
+    """Return a grid with a row for each class, or of pairs, and how much to enlarge it."""
+    if isinstance(task, Generation):
+        classes = task.network.classes
+        rows = classes or SHEET_COLUMNS
+        labels = torch.arange(rows).repeat_interleave(SHEET_COLUMNS) if classes else None
+        images = task.samples(labels, rows * SHEET_COLUMNS, 0)
+        scale = 2 if task.network.size < SMALL else 1
+        return grid(images, SHEET_COLUMNS), scale
+    assert isinstance(task, Translation)  # noqa: S101 - for the type checker
+    numbers = list(range(min(len(task.targets), SHEET_COLUMNS)))
+    return grid(task.samples(numbers), 3), 2 if task.network.size < SMALL else 1
+
+
+def _export(
+    request: GanRequest, task: Generation | Translation, config: TrainConfig, result: TrainResult
+) -> None:
+    # Imported here: training needs neither onnx nor onnxruntime.
+    from .export import export_gan
+
+    keep = ("diversity", "reconstruction", "perceptual")
+    quality = {k: v for k, v in result.scalars.items() if k in keep}
+    classes: tuple[str, ...] = ()
+    if isinstance(task, Generation) and task.network.classes:
+        classes = task.pictures.classes
+    what = f"{task.network.arch}, {task.network.size} x {task.network.size}"
+    if classes:
+        what += f", {len(classes)} classes"
+    kind = "Image to image" if isinstance(task, Translation) else "Generator"
+    card = {
+        "title": f"{kind} ({what})",
+        "command": request.command,
+        "seed": config.seed,
+        "seconds": round(result.seconds, 1),
+        "licence": request.licence,
+        "data": tuple(str(path) for path in (request.data or (request.pairs,))),
+        "quality": {f"training_{key}": value for key, value in quality.items()},
+        "extra": {"steps": result.step, "training": asdict(request.gan)},
+    }
+    network: Any = task.best("generator").cpu()
+    if isinstance(network, Generator):
+        settle(network)
+    export_gan(network, request.out, classes, overwrite=True, card=card)

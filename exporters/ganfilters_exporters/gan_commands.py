@@ -1,0 +1,277 @@
+"""The commands ``ganfilters train gan``, ``ganfilters evaluate gan`` and ``ganfilters plot``.
+
+Light: PyTorch is imported when a command runs.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ganfilters.errors import UsageError
+
+from .train_commands import train_config, training_options
+
+__all__ = ["evaluate", "gan", "plot"]
+
+_EXISTING = click.Path(exists=True, path_type=Path)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_POSITIVE = click.IntRange(min=1)
+_WEIGHT = click.FloatRange(min=0)
+
+_LOSSES = ("minimax", "nonsaturating", "lsgan", "hinge", "wgan-gp")
+
+_EXAMPLES = """\b
+Examples:
+  ganfilters train gan --data photos/ --arch style --size 64 --out mine.onnx
+  ganfilters train gan --data digits.npz --arch dcgan --conditional --size 28 --out digits.onnx
+  ganfilters train gan --data photos/ --degrade grey --arch dcgan --out colour.onnx
+"""
+
+_OPTIONS = [
+    click.option("--data", type=_EXISTING, multiple=True,
+                 help="Folder of pictures, or one .npz of pictures (and labels); may be repeated."),
+    click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True,
+                 help="The .onnx file to write."),
+    click.option("--arch", type=click.Choice(["mlp", "dcgan", "style"]), required=True,
+                 help="Networks: dense, convolutional, or style."),
+    click.option("--loss", type=click.Choice(_LOSSES),
+                 help="The game.  [default: nonsaturating; style: hinge]"),
+    click.option("--conditional", is_flag=True,
+                 help="Learn classes: labels of the .npz, or the folders that pictures lie in."),
+    click.option("--size", type=click.IntRange(8, 1024),
+                 help="Side of the generated pictures: 4 to 7 times a power of two.  "
+                 "[default: 64; mlp: 28]"),
+    click.option("--channels", type=click.Choice(["1", "3"]),
+                 help="Grey or colour.  [default: as stored in an .npz; 3 for folders]"),
+    click.option("--discriminator", type=click.Choice(["plain", "projected"]),
+                 help="A network of its own, or heads on frozen features of EfficientNet-Lite0.  "
+                 "[default: plain; style: projected]"),
+    click.option("--norm", type=click.Choice(["batch", "spectral", "none"]),
+                 help="Normalisation of a plain discriminator.  [default: batch; style: spectral; "
+                 "none with a gradient penalty]"),
+    click.option("--r1", type=_WEIGHT, default=0.0, show_default=True,
+                 help="Weight of R1 regularisation, applied every 16 steps."),
+    click.option("--critic-steps", type=_POSITIVE,
+                 help="Discriminator steps for one of the generator.  [default: 1; wgan-gp: 5]"),
+    click.option("--augment", default="color,translation,cutout", show_default=True,
+                 help="Differentiable augmentation, or none."),
+    click.option("--augment-strength", type=click.FloatRange(0, 2), default=1.0, show_default=True,
+                 help="1 for the ranges of its paper."),
+    click.option("--modulation", type=click.Choice(["none", "batch", "adain", "demod"]),
+                 help="How w modulates layers after the first: all for style, batch for dcgan.  "
+                 "[default: none]"),
+    click.option("--mapping", type=click.IntRange(0, 8),
+                 help="Layers of the mapping network.  [default: 2 for style with "
+                 "modulation, else 0]"),
+    click.option("--mixing", type=click.FloatRange(0, 1), default=0.5, show_default=True,
+                 help="Share of steps with style mixing, where w modulates layers."),
+    click.option("--noise/--no-noise", default=True, show_default=True,
+                 help="Noise for each layer of a style network."),
+    click.option("--z", type=_POSITIVE,
+                 help="Length of the latent.  [default: 100; style: 256]"),
+    click.option("--width", type=_POSITIVE,
+                 help="Width of the networks.  [default: mlp 256; dcgan 64; style 32]"),
+    click.option("--pairs", type=click.Path(exists=True, file_okay=False, path_type=Path),
+                 help="Learn image to image: folder with the folders input and target, a pair "
+                 "having one name in both."),
+    click.option("--degrade", type=click.Choice(["noise", "grey", "blur"]),
+                 help="Learn image to image: to undo this, on the pictures of --data."),
+    click.option("--reconstruction", type=click.Choice(["L1", "L2"]), default="L1",
+                 show_default=True, help="With pairs: distance of output and target."),
+    click.option("--reconstruction-weight", type=_WEIGHT, default=100.0, show_default=True,
+                 help="With pairs: weight of that distance."),
+    click.option("--perceptual", type=_WEIGHT, default=0.0, show_default=True,
+                 help="Weight of a term on frozen features: distance with pairs, else feature "
+                 "matching."),
+    click.option("--feature-size", type=click.IntRange(64, 512), default=128, show_default=True,
+                 help="Pictures are resized to this side for frozen features; a multiple of 32."),
+    click.option("--backbone", type=_FILE,
+                 help="EfficientNet-Lite0 weights.  [default: those of its package]"),
+    click.option("--batch", type=_POSITIVE, help="Pictures in a step.  [default: 64; style: 32]"),
+    click.option("--rate", type=click.FloatRange(min=0, min_open=True),
+                 help="Learning rate.  [default: 0.0002]"),
+    click.option("--ema", type=click.FloatRange(0, 1, max_open=True), default=0.999,
+                 show_default=True, help="Decay of the average of the generator's weights."),
+    click.option("--zoom", type=click.FloatRange(0.3, 1),
+                 help="Smallest random cut, as a share of the side.  [default: 1 for .npz, grey "
+                 "or pairs; else 0.9]"),
+    click.option("--flip/--no-flip", default=None,
+                 help="Mirror half of the pictures.  [default: not for .npz or grey]"),
+    click.option("--sheet-every", type=_POSITIVE, default=500, show_default=True,
+                 help="Steps from one sample sheet to the next."),
+    click.option("--check-every", type=_POSITIVE, default=250, show_default=True,
+                 help="Steps from one check for mode collapse to the next."),
+    click.option("--stop-on-collapse", is_flag=True, help="End a run whose samples collapse."),
+    click.option("--no-export", is_flag=True,
+                 help="Only train; the same command without it exports later."),
+    click.option("--licence", default="Apache-2.0", show_default=True,
+                 help="SPDX licence of the trained weights, for the model card."),
+    click.option("--overwrite", is_flag=True, help="Replace an existing file."),
+    training_options,
+]  # fmt: skip
+
+
+def _all_options(command: Any) -> Any:
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.command(epilog=_EXAMPLES)
+@_all_options
+def gan(**values: Any) -> None:
+    """Train a GAN: pictures from noise and class, or from pictures."""
+    _need("torch", "accelerate")
+    from .gan.train import train_gan
+
+    dry, out = values.pop("dry_run"), values["out"]
+    run = values.pop("run") or out.with_name(out.name + ".run")
+    config = train_config(values)
+    command = "ganfilters train gan " + shlex.join(_shown(click.get_current_context()))
+    request = _request(values, run, config.seed, command)
+    try:
+        result = train_gan(request, config, dry_run=dry)
+    except FileExistsError as error:
+        raise UsageError(str(error)) from error
+    if isinstance(result, dict):
+        click.echo("  ".join(f"{key} {value:.4g}" for key, value in result.items()))
+        return
+    click.echo(f"{result.step} of {config.steps} steps done ({result.stopped}); run in {run}")
+    if request.export:
+        click.echo(f"wrote {out}")
+
+
+def _request(values: dict[str, Any], run: Path, seed: int, command: str) -> Any:
+    """Return a ``GanRequest`` of the options, what was not given filled in."""
+    from .gan.augment import parse_augmentations
+    from .gan.networks import NetworkConfig, base_of
+    from .gan.recipes import refuse_unfitting, settings_of
+    from .gan.tasks import GanConfig
+    from .gan.train import GanRequest
+
+    values = settings_of(values["arch"], values)
+    refuse_unfitting(values)
+    if values["arch"] != "mlp":
+        base_of(values["size"])
+    if values["feature_size"] % 32:
+        raise UsageError(f"--feature-size {values['feature_size']} is not a multiple of 32")
+    plain_data = values["channels"] == "1" or any(p.suffix == ".npz" for p in values["data"])
+    if values["zoom"] is None:
+        values["zoom"] = 1.0 if plain_data or values["pairs"] else 0.9
+    if values["flip"] is None:
+        values["flip"] = not plain_data
+    modulation = values["modulation"] or "none"
+    styled = values["arch"] == "style" and modulation != "none"
+    mapping = values["mapping"]
+    network = NetworkConfig(
+        arch=values["arch"], size=values["size"], z=values["z"], width=values["width"],
+        mapping=(2 if styled else 0) if mapping is None else mapping,
+        modulation=modulation, noise=values["noise"] and values["arch"] == "style",
+    )  # fmt: skip
+    same = (
+        "loss", "discriminator", "norm", "batch", "rate", "betas", "ema", "critic_steps", "r1",
+        "augment_strength", "mixing", "perceptual", "reconstruction", "reconstruction_weight",
+        "zoom", "flip",
+    )  # fmt: skip
+    how = GanConfig(
+        augment=parse_augmentations(values["augment"]), feature_side=values["feature_size"],
+        seed=seed, **{name: values[name] for name in same},
+    )  # fmt: skip
+    kept = (
+        "data", "out", "conditional", "pairs", "backbone", "sheet_every", "check_every",
+        "stop_on_collapse", "overwrite", "licence",
+    )  # fmt: skip
+    return GanRequest(
+        run=run, gan=how, network=network, command=command, degrade=values["degrade"] or "",
+        channels=int(values["channels"]) if values["channels"] else None,
+        export=not values["no_export"], **{name: values[name] for name in kept},
+    )  # fmt: skip
+
+
+def _shown(context: click.Context) -> list[str]:
+    from .train_commands import _shown as shown
+
+    return shown(context)
+
+
+def _need(*packages: str) -> None:
+    missing = [name for name in packages if find_spec(name) is None]
+    if missing:
+        raise UsageError(f"this needs {' and '.join(missing)}; pip install 'ganfilters[train]'")
+
+
+@click.group()
+def evaluate() -> None:
+    """Measure trained networks (needs the extra [train])."""
+
+
+@evaluate.command("gan")
+@click.argument("model", type=_EXISTING)
+@click.option(
+    "--data",
+    type=_EXISTING,
+    multiple=True,
+    required=True,
+    help="What it was trained on: folder, or .npz; may be repeated.",
+)
+@click.option(
+    "--count",
+    type=click.IntRange(min=100),
+    default=5000,
+    show_default=True,
+    help="Samples, and as many real pictures.",
+)
+@click.option(
+    "--truncation",
+    type=click.FloatRange(0, 2),
+    default=1.0,
+    show_default=True,
+    help="Of the samples.",
+)
+@click.option(
+    "--cache",
+    type=_FOLDER,
+    help="Folder for features, classifier and pictures.  [default: MODEL.evaluation, or "
+    "evaluation in the run's folder]",
+)
+@click.option(
+    "--backbone", type=_FILE, help="EfficientNet-Lite0 weights.  [default: those of its package]"
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the samples."
+)
+@click.option("--threads", type=_POSITIVE, help="Threads on the CPU.")
+def evaluate_gan_command(**values: Any) -> None:
+    """Measure a generator: MODEL is an .onnx file, or the folder of a run. Prints JSON."""
+    _need("torch", "onnxruntime")
+    import torch
+
+    from .gan.evaluate import EvaluationRequest, evaluate_gan
+
+    threads = values.pop("threads")
+    if threads:
+        torch.set_num_threads(threads)
+    click.echo(json.dumps(evaluate_gan(EvaluationRequest(**values)), indent=2))
+
+
+@click.command()
+@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write.  [default: log.svg in the run's folder]",
+)
+def plot(run: Path, out: Path | None) -> None:
+    """Draw the log of a training run: a chart for each scalar, SVG."""
+    from .gan.plot import plot_run
+
+    out = out or run / "log.svg"
+    plot_run(run, out)
+    click.echo(f"wrote {out}")

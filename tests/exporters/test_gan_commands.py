@@ -1,0 +1,224 @@
+"""``ganfilters train gan`` and ``ganfilters evaluate gan`` as they are typed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from ganfilters.errors import UsageError
+from ganfilters.models import ModelFile
+from ganfilters_exporters.gan import evaluate as evaluating
+from ganfilters_exporters.gan.evaluate import EvaluationRequest, evaluate_gan
+from ganfilters_exporters.gan.plot import plot_run
+from ganfilters_exporters.gan.recipes import RECIPES, settings_of
+from ganfilters_exporters.gan.samplers import open_sampler
+from ganfilters_exporters.gan_commands import evaluate, gan, plot
+
+from .gan_toys import backbone, drawings, folders, npz
+
+
+def call(data: Path, out: Path, *more: str) -> Result:
+    words = ["--data", str(data), "--out", str(out), "--size", "16", "--device", "cpu"]
+    words += ["--batch", "8", "--width", "4", "--threads", "1", "--steps", "2", *more]
+    return CliRunner().invoke(gan, words, catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    done = call(npz(folder), folder / "toy.onnx", "--arch", "mlp", "--conditional")
+    assert "2 of 2 steps done" in done.output
+    return folder
+
+
+def test_training_and_going_on(trained: Path) -> None:
+    data, out = trained / "toy.npz", trained / "toy.onnx"
+    dry = call(data, trained / "new.onnx", "--arch", "mlp", "--conditional", "--dry-run")
+    assert "images_per_second" in dry.output
+    assert not (trained / "new.onnx").exists()
+    card = ModelFile(out).card_for("latent")
+    assert card.extra["classes"] == ["0", "1", "2"]
+    assert card.extra["steps"] == 2
+    assert "--data toy.npz" in card.command
+    assert str(trained) not in card.command
+    done = call(data, out, "--arch", "mlp", "--conditional", "--steps", "3")
+    assert "3 of 3 steps done" in done.output
+    assert ModelFile(out).card.extra["steps"] == 3
+
+
+def test_an_existing_file_stays(tmp_path: Path) -> None:
+    (tmp_path / "x.onnx").write_bytes(b"mine")
+    with pytest.raises(UsageError, match="exists; pass --overwrite"):
+        call(npz(tmp_path), tmp_path / "x.onnx", "--arch", "mlp")
+    assert (tmp_path / "x.onnx").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--arch style --r1 1", "--r1 goes with --discriminator plain"),
+        ("--arch dcgan --loss wgan-gp --r1 1", "a penalty of its own"),
+        ("--arch style --loss wgan-gp", "with --discriminator projected use --loss hinge"),
+        ("--arch dcgan --r1 1 --norm batch", "use --norm none or spectral"),
+        (
+            "--arch dcgan --modulation adain",
+            "--modulation adain goes with --arch style; dcgan has none and batch",
+        ),
+        ("--arch dcgan --degrade grey --conditional", "--conditional does not go with pairs"),
+        ("--arch mlp --degrade grey", "pairs go with --arch dcgan"),
+        ("--arch dcgan --degrade grey --discriminator projected", "sees both pictures"),
+        ("--arch dcgan --size 100", "the nearest sizes are 96, 112"),
+        ("--arch style --feature-size 100", "not a multiple of 32"),
+        ("--arch dcgan --augment blur", "there is no augmentation 'blur'"),
+        ("--arch dcgan --pairs .", "give it without --data"),
+    ],
+)
+def test_options_that_do_not_go_together(tmp_path: Path, words: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        call(npz(tmp_path), tmp_path / "x.onnx", *words.split())
+
+
+def test_recipes_fill_in_what_is_not_given() -> None:
+    assert set(RECIPES) == {"mlp", "dcgan", "style"}
+    given = {"loss": None, "norm": None, "critic_steps": None, "r1": 0.0, "batch": None}
+    style = settings_of("style", given)
+    assert (style["loss"], style["batch"], style["betas"]) == ("hinge", 32, (0.0, 0.99))
+    plain = settings_of("dcgan", given)
+    assert (plain["norm"], plain["critic_steps"]) == ("batch", 1)
+    wgan = settings_of("dcgan", {**given, "loss": "wgan-gp"})
+    assert (wgan["norm"], wgan["critic_steps"], wgan["betas"]) == ("none", 5, (0.0, 0.9))
+    assert settings_of("dcgan", {**given, "r1": 1.0})["norm"] == "none"
+
+
+def measure(model: Path, data: Path, **more: object) -> dict[str, object]:
+    return evaluate_gan(EvaluationRequest(model, (data,), 120, **more), backbone, epochs=8)  # type: ignore[arg-type]
+
+
+def test_a_file_and_its_run_measure_alike(trained: Path) -> None:
+    data = trained / "toy.npz"
+    file = measure(trained / "toy.onnx", data)
+    run = measure(trained / "toy.onnx.run", data)
+    for key in ("frechet_distance", "kernel_distance", "recall", "coverage"):
+        assert file[key] == pytest.approx(run[key], rel=1e-2, abs=1e-3)
+    assert set(file["class_accuracy"]["by_class"]) == {"0", "1", "2"}  # type: ignore[index]
+    folder = trained / "toy.onnx.evaluation"
+    with Image.open(folder / "neighbours.png") as picture:
+        assert picture.size == (2 * (5 * 18 - 2), 2 * (12 * 18 - 2))
+    assert len(list(folder.glob("features-*.pt"))) == 1
+    assert len(list(folder.glob("classifier-*.pt"))) == 1
+
+
+def test_what_is_computed_once_is_kept_unless_it_is_damaged(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, data, cache = trained / "toy.onnx", trained / "toy.npz", trained / "cache"
+    first = measure(model, data, cache=cache)
+    seen: list[int] = []
+    train = evaluating.train_classifier
+    monkeypatch.setattr(
+        evaluating, "train_classifier", lambda *a, **k: seen.append(1) or train(*a, **k)
+    )
+    assert measure(model, data, cache=cache) == first
+    assert not seen
+    next(cache.glob("classifier-*.pt")).write_bytes(b"damaged")
+    assert measure(model, data, cache=cache) == first
+    assert seen == [1]
+
+
+class Fake:
+    """A generator that gives what it is told to."""
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray) -> None:
+        self.size, self.channels, self.classes = 16, 1, ("0", "1", "2")
+        self.images, self.labels = images, labels
+
+    def sample(self, count: int, seed: int, truncation: float) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.from_numpy(self.images[:count, ..., None]), torch.from_numpy(
+            self.labels[:count]
+        )
+
+
+def test_copies_good_samples_and_collapsed_ones_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = npz(tmp_path, 240)
+    images, labels = drawings(240)
+    kinds = {
+        "copies": (images, labels),
+        "new": drawings(240, seed=9),
+        "collapsed": (images[labels], labels),
+    }
+    found = {}
+    for kind, (made, classes) in kinds.items():
+        fake = Fake(made, classes.astype(np.int64))
+        monkeypatch.setattr(evaluating, "open_sampler", lambda *_, fake=fake: fake)
+        found[kind] = measure(tmp_path / f"{kind}.onnx", data)
+    ratio = {kind: values["copying"]["ratio"] for kind, values in found.items()}  # type: ignore[index]
+    assert ratio["copies"] < 0.01
+    assert ratio["new"] > 0.5
+    diversity = {kind: values["diversity"]["mean"] for kind, values in found.items()}  # type: ignore[index]
+    assert diversity["collapsed"] < 0.05
+    assert 0.8 < diversity["new"] < 1.2
+    assert found["collapsed"]["frechet_distance"] > 5 * found["new"]["frechet_distance"]  # type: ignore[operator]
+    assert found["collapsed"]["recall"] < 0.1 < found["new"]["recall"]  # type: ignore[operator]
+    assert found["new"]["class_accuracy"]["samples"] > 0.9  # type: ignore[index]
+
+
+def test_samples_depend_on_the_seed_alone(trained: Path) -> None:
+    sampler = open_sampler(trained / "toy.onnx", 1)
+    first, labels = sampler.sample(7, 3)
+    assert labels.tolist() == [0, 1, 2, 0, 1, 2, 0]
+    assert torch.equal(first, sampler.sample(7, 3)[0])
+    assert not torch.equal(first, sampler.sample(7, 4)[0])
+
+
+def test_the_evaluate_command(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluating, "BACKBONES", {"efficientnet-lite0": backbone})
+    words = ["gan", str(trained / "toy.onnx"), "--data", str(trained / "toy.npz")]
+    done = CliRunner().invoke(evaluate, [*words, "--count", "100"], catch_exceptions=False)
+    assert json.loads(done.output)["samples"] == 100
+
+
+def test_what_cannot_be_evaluated(trained: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no run of `ganfilters train gan`"):
+        measure(tmp_path, trained / "toy.npz")
+    with pytest.raises(UsageError, match=r"has the classes bar, disc, frame.*the model 0, 1, 2"):
+        measure(trained / "toy.onnx", folders(tmp_path / "other"))
+
+
+def test_the_commands_import_nothing_heavy() -> None:
+    script = (
+        "import sys, ganfilters_exporters.gan_commands; print({'torch', 'numpy'} & {*sys.modules})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "set()"
+
+
+def test_a_log_is_drawn(trained: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    lines = [{"step": n, "loss": 1 / n, "rate": 1.0, "speed": 3} for n in range(1, 2001)]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (run / "log.jsonl").write_text(text + '{"step": 20')
+    done = CliRunner().invoke(plot, [str(run)], catch_exceptions=False)
+    assert f"wrote {run / 'log.svg'}" in done.output
+    root = ElementTree.parse(run / "log.svg").getroot()  # noqa: S314 - our own file
+    charts = root.findall("{*}g")
+    assert [chart.find("{*}text").text for chart in charts] == ["loss", "speed"]  # type: ignore[union-attr]
+    points = charts[0].find("{*}polyline").get("points").split()  # type: ignore[union-attr]
+    assert 500 < len(points) <= 800
+    heights = [float(point.split(",")[1]) for point in points]
+    assert heights == sorted(heights)  # a falling loss falls: y grows downwards
+    with pytest.raises(UsageError, match=r"has no log\.jsonl"):
+        plot_run(tmp_path, tmp_path / "x.svg")
