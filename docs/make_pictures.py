@@ -15,7 +15,7 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 
-from ganfilters import Host
+from ganfilters import Host, contact_sheet
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "images"
@@ -110,6 +110,54 @@ def noise() -> PIL.Image.Image:
     return sheet(cells, 4)
 
 
+def style(picture: PIL.Image.Image, **params: Any) -> PIL.Image.Image:
+    """Apply the style filter."""
+    return HOST.apply("style", picture, **params)
+
+
+def styles() -> PIL.Image.Image:
+    """Every named style on one photo."""
+    made = contact_sheet(HOST, "style", photo("chelsea"), thumbnail=300, across=5)
+    return PIL.Image.fromarray(np.rint(made.pixels * 255).astype(np.uint8))
+
+
+def style_subjects() -> PIL.Image.Image:
+    """Paint a portrait, a rocket, a still life and a cat in four styles each."""
+    size = (320, 213)
+    subjects = [
+        photo("astronaut", 512).crop((30, 0, 350, 213)),
+        photo("rocket", 480).crop((0, 0, 480, 320)).resize(size),
+        photo("coffee", 320).crop((0, 0, *size)),
+        photo("chelsea", 320).crop((0, 0, *size)),
+    ]
+    names = ("starry-night", "great-wave", "scream", "delaunay")
+    return sheet([(f"--style {n}", style(p, style=n)) for p in subjects for n in names], 4)
+
+
+def style_options() -> PIL.Image.Image:
+    """Blends, any painting, strokes, colours, two styles."""
+    cat = photo("chelsea", 420).crop((0, 0, 420, 279))
+    ramp = PIL.Image.linear_gradient("L").rotate(90)
+    wave: dict[str, Any] = {"style": "great-wave"}
+    return sheet(
+        [
+            ("--style great-wave", style(cat, **wave)),
+            ("--style great-wave=1,scream=1", style(cat, style="great-wave=1,scream=1")),
+            ("--style-image rocket.jpg", style(cat, style_image=[photo("rocket")])),
+            ("--stroke-scale 0.5", style(cat, stroke_scale=0.5, **wave)),
+            ("--stroke-scale 2", style(cat, stroke_scale=2, **wave)),
+            (
+                "--split ramp.png --other-style scream",
+                style(cat, split=ramp, other_style="scream", **wave),
+            ),
+            ("--preserve-color luminance", style(cat, preserve_color="luminance", **wave)),
+            ("--preserve-color histogram", style(cat, preserve_color="histogram", **wave)),
+            ("--strength 0.5", style(cat, strength=0.5, **wave)),
+        ],
+        3,
+    )
+
+
 def save(picture: PIL.Image.Image, path: Path, limit: int = 300_000) -> None:
     """Write a JPEG in the best quality that stays under a number of bytes."""
     for quality in range(90, 40, -4):
@@ -120,10 +168,13 @@ def save(picture: PIL.Image.Image, path: Path, limit: int = 300_000) -> None:
 
 
 PICTURES: dict[str, Callable[[], PIL.Image.Image]] = {
-    "before-after": before_after,
-    "six": six,
-    "presets": presets,
-    "noise": noise,
+    "dream-before-after": before_after,
+    "dream-six": six,
+    "dream-presets": presets,
+    "dream-noise": noise,
+    "style-sheet": styles,
+    "style-subjects": style_subjects,
+    "style-options": style_options,
 }
 
 
@@ -131,8 +182,8 @@ def main() -> None:
     """Make the named pictures, or all."""
     OUT.mkdir(exist_ok=True)
     for name in sys.argv[1:] or PICTURES:
-        save(PICTURES[name](), OUT / f"dream-{name}.jpg")
-        print(OUT / f"dream-{name}.jpg")  # noqa: T201
+        save(PICTURES[name](), OUT / f"{name}.jpg")
+        print(OUT / f"{name}.jpg")  # noqa: T201
 
 
 if __name__ == "__main__":

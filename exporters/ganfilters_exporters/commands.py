@@ -17,11 +17,17 @@ _BACKBONES = ("efficientnet-lite0", "vgg16")
 
 @hookimpl
 def ganfilters_commands(cli: click.Group) -> None:
-    """Add ``ganfilters export`` and ``ganfilters train``."""
+    """Add ``ganfilters export``, ``train``, ``evaluate`` and ``plot``."""
+    from .gan_commands import evaluate, gan, plot
+    from .restore_commands import denoise, inpaint
     from .train_commands import train
 
+    for command in (gan, inpaint, denoise):
+        train.add_command(command)
     cli.add_command(export)
     cli.add_command(train)
+    cli.add_command(evaluate)
+    cli.add_command(plot)
 
 
 @click.group()

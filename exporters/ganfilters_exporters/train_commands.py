@@ -264,6 +264,11 @@ def _shown(context: click.Context) -> list[str]:
 
 
 if __name__ == "__main__":
+    from .gan_commands import gan
+    from .restore_commands import denoise, inpaint
+
+    for command in (gan, inpaint, denoise):
+        train.add_command(command)
     try:
         train()
     except GanfiltersError as error:

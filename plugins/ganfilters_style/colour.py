@@ -1,0 +1,63 @@
+"""Keeping a photograph's colours in its painting (Gatys et al. 2016, "Preserving Color")."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ganfilters import FloatArray
+
+__all__ = ["match_colours", "with_luminance_of"]
+
+# Luma of sRGB-encoded values, ITU-R BT.601, as Gatys used it.
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+_SAMPLES = 1_000_000
+
+_Float64 = npt.NDArray[np.float64]
+
+
+def with_luminance_of(photo: FloatArray, painting: FloatArray) -> FloatArray:
+    """Return the photo's colours with the painting's light and dark, (H, W, 3) in [0, 1].
+
+    The painting's luma is first given the photo's mean and contrast, as dark paintings would
+    otherwise turn every photo dark.
+    """
+    own, painted = photo @ _LUMA, painting @ _LUMA
+    scale = own.std() / max(float(painted.std()), 1e-6)
+    change = (painted - painted.mean()) * scale + own.mean() - own
+    result: FloatArray = np.clip(photo + change[..., None], 0.0, 1.0)
+    return result
+
+
+def match_colours(painting: FloatArray, photo: FloatArray) -> FloatArray:
+    """Return the painting with the photo's mean and covariance of colours, in [0, 1].
+
+    The linear map is the one that moves colours least (Monge-Kantorovich; Pitie and Kokaram 2007,
+    "The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer"): unlike
+    a Cholesky factor's it turns no hue more than it must.
+    """
+    mean, covariance = _moments(painting)
+    wanted_mean, wanted = _moments(photo)
+    root = _power(covariance, 0.5)
+    inverse = _power(covariance, -0.5)
+    linear = inverse @ _power(root @ wanted @ root, 0.5) @ inverse
+    shift = (wanted_mean - linear @ mean).astype(np.float32)
+    result: FloatArray = painting @ linear.T.astype(np.float32) + shift
+    return np.clip(result, 0.0, 1.0, out=result)
+
+
+def _moments(pixels: FloatArray) -> tuple[_Float64, _Float64]:
+    """Return mean and covariance of the colours, from at most about a million pixels."""
+    flat = pixels.reshape(-1, 3)
+    sample = flat[:: max(1, len(flat) // _SAMPLES)].astype(np.float64)
+    mean = sample.mean(0)
+    centred = sample - mean
+    # A floor, so that a picture of one colour has an inverse.
+    return mean, centred.T @ centred / len(sample) + 1e-6 * np.eye(3)
+
+
+def _power(matrix: _Float64, exponent: float) -> _Float64:
+    """Return a power of a symmetric positive matrix."""
+    values, vectors = np.linalg.eigh(matrix)
+    result: _Float64 = (vectors * np.maximum(values, 1e-12) ** exponent) @ vectors.T
+    return result

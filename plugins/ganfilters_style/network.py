@@ -1,0 +1,199 @@
+"""The style network: style vectors, statistics, and painting in tiles that match.
+
+What the network takes and gives, see ``ganfilters_exporters.style.export``. A style is a vector
+(2, C): scales and shifts after each instance normalisation (Dumoulin et al. 2017). Vectors of named
+styles and of paintings live in one space, so a blend is their weighted mean.
+
+Instance normalisation makes each pixel depend on the whole picture. For tiles, its statistics are
+measured once, on the reduced whole picture, and given to each tile (thumbnail instance
+normalisation, Chen et al. 2022): then a tile that sees `reach` pixels more than it keeps equals the
+same part of the whole picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ganfilters import (
+    FloatArray,
+    Image,
+    ModelCard,
+    Session,
+    UsageError,
+    nearest,
+    pad_to,
+    report_progress,
+    resize,
+)
+
+__all__ = ["Network"]
+
+_PAINTING_MULTIPLE = 32
+_PAINTING_MIN = 64
+_PAINTING_PIXELS = 1024 * 1024
+_DEFAULT_PAINTING_SIDE = 384
+
+
+@dataclass(frozen=True)
+class Network:
+    """The running network and what its card says of it."""
+
+    session: Session
+    card: ModelCard
+
+    @cached_property
+    def styles(self) -> list[str]:
+        """Names of the styles that the network holds."""
+        return [style["name"] for style in self.card.extra.get("styles", ())]
+
+    @property
+    def any_painting(self) -> bool:
+        """Whether the network can look at a painting and take its style."""
+        return bool(self.card.extra.get("any_painting"))
+
+    @property
+    def default(self) -> dict[str, float]:
+        """The style to use when none is asked for; empty if the network has no names."""
+        name = self.card.extra.get("default") or next(iter(self.styles), None)
+        return {name: 1.0} if name else {}
+
+    def style(self, names: Mapping[str, float], paintings: Iterable[Image] = ()) -> FloatArray:
+        """Return the mean of named styles, with their weights, and of paintings, each 1: (2, C).
+
+        Raises
+        ------
+        UsageError
+            A style that the network does not have, or a painting that is too small or that the
+            network cannot look at.
+        """
+        sources = [(weight, "style_weights", self._one_hot(name)) for name, weight in names.items()]
+        sources += [(1.0, "style_image", self._painting(image)) for image in paintings]
+        total = sum(weight for weight, *_ in sources)
+        blend = self._no_style()
+        for weight, name, value in sources:
+            blend += np.float32(weight / total) * self._style_of({name: value})
+        return blend
+
+    def paint(self, pixels: FloatArray, style: FloatArray, tile: int) -> FloatArray:
+        """Return the picture painted in a style, tile by tile if a side is over `tile`.
+
+        Parameters
+        ----------
+        pixels
+            (H, W, 3) in [0, 1].
+        style
+            (2, C), from `style`.
+        tile
+            Largest side in pixels that the network sees at once.
+        """
+        height, width = pixels.shape[:2]
+        multiple, smallest = self.card.size_multiple, self.card.size_min
+        down, right = (max(_up(side, multiple), smallest) for side in (height, width))
+        if max(down, right) <= tile:
+            return self._run(pad_to(pixels, down, right), style)[0][:height, :width]
+        statistics = self._statistics(pixels, style, tile)
+        # Tiles begin at multiples of the network's own stride, or its grids would not meet.
+        reach = _up(int(self.card.extra["reach"]), multiple)
+        core = max((tile - 2 * reach) // multiple * multiple, multiple)
+        painted = np.empty((height, width, 3), np.float32)
+        tops, lefts = range(0, height, core), range(0, width, core)
+        for number, (top, left) in enumerate((y, x) for y in tops for x in lefts):
+            report_progress(number / (len(tops) * len(lefts)))
+            rows, inner_rows = _with_margin(top, core, reach, height)
+            columns, inner_columns = _with_margin(left, core, reach, width)
+            part = pixels[rows, columns]
+            sides = [max(_up(side, multiple), smallest) for side in part.shape[:2]]
+            result = self._run(pad_to(part, *sides), style, statistics)[0]
+            painted[top : top + core, left : left + core] = result[inner_rows, inner_columns]
+        return painted
+
+    def _statistics(self, pixels: FloatArray, style: FloatArray, side: int) -> FloatArray:
+        """Return the statistics of the picture, measured at `side` pixels for its longer side."""
+        height, width = pixels.shape[:2]
+        scale = side / max(height, width)
+        multiple, smallest = self.card.size_multiple, self.card.size_min
+        down, right = (
+            max(round(length * scale / multiple) * multiple, smallest) for length in (height, width)
+        )
+        reduced = np.clip(resize(pixels, right, down), 0.0, 1.0)
+        return self._run(reduced, style)[1]
+
+    def _run(
+        self, pixels: FloatArray, style: FloatArray, statistics: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        feeds = self._unused() | {
+            "image": np.ascontiguousarray(pixels.transpose(2, 0, 1)[None]),
+            "style": style,
+            "statistics": self._no_style() if statistics is None else statistics,
+        }
+        styled, used = self.session.run(feeds, ["styled", "statistics_used"])
+        return styled[0].transpose(1, 2, 0), used
+
+    def _style_of(self, feeds: Mapping[str, Any]) -> FloatArray:
+        """Return the style that the network makes of weights or of a painting."""
+        zeros = self._no_style()
+        # The picture is painted as well, so it is as small as may be.
+        side = max(self.card.size_min, self.card.size_multiple)
+        blank = np.zeros((1, 3, side, side), np.float32)
+        given = {"image": blank, "style": zeros, "statistics": zeros, **self._unused(), **feeds}
+        style: FloatArray = self.session.run(given, ["style_used"])[0]
+        return style
+
+    def _unused(self) -> dict[str, FloatArray]:
+        """Return the inputs that a given style leaves unread."""
+        side = _PAINTING_MIN
+        return {
+            "style_weights": np.zeros(max(len(self.styles), 1), np.float32),
+            "style_image": np.zeros((1, 3, side, side), np.float32),
+        }
+
+    def _no_style(self) -> FloatArray:
+        return np.zeros((2, int(self.card.extra["channels"])), np.float32)
+
+    def _one_hot(self, name: str) -> FloatArray:
+        if name not in self.styles:
+            what = "styles" if self.styles else ""
+            hint = nearest(name, self.styles, what=what) if what else "give --style-image FILE"
+            raise UsageError(f"there is no style {name!r} in {self.card.title!r}; {hint}")
+        weights = np.zeros(len(self.styles), np.float32)
+        weights[self.styles.index(name)] = 1.0
+        return weights
+
+    def _painting(self, image: Image) -> FloatArray:
+        """Return a painting as the network looks at it, (1, 3, h, w)."""
+        if not self.any_painting:
+            raise UsageError(
+                f"{self.card.title!r} knows its own styles only ({', '.join(self.styles)}); "
+                "a model trained with --corpus can look at a picture"
+            )
+        height, width = image.pixels.shape[:2]
+        if min(height, width) < _PAINTING_MIN:
+            raise UsageError(
+                f"the style picture is {width}x{height} pixels; it must be at least "
+                f"{_PAINTING_MIN}x{_PAINTING_MIN}"
+            )
+        # Looked at as large as in training: strokes are as wide then as they were there.
+        scale = int(self.card.extra.get("painting_size", _DEFAULT_PAINTING_SIDE)) / min(
+            height, width
+        )
+        scale = min(scale, (_PAINTING_PIXELS / (height * width)) ** 0.5)
+        m = _PAINTING_MULTIPLE
+        down, right = (max(round(side * scale / m) * m, _PAINTING_MIN) for side in (height, width))
+        pixels = np.clip(resize(image.pixels, right, down), 0.0, 1.0)
+        return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])
+
+
+def _up(length: int, multiple: int) -> int:
+    return -(-length // multiple) * multiple
+
+
+def _with_margin(start: int, core: int, margin: int, length: int) -> tuple[slice, slice]:
+    """Return what a tile sees along an axis, and which part of that it keeps."""
+    stop = min(start + core, length)
+    first, last = max(start - margin, 0), min(stop + margin, length)
+    return slice(first, last), slice(start - first, stop - first)

@@ -1,0 +1,59 @@
+"""Small style networks, exported once, and a way to use them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ganfilters_exporters.style.export import StyleGraph, export_style
+from ganfilters_exporters.style.network import StyleTable, Stylizer
+from ganfilters_exporters.style.predictor import PaintingStatistics, Predictor
+
+from ..exporters.style_toys import TINY, backbone
+
+NAMES = ("calm", "wild", "dark")
+
+
+def _network(folder: Path, name: str, *, named: bool, any_painting: bool) -> Path:
+    torch.manual_seed(5)
+    net = Stylizer(TINY).eval()
+    table = StyleTable(NAMES, net.neutral())
+    predictor = seen = None
+    with torch.no_grad():
+        table.styles.add_(0.4 * torch.randn(table.styles.shape))
+        if any_painting:
+            seen = PaintingStatistics(backbone())
+            predictor = Predictor(seen.size, net.neutral(), 16, 8)
+            predictor.outer.weight.mul_(20)
+            predictor.calibrate(seen(torch.rand(8, 3, 64, 64)))
+    styles = [{"name": n, "title": n.title(), "source": "toy"} for n in NAMES] if named else []
+    out = folder / f"{name}.onnx"
+    export_style(
+        StyleGraph(net, table if named else None, predictor, seen), out, styles,
+        name=name, title=f"Toy, {name}", overwrite=False,
+        card={"command": "test", "licence": "CC0-1.0", "extra": {"painting_size": 96}},
+    )  # fmt: skip
+    return out
+
+
+@pytest.fixture(scope="session")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network with named styles that looks at paintings too."""
+    return _network(tmp_path_factory.mktemp("style"), "both", named=True, any_painting=True)
+
+
+@pytest.fixture(scope="session")
+def named(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network with named styles only."""
+    return _network(tmp_path_factory.mktemp("style"), "named", named=True, any_painting=False)
+
+
+@pytest.fixture
+def photo() -> np.ndarray:
+    """A soft picture with some grain, uint8."""
+    rng = np.random.default_rng(0)
+    ramp = np.linspace(0, 200, 72)[:, None, None] + np.array([0, 20, 40])
+    return np.clip(ramp + rng.integers(0, 40, (72, 96, 3)), 0, 255).astype(np.uint8)

@@ -1,0 +1,163 @@
+"""The style filter, on small networks; the shipped one, in test_shipped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from ganfilters import Host, Image, ImageError, ModelError, ModelFile, Runtime, UsageError
+from ganfilters_style.colour import match_colours, with_luminance_of
+from ganfilters_style.filter import working_sizes
+from ganfilters_style.network import Network
+
+Array = np.ndarray[Any, Any]
+
+
+@pytest.fixture(scope="module")
+def host() -> Host:
+    return Host(device="cpu", threads=1)
+
+
+def network(file: Path) -> Network:
+    model = ModelFile(file)
+    return Network(Runtime("cpu", threads=1).session(model), model.card)
+
+
+def apart(a: Array, b: Array) -> float:
+    """Largest difference in 255ths."""
+    return float(np.abs(a.astype(np.float64) - b.astype(np.float64)).max())
+
+
+def test_the_first_style_is_the_default(host: Host, both: Path, photo: Array) -> None:
+    painted = host.apply("style", photo, model=both)
+    assert painted.shape == photo.shape
+    assert np.array_equal(painted, host.apply("style", photo, model=both, style="calm"))
+    assert apart(painted, host.apply("style", photo, model=both, style="wild")) > 10
+    assert apart(painted, photo) > 10
+
+
+def test_a_blend_is_between_and_only_the_ratio_counts(both: Path) -> None:
+    net = network(both)
+    calm, wild = net.style({"calm": 1}), net.style({"wild": 1})
+    np.testing.assert_allclose(
+        net.style({"calm": 2, "wild": 6}), 0.25 * calm + 0.75 * wild, atol=1e-6
+    )
+    assert np.array_equal(net.style({"calm": 3}), calm)
+
+
+def test_paintings_alone_together_and_with_a_name(both: Path) -> None:
+    net = network(both)
+    rng = np.random.default_rng(1)
+    first, second = (Image(rng.random((80, 120, 3), np.float32) * k) for k in (1.0, 0.3))
+    a, b = net.style({}, [first]), net.style({}, [second])
+    assert float(np.abs(a - b).max()) > 0.05
+    np.testing.assert_allclose(net.style({}, [first, second]), (a + b) / 2, atol=1e-6)
+    wild = net.style({"wild": 1})
+    np.testing.assert_allclose(net.style({"wild": 3}, [first]), (3 * wild + a) / 4, atol=1e-6)
+
+
+def test_a_style_picture_from_a_file(host: Host, both: Path, photo: Array, tmp_path: Path) -> None:
+    painting = np.random.default_rng(2).integers(0, 256, (70, 90, 3), np.uint8)
+    Pillow.fromarray(painting).save(tmp_path / "p.png")
+    from_file = host.apply("style", photo, model=both, style_image=[tmp_path / "p.png"])
+    from_array = host.apply("style", photo, model=both, style_image=[painting])
+    assert np.array_equal(from_file, from_array)
+    Pillow.fromarray(painting[:20]).save(tmp_path / "tiny.png")
+    with pytest.raises(UsageError, match="is 90x20 pixels; it must be at least 64x64"):
+        host.apply("style", photo, model=both, style_image=[tmp_path / "tiny.png"])
+    (tmp_path / "broken.png").write_bytes((tmp_path / "p.png").read_bytes()[:100])
+    with pytest.raises((UsageError, ImageError), match="broken"):
+        host.apply("style", photo, model=both, style_image=[tmp_path / "broken.png"])
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"style": "clam"}, "no style 'clam' in .*did you mean calm"),
+        ({"style": "calm=-1"}, "the weight of calm is -1; a weight must be 0 or more"),
+        ({"style": "calm=0,wild=0"}, "all weights are 0"),
+        ({"other_style": "wild"}, "other_style needs split"),
+        ({"stroke_scale": 100}, "stroke_scale"),
+    ],
+)
+def test_bad_values(
+    host: Host, both: Path, photo: Array, params: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        host.apply("style", photo, model=both, **params)
+
+
+def test_models_that_do_not_fit(host: Host, named: Path, photo: Array) -> None:
+    with pytest.raises(UsageError, match="knows its own styles only"):
+        host.apply("style", photo, model=named, style_image=[np.zeros((64, 64, 3), np.uint8)])
+    dream = host.registry.get("dream").filter.models[0].path
+    with pytest.raises(ModelError, match="made for the filter dream"):
+        host.apply("style", photo, model=dream)
+
+
+@pytest.mark.parametrize("size", [(300, 420), (258, 1030), (600, 100)])
+def test_tiles_equal_the_whole_picture(named: Path, size: tuple[int, int]) -> None:
+    net = network(named)
+    style = net.style({"wild": 1})
+    rng = np.random.default_rng(3)
+    pixels = rng.random((*size, 3), np.float32)
+    tiled = net.paint(pixels, style, 256)
+    down, right = (-(-side // 4) * 4 for side in size)
+    padded = np.pad(pixels, ((0, down - size[0]), (0, right - size[1]), (0, 0)), mode="symmetric")
+    whole = net._run(padded, style, net._statistics(pixels, style, 256))[0]
+    assert apart(255 * tiled, 255 * whole[: size[0], : size[1]]) < 0.5  # 2 is what is asked
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 17), (16, 16), (5, 400)])
+def test_any_size(host: Host, named: Path, size: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(4).integers(0, 256, (*size, 3), np.uint8)
+    assert host.apply("style", pixels, model=named).shape == (*size, 3)
+
+
+def test_strokes_are_relative_to_the_picture() -> None:
+    first = {working_sizes(height, 2 * height, 1.0)[0] for height in (300, 600, 1200, 5000)}
+    assert first == {(384, 768)}
+    assert working_sizes(1000, 2000, 2.0) == [(192, 384), (384, 768), (768, 1536), (1000, 2000)]
+    assert working_sizes(100, 100, 1.0) == [(200, 200)]  # enlarged at most twice
+    assert working_sizes(768, 768, 0.5) == [(1536, 1536)]
+
+
+def test_two_styles_split_by_a_picture(host: Host, both: Path, photo: Array) -> None:
+    split = np.zeros(photo.shape[:2], np.uint8)
+    split[:, :48] = 255
+    done = host.apply("style", photo, model=both, style="calm", other_style="wild", split=split)
+    calm = host.apply("style", photo, model=both, style="calm")
+    wild = host.apply("style", photo, model=both, style="wild")
+    assert apart(done[:, :48], calm[:, :48]) <= 1
+    assert apart(done[:, 48:], wild[:, 48:]) <= 1
+    alone = host.apply("style", photo, model=both, style="calm", split=split)
+    assert apart(alone[:, :48], calm[:, :48]) <= 1
+    assert np.array_equal(alone[:, 48:], photo[:, 48:])
+
+
+def test_luminance_keeps_the_colours_of_the_photo(host: Host, both: Path, photo: Array) -> None:
+    done = host.apply("style", photo, model=both, style="wild", preserve_color="luminance")
+    inner = (done > 0).all(2) & (done < 255).all(2)
+    chroma = [x.astype(int)[..., :1] - x.astype(int)[..., 1:] for x in (done, photo)]
+    assert inner.mean() > 0.3
+    assert apart(chroma[0][inner], chroma[1][inner]) <= 1
+    assert apart(done, photo) > 10
+
+
+def test_histogram_moves_colours_as_far_as_their_statistics_say() -> None:
+    rng = np.random.default_rng(6)
+    mix = rng.random((3, 3)).astype(np.float32) * 0.1
+    photo = (rng.standard_normal((64, 64, 3)).astype(np.float32) @ mix) + 0.5
+    painting = 0.3 + 0.1 * rng.standard_normal((80, 50, 3)).astype(np.float32)
+    done = match_colours(painting, np.clip(photo, 0, 1))
+    np.testing.assert_allclose(done.mean((0, 1)), photo.mean((0, 1)), atol=0.01)
+    np.testing.assert_allclose(
+        np.cov(done.reshape(-1, 3).T), np.cov(photo.reshape(-1, 3).T), atol=2e-3
+    )
+    flat = match_colours(np.full((8, 8, 3), 0.5, np.float32), photo)
+    assert np.isfinite(flat).all()
+    assert np.isfinite(with_luminance_of(photo, np.full_like(photo, 0.5))).all()
