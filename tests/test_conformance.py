@@ -21,6 +21,9 @@ QUICK: dict[str, dict[str, Any]] = {
     "dream": {"params": {"octaves": 1, "iterations": 1}, "generate": {"size": "64x48"}},
 }
 
+# Filters whose networks are not trained yet: in the tree, and registered once there are weights.
+UNTRAINED = {"ganfilters_denoise", "ganfilters_inpaint"}
+
 for _name, _entry in OURS.items():
     globals()[f"test_{_name.replace('-', '_')}"] = conformance(
         _entry.filter, **QUICK.get(_name, {})
@@ -32,7 +35,7 @@ def test_every_plugin_in_the_tree_is_checked() -> None:
         path.name for path in (ROOT / "plugins").iterdir() if (path / "__init__.py").is_file()
     }
     found = {entry.filter.__module__.partition(".")[0] for entry in OURS.values()}
-    assert folders == found, "install this package again: its entry points have changed"
+    assert folders - UNTRAINED == found, "install this package again: its entry points have changed"
     assert not [error for error in REGISTRY.errors() if error.distribution == "ganfilters"]
     assert set(QUICK) <= set(OURS)
 

@@ -47,7 +47,7 @@ STYLES = (
 _MODEL = ModelFile.packaged(
     "ganfilters_style",
     "models/style.onnx",
-    sha256="d85224e130eb296a7d34a9b1e06ed9e6835fdd2c25fbb7d30891d843ccc510e6",
+    sha256="5205cf245e15c8ebfe162f452ccec7621a6ea1ab6c02146d7f4fe0d553adbf94",
 )
 
 # Longer side in pixels at which the network's strokes are of the usual size.

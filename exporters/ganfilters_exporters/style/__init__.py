@@ -19,10 +19,11 @@ on a CPU and on a GPU; a run goes on where it stopped. On one GPU, in slices of 
 folder, exports. Sizes above the photographs' own only blur them.
 
 On a CPU, small pictures, and the named styles first: they teach the network to paint faster. These
-two commands made the network that ships here, on two cores (AVX2) and shared with other work: 1,220
-steps in 26 minutes, then 2,100 in 100 minutes. The second rate follows the cosine of ``--steps``, so
-more steps mean a slower fall. The photographs were 3,000 of Imagenette, the corpus 400 paintings
-of van Gogh. It is an early network: longer training, and larger photographs, will make it better::
+two commands made the network that ships here, on two cores (AVX2) shared with other work: 1,220
+steps in 26 minutes, then 2,100 in 100 minutes. The second rate follows the cosine of ``--steps``,
+so more steps mean a slower fall. The photographs were 3,000 of Imagenette, the corpus 400
+paintings of van Gogh. It is an early network: longer training, and larger photographs, will make
+it better::
 
     ganfilters train style --styles paintings --photos photos --teacher vgg16.safetensors \
         --options exporters/ganfilters_exporters/style/paintings.toml --style-weight 8 \

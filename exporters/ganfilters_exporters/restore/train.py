@@ -1,0 +1,335 @@
+"""The commands ``ganfilters train inpaint`` and ``denoise``: read, train or go on, export."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganfilters.errors import UsageError
+
+from ..backbones import BACKBONES, Backbone
+from ..checkpoints import read_checkpoint
+from ..data import Pictures, load_pictures
+from ..gan.discriminators import LiteFeatures
+from ..gan.sheet import grid, write_picture
+from ..losses import load_vgg16_features
+from ..style.sheet import load_samples
+from ..task import Task
+from ..trainer import Callback, TrainConfig, Trainer, TrainResult
+from .degrade import jpeg
+from .denoiser import MULTIPLE, Denoiser, DenoiserConfig
+from .filler import Filler, FillerConfig
+from .masks import draw_mask
+from .tasks import (
+    Denoising,
+    DenoisingConfig,
+    Filling,
+    FillingConfig,
+    TexturedDenoising,
+    clean,
+    make_guesses,
+    numbers_for_sheet,
+)
+
+__all__ = ["DenoiseRequest", "InpaintRequest", "train_denoise", "train_inpaint"]
+
+FEATURE_MULTIPLE = 32
+SHEET_PHOTOS = 6
+SHEET_MASKS = (("boxes", 0.15), ("strokes", 0.35), ("scratches", 0.04), ("text", 0.08),
+               ("boxes", 0.3), ("sides", 0.25))  # fmt: skip
+SHEET_NOISE = (15.0, 25.0, 50.0)
+SHEET_QUALITY = 15.0
+
+_Backbone = Callable[[Path | None], Backbone]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asks for, in both commands.
+
+    Attributes
+    ----------
+    photos : tuple of Path
+        Folders or files.
+    out : Path
+        The ``.onnx`` file.
+    run : Path
+        Folder of the run.
+    init : Path or None
+        Folder of another run to take the weights from.
+    backbone : Path or None
+        Weights of EfficientNet-Lite0; by default those of its package.
+    sheet_every : int
+        Steps from one sample sheet to the next.
+    sheet_photos : tuple of Path
+        Photographs of the sheets; some of `photos` by default.
+    export, overwrite : bool
+        Whether to write `out`; whether an existing one is replaced.
+    licence, command : str
+        For the card.
+    """
+
+    photos: tuple[Path, ...]
+    out: Path
+    run: Path
+    init: Path | None = None
+    backbone: Path | None = None
+    sheet_every: int = 500
+    sheet_photos: tuple[Path, ...] = ()
+    export: bool = True
+    overwrite: bool = False
+    licence: str = "Apache-2.0"
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class InpaintRequest(Request):
+    """What the user asks of ``train inpaint``.
+
+    Attributes
+    ----------
+    teacher : Path
+        VGG16 for the loss.
+    how : FillingConfig
+        How to train.
+    network : FillerConfig
+        Sizes of a new network.
+    """
+
+    teacher: Path = Path()
+    how: FillingConfig = field(default_factory=FillingConfig)
+    network: FillerConfig = field(default_factory=FillerConfig)
+
+
+@dataclass(frozen=True)
+class DenoiseRequest(Request):
+    """What the user asks of ``train denoise``.
+
+    Attributes
+    ----------
+    how : DenoisingConfig
+        How to train.
+    network : DenoiserConfig
+        Sizes of a new network.
+    """
+
+    how: DenoisingConfig = field(default_factory=DenoisingConfig)
+    network: DenoiserConfig = field(default_factory=DenoiserConfig)
+
+
+def train_inpaint(
+    request: InpaintRequest,
+    config: TrainConfig,
+    *,
+    dry_run: bool = False,
+    loss_network: nn.Module | None = None,
+    backbone: _Backbone = BACKBONES["efficientnet-lite0"],
+) -> TrainResult | dict[str, float]:
+    """Train a filling network in its run's folder, or go on with it, and export it.
+
+    Parameters
+    ----------
+    request : InpaintRequest
+        What to train on, and what to write.
+    config : TrainConfig
+        How long, where and how precisely.
+    dry_run : bool
+        Do two steps and write nothing; return time and memory.
+    loss_network : nn.Module, optional
+        In place of VGG16 read from `request.teacher`.
+    backbone : callable, optional
+        In place of EfficientNet-Lite0.
+
+    Raises
+    ------
+    UsageError
+        Something asked for cannot be: says what and why.
+    FileExistsError
+        `request.out` exists, no run would go on, and `request.overwrite` is false.
+    """
+    how = request.how
+    _check(request, how.size, FEATURE_MULTIPLE)
+    torch.manual_seed(config.seed)
+    teacher = loss_network or load_vgg16_features(request.teacher)
+    pictures = _load(request, how.size, how.zoom)
+    network = Filler(request.network)
+    if request.init:
+        network = Filler(FillerConfig.from_dict(_start(request.init, "inpaint")))
+        network.load_state_dict(_weights(request.init))
+    features = LiteFeatures(backbone(request.backbone), how.size)
+    task = Filling(how, pictures, network, features, teacher)
+    return _train(request, config, task, pictures, _filling_sheet(request, pictures), dry_run)
+
+
+def train_denoise(
+    request: DenoiseRequest,
+    config: TrainConfig,
+    *,
+    dry_run: bool = False,
+    backbone: _Backbone = BACKBONES["efficientnet-lite0"],
+) -> TrainResult | dict[str, float]:
+    """Train a denoising network in its run's folder, or go on with it, and export it.
+
+    Parameters, results and errors are those of `train_inpaint`.
+    """
+    how = request.how
+    _check(request, how.size, FEATURE_MULTIPLE if how.adversarial else MULTIPLE)
+    torch.manual_seed(config.seed)
+    pictures = _load(request, how.size, how.zoom)
+    network = Denoiser(request.network)
+    if request.init:
+        network = Denoiser(DenoiserConfig.from_dict(_start(request.init, "denoise")))
+        network.load_state_dict(_weights(request.init))
+    task: Task = Denoising(how, pictures, network)
+    if how.adversarial:
+        features = LiteFeatures(backbone(request.backbone), how.size)
+        task = TexturedDenoising(how, pictures, network, features)
+    return _train(request, config, task, pictures, _cleaning_sheet(request, pictures), dry_run)
+
+
+def _check(request: Request, size: int, multiple: int) -> None:
+    """Find what is wrong before anything is read."""
+    if size % multiple:
+        raise UsageError(f"--size {size} is not a multiple of {multiple}")
+    resumed = (request.run / "checkpoint.pt").exists()
+    if request.export and request.out.exists() and not request.overwrite and not resumed:
+        raise FileExistsError(f"{request.out} exists; pass --overwrite to replace it")
+
+
+def _load(request: Request, size: int, zoom: tuple[float, float]) -> Pictures:
+    # So large that no cut is enlarged, unless the photographs are that small themselves.
+    return load_pictures(request.photos, round(size / zoom[0]), smallest=size)
+
+
+def _start(init: Path, kind: str) -> dict[str, Any]:
+    """Return the sizes of the network of another run."""
+    import json
+
+    state = read_checkpoint(init) if init.is_dir() else None
+    identity = json.loads(state["identity"]) if state else {}
+    if identity.get("kind") != kind:
+        raise UsageError(f"{init} is no folder of a run of `ganfilters train {kind}`")
+    sizes: dict[str, Any] = identity["network"]
+    return sizes
+
+
+def _weights(init: Path) -> dict[str, Tensor]:
+    """Return the averaged weights of another run."""
+    state = read_checkpoint(init)
+    assert state is not None  # noqa: S101 - `_start` has read it
+    weights: dict[str, Tensor] = state["averages"]["generator"]
+    return weights
+
+
+def _train(
+    request: Any,
+    config: TrainConfig,
+    task: Task,
+    pictures: Pictures,
+    draw: Callable[[Any, int, Path], None],
+    dry_run: bool,
+) -> TrainResult | dict[str, float]:
+    """Train and export, whichever network it is."""
+    if not config.quiet:
+        weights = sum(p.numel() for p in task.modules["generator"].parameters()) / 1e6
+        text = f"{len(pictures)} photographs; {weights:.2f} M weights"
+        if pictures.skipped:
+            text += f"; {len(pictures.skipped)} skipped, the first: {pictures.skipped[0]}"
+        print(text, file=sys.stderr)  # noqa: T201
+    notes = {
+        "command": request.command,
+        "how": asdict(request.how),
+        "photos": {"used": len(pictures), "skipped": list(pictures.skipped)},
+    }
+    trainer = Trainer(task, request.run, config, [Callback(request.sheet_every, draw)], notes)
+    if dry_run:
+        return trainer.dry_run()
+    result = trainer.run()
+    if request.export:
+        # Imported here: training needs neither onnx nor onnxruntime.
+        from .export import export_restorer
+
+        keep = ("pixels", "perceptual", "features", "psnr", "estimate")
+        quality = {f"training_{k}": v for k, v in result.scalars.items() if k in keep}
+        card = {
+            "command": request.command,
+            "seed": config.seed,
+            "seconds": round(result.seconds, 1),
+            "licence": request.licence,
+            "data": tuple(path.name for path in request.photos),
+            "quality": quality,
+            "extra": {"steps": result.step, "training": asdict(request.how)},
+        }
+        network: Any = task.best("generator").cpu()
+        export_restorer(network, request.out, overwrite=True, card=card)
+    return result
+
+
+def _samples(request: Any, pictures: Pictures) -> Tensor:
+    """Return the photographs of the sheets, (N, 3, side, side) in [0, 1]."""
+    side = max(64, request.how.size)
+    if request.sheet_photos:
+        from ..data import list_pictures
+
+        files = list_pictures(request.sheet_photos)
+        files = files[:: max(1, len(files) // SHEET_PHOTOS)]
+    else:
+        files = [Path(pictures.names[n]) for n in numbers_for_sheet(pictures, SHEET_PHOTOS)]
+    return load_samples(files[:SHEET_PHOTOS], side)
+
+
+def _filling_sheet(
+    request: InpaintRequest, pictures: Pictures
+) -> Callable[[Filling, int, Path], None]:
+    """Return a callback: photograph, hole, filled, and filled with a guess, a row for each."""
+    photos = _samples(request, pictures)
+    side = photos.shape[-1]
+    torch.manual_seed(0)
+    drawn = []
+    for number in range(len(photos)):
+        kind, share = SHEET_MASKS[number % len(SHEET_MASKS)]
+        mask = draw_mask(side, number, kind, share)
+        drawn.append(torch.frombuffer(bytearray(mask.tobytes()), dtype=torch.uint8))
+    masks = (torch.stack(drawn).view(-1, 1, side, side) > 127).float()
+    guesses = make_guesses(photos, masks, 1.1)
+
+    def draw(task: Filling, step: int, folder: Path) -> None:
+        given, holes = photos.to(task.device), masks.to(task.device)
+        filled = task.fill(given, holes)
+        noise = torch.randn(masks.shape, generator=torch.Generator().manual_seed(0))
+        network = task.best("generator")
+        sharp = network(given, holes, guesses.to(task.device), noise.to(task.device))
+        hole = photos * (1 - masks) + masks
+        rows = torch.stack([photos, hole, filled.cpu(), sharp.cpu()], 1).flatten(0, 1)
+        write_picture(grid(rows, 4), folder / "samples" / f"{step:07}.png")
+
+    return draw
+
+
+def _cleaning_sheet(
+    request: DenoiseRequest, pictures: Pictures
+) -> Callable[[Any, int, Path], None]:
+    """Return a callback: photograph, then damaged and cleaned for each kind of damage."""
+    photos = _samples(request, pictures)
+    random = torch.Generator().manual_seed(0)
+    noise = torch.randn(photos.shape, generator=random)
+    damaged = [(photos + sigma / 255 * noise).clamp(0, 1) for sigma in SHEET_NOISE]
+    torch.manual_seed(0)
+    damaged.append(jpeg(photos, torch.full((len(photos),), SHEET_QUALITY)))
+
+    def draw(task: Task, step: int, folder: Path) -> None:
+        network = task.best("generator")
+        columns = [photos]
+        for images in damaged:
+            cleaned, _ = clean(network, images.to(task.device))
+            columns += [images, cleaned.float().cpu()]
+        rows = torch.stack(columns, 1).flatten(0, 1)
+        write_picture(grid(rows, len(columns)), folder / "samples" / f"{step:07}.png")
+
+    return draw

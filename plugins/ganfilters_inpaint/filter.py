@@ -1,0 +1,282 @@
+"""The filters ``inpaint``, which fills what is selected, and ``outpaint``, which extends a picture.
+
+They are two since a filter declares whether it keeps the size: one that may not could have neither
+strength nor the exact bytes of the input outside its mask.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+
+from ganfilters import (
+    Filter,
+    FloatArray,
+    Image,
+    ModelFile,
+    ModelParam,
+    Params,
+    Traits,
+    UsageError,
+    progress_part,
+    report_progress,
+)
+from ganfilters_inpaint import classic
+from ganfilters_inpaint.holes import BoolArray, Part, coloured, grown, parts, thickness
+from ganfilters_inpaint.network import Network
+
+__all__ = ["Inpaint", "InpaintParams", "Outpaint", "OutpaintParams"]
+
+_MODEL = ModelFile.packaged("ganfilters_inpaint", "models/inpaint.onnx", sha256="0" * 64)
+
+Method = Literal["gan", "patchmatch", "telea", "navier-stokes"]
+
+# A mask that is painted or compressed is not quite black where it is black.
+_SELECTED = 0.1
+# What the network sees around a hole, in thicknesses of the hole, and at least in pixels.
+_CONTEXT = 1.0
+_CONTEXT_MIN = 64
+_COLOUR = re.compile(r"#?([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
+
+
+def _read_colour(value: Any) -> tuple[int, int, int]:
+    match = _COLOUR.fullmatch(value.strip()) if isinstance(value, str) else None
+    channels = tuple(int(part, 16) for part in match.groups()) if match else value
+    try:
+        red, green, blue = (int(part) for part in channels)
+    except (TypeError, ValueError):
+        raise ValueError("a colour is #rrggbb, for example #ff00ff") from None
+    if not all(0 <= part <= 255 for part in (red, green, blue)):
+        raise ValueError("a colour has three numbers from 0 to 255")
+    return red, green, blue
+
+
+def _read_sides(value: Any) -> tuple[int, int, int, int]:
+    given = value.split(",") if isinstance(value, str) else value
+    try:
+        left, top, right, bottom = (int(part) for part in given)
+    except (TypeError, ValueError):
+        raise ValueError("write LEFT,TOP,RIGHT,BOTTOM in pixels, for example 64,0,64,0") from None
+    sides = (left, top, right, bottom)
+    if min(sides) < 0 or max(sides) > 8192:
+        raise ValueError("each side grows by 0 to 8192 pixels")
+    if not any(sides):
+        raise ValueError("all sides grow by 0 pixels; at least one must grow")
+    return sides
+
+
+Colour = Annotated[
+    tuple[int, int, int],
+    BeforeValidator(_read_colour),
+    PlainSerializer(lambda colour: "#{:02x}{:02x}{:02x}".format(*colour), return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^#?[0-9a-fA-F]{6}$"}),
+]
+Sides = Annotated[
+    tuple[int, int, int, int],
+    BeforeValidator(_read_sides),
+    PlainSerializer(lambda sides: ",".join(map(str, sides)), return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+,\d+,\d+,\d+$"}),
+]
+
+
+class _FillParams(Params):
+    method: Method = Field(
+        "gan",
+        description="gan: the network. patchmatch copies patches of the picture: for large regular "
+        "textures. telea and navier-stokes smooth over scratches",
+    )
+    seam: float = Field(
+        0.0,
+        ge=0.0,
+        le=64.0,
+        description="Width in pixels of the fade from the filling to the picture, around the hole",
+    )
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Another one gives another filling")
+    model: ModelParam | None = Field(
+        None, description="Network of your own, made by `ganfilters train inpaint`"
+    )
+
+
+class InpaintParams(_FillParams):
+    """Parameters of `Inpaint`."""
+
+    from_alpha: bool = Field(
+        False, description="Fill where the picture is transparent; it is opaque there afterwards"
+    )
+    mask_color: Colour | None = Field(
+        None, description="Fill where the picture has this colour, such as #ff00ff"
+    )
+    tolerance: float = Field(
+        24.0,
+        ge=0.0,
+        le=255.0,
+        description="With mask_color: largest difference of a channel, in 255ths",
+    )
+    dilate: float = Field(
+        0.0,
+        ge=0.0,
+        le=256.0,
+        description="Pixels around the hole that are filled as well: an outline leaves a halo",
+    )
+    largest: float = Field(
+        0.75,
+        ge=0.01,
+        le=1.0,
+        description="Largest part of the picture to fill; more is taken for an inverted mask",
+    )
+
+
+class OutpaintParams(_FillParams):
+    """Parameters of `Outpaint`."""
+
+    expand: Sides = Field(
+        (64, 64, 64, 64), description="Pixels to add, LEFT,TOP,RIGHT,BOTTOM, such as 128,0,128,0"
+    )
+
+
+class Inpaint(Filter[InpaintParams]):
+    """Fills what is selected from what is around it."""
+
+    name = "inpaint"
+    summary = "Removes an object or a scratch: fills the masked area from what is around it"
+    Params = InpaintParams
+    traits = Traits()
+    models: ClassVar[tuple[ModelFile, ...]] = (_MODEL,)
+
+    def apply(self, image: Image, params: InpaintParams) -> Image:
+        """Return the picture with its holes filled."""
+        hole = _hole(image, params)
+        weight = grown(hole, params.dilate, params.seam)
+        pixels = _filled(self, image.pixels, weight > 0, params)
+        filled = _mixed(image.pixels, pixels, weight)
+        changes: dict[str, Any] = {}
+        if image.alpha is not None and params.from_alpha:
+            changes["alpha"] = np.maximum(image.alpha, weight)
+        return image.replace(pixels=filled, untouched=weight == 0, **changes)
+
+
+class Outpaint(Filter[OutpaintParams]):
+    """Extends a picture beyond its borders."""
+
+    name = "outpaint"
+    summary = "Extends a picture beyond its borders; fills the masked area too"
+    Params = OutpaintParams
+    traits = Traits(keeps_size=False)
+    models: ClassVar[tuple[ModelFile, ...]] = (_MODEL,)
+
+    def apply(self, image: Image, params: OutpaintParams) -> Image:
+        """Return the larger picture."""
+        left, top, right, bottom = params.expand
+        margins = ((top, bottom), (left, right))
+        pixels = np.pad(image.pixels, (*margins, (0, 0)), mode="edge")
+        hole = np.pad(np.zeros(image.pixels.shape[:2], np.bool_), margins, constant_values=True)
+        if image.mask is not None:
+            hole |= np.pad(image.mask > _SELECTED, margins)
+        if hole.all():
+            raise UsageError("the mask covers the whole picture; nothing is left to go by")
+        weight = grown(hole, 0.0, params.seam)
+        made = _mixed(pixels, _filled(self, pixels, weight > 0, params), weight)
+        alpha = None
+        if image.alpha is not None:
+            alpha = np.pad(image.alpha, margins, constant_values=np.float32(1.0))
+        return Image(made, alpha=alpha)
+
+
+def _hole(image: Image, params: InpaintParams) -> BoolArray:
+    """Return what is to be filled: the mask, what is transparent and what has the colour."""
+    found = np.zeros(image.pixels.shape[:2], np.bool_)
+    if image.mask is not None:
+        found |= image.mask > _SELECTED
+    if params.from_alpha:
+        if image.alpha is None or not (image.alpha < 1.0).any():
+            raise UsageError("the picture has no transparent area to fill; give a mask instead")
+        found |= image.alpha < 1.0
+    if params.mask_color is not None:
+        painted = coloured(image.pixels, params.mask_color, params.tolerance)
+        if not painted.any():
+            name = "#{:02x}{:02x}{:02x}".format(*params.mask_color)
+            raise UsageError(
+                f"no pixel has the colour {name} within {params.tolerance:g}; raise tolerance, or "
+                "give another mask_color"
+            )
+        found |= painted
+    if not found.any():
+        what = "the mask selects nothing" if image.mask is not None else "nothing says what to fill"
+        raise UsageError(
+            f"{what}; give a mask that is white there (--mask FILE), from_alpha for what is "
+            "transparent, or mask_color for what is painted over"
+        )
+    if found.all():
+        raise UsageError(
+            "the whole picture is to be filled, so nothing is left to go by; white means fill, and "
+            "--invert-mask turns a mask round"
+        )
+    share = float(found.mean())
+    if share > params.largest:
+        raise UsageError(
+            f"{share:.0%} of the picture is to be filled: probably the mask is inverted (white "
+            "means fill; --invert-mask turns it round); largest=1 fills it all the same"
+        )
+    return found
+
+
+def _filled(
+    owner: Filter[Any], pixels: FloatArray, hole: BoolArray, params: _FillParams
+) -> FloatArray:
+    """Return the picture with every hole filled, one after the other."""
+    network = None
+    if params.method == "gan":
+        model = params.model or _MODEL
+        card = model.card_for("inpaint")  # first, as its errors say more than the session's
+        network = Network(owner.runtime.session(model), card)
+    else:
+        classic.require(params.method)
+    result = pixels.copy()
+    found = list(parts(hole, 2 * _CONTEXT_MIN))
+    for number, part in enumerate(found):
+        with progress_part(number / len(found), (number + 1) / len(found)):
+            report_progress(0.0, f"hole {number + 1} of {len(found)}")
+            _fill_part(result, hole, part, network, params)
+    return result
+
+
+def _fill_part(
+    result: FloatArray, hole: BoolArray, part: Part, network: Network | None, params: _FillParams
+) -> None:
+    """Fill one part in place, seeing what is around it."""
+    if params.method == "gan":
+        margin = max(_CONTEXT_MIN, round(_CONTEXT * thickness(part.hole)))
+    else:
+        margin = classic.context(params.method, max(part.hole.shape))
+    height, width = hole.shape
+    rows = slice(max(part.rows.start - margin, 0), min(part.rows.stop + margin, height))
+    columns = slice(max(part.columns.start - margin, 0), min(part.columns.stop + margin, width))
+    # Other holes in sight are unknown as well, unless they were filled before.
+    missing = hole[rows, columns]
+    if network is not None:
+        box = part.slices
+        at_border = sum(
+            (box[0].start == 0, box[0].stop == height, box[1].start == 0, box[1].stop == width)
+        )
+        made = network.fill(
+            result[rows, columns], missing, params.seed, open_side=0 < at_border < 4
+        )
+    else:
+        made = classic.fill(params.method, result[rows, columns], missing, params.seed)  # type: ignore[arg-type]
+    top, left = part.rows.start - rows.start, part.columns.start - columns.start
+    inner = made[top : top + part.hole.shape[0], left : left + part.hole.shape[1]]
+    np.copyto(result[part.slices], inner, where=part.hole[..., None])
+
+
+def _mixed(before: FloatArray, after: FloatArray, weight: FloatArray) -> FloatArray:
+    """Blend into `after`, which is the one before where the weight is 0; where it is 1 it stays."""
+    fading = np.flatnonzero(((weight > 0) & (weight < 1)).any(axis=1))
+    if fading.size:
+        rows = slice(int(fading[0]), int(fading[-1]) + 1)
+        amount = weight[rows, :, None]
+        mixed = before[rows] + amount * (after[rows] - before[rows])
+        np.copyto(after[rows], mixed, where=(amount > 0) & (amount < 1))
+    return after

@@ -1,0 +1,192 @@
+"""Holes: where they are, how far they reach, and which of them belong together. Pure NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ganfilters import FloatArray
+
+__all__ = ["BoolArray", "Part", "coloured", "grown", "parts", "thickness"]
+
+BoolArray = npt.NDArray[np.bool_]
+
+# Holes are told apart at this size of the picture's longer side: gaps of a few pixels of a large
+# photo do not part them, and labelling takes no time.
+_REDUCED = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Holes that are filled together.
+
+    Attributes
+    ----------
+    rows, columns
+        Their bounding box in the picture.
+    hole
+        bool, of the box's size: True in these holes and no others.
+    """
+
+    rows: slice
+    columns: slice
+    hole: BoolArray
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index of the box in the picture."""
+        return self.rows, self.columns
+
+
+def coloured(pixels: FloatArray, colour: tuple[int, int, int], tolerance: float) -> BoolArray:
+    """Return where every channel is within `tolerance` 255ths of a colour."""
+    target = np.asarray(colour, np.float32) / np.float32(255.0)
+    found: BoolArray = np.all(np.abs(pixels - target) <= (tolerance + 0.01) / 255.0, axis=2)
+    return found
+
+
+def grown(hole: BoolArray, dilate: float, seam: float) -> FloatArray:
+    """Return how much of the filling each pixel takes: 1 in the hole and `dilate` pixels around it.
+
+    From there it falls to 0 within another `seam` pixels, the distance being Euclidean.
+    """
+    weight = hole.astype(np.float32)
+    limit = dilate + seam
+    if limit <= 0 or hole.all():
+        return weight
+    box = _box(hole, round(np.ceil(limit)) + 1)
+    distance = _distance(hole[box], limit + 1)
+    ramp = (limit + 1 - distance) / np.float32(seam + 1) if seam else distance <= limit
+    weight[box] = np.clip(ramp, 0.0, 1.0)
+    return weight
+
+
+def _box(hole: BoolArray, margin: int = 0) -> tuple[slice, slice]:
+    rows, columns = (np.flatnonzero(hole.any(axis=axis)) for axis in (1, 0))
+    return (
+        slice(max(int(rows[0]) - margin, 0), int(rows[-1]) + 1 + margin),
+        slice(max(int(columns[0]) - margin, 0), int(columns[-1]) + 1 + margin),
+    )
+
+
+def _distance(hole: BoolArray, limit: float) -> FloatArray:
+    """Return each pixel's distance to the hole, exact up to `limit`.
+
+    Along rows first, then the lower envelope down the columns (Felzenszwalb & Huttenlocher 2012).
+    """
+    reach = int(np.ceil(limit))
+    far = np.float32(reach + 1)
+    place = np.arange(hole.shape[1], dtype=np.int32)
+    last = np.maximum.accumulate(np.where(hole, place, np.int32(-(1 << 20))), axis=1)
+    following = np.where(hole, place, np.int32(1 << 20))[:, ::-1]
+    following = np.minimum.accumulate(following, axis=1)[:, ::-1]
+    along = np.minimum(np.minimum(place - last, following - place).astype(np.float32), far)
+    squared = along * along
+    best = squared.copy()
+    for step in range(1, min(reach, hole.shape[0] - 1) + 1):
+        offset = np.float32(step * step)
+        np.minimum(best[step:], squared[:-step] + offset, out=best[step:])
+        np.minimum(best[:-step], squared[step:] + offset, out=best[:-step])
+    distance: FloatArray = np.sqrt(best)
+    return distance
+
+
+def thickness(hole: BoolArray) -> float:
+    """Return the side in pixels of the largest square that fits into the hole.
+
+    What a network has to bridge: a scratch is thin however long it is.
+    """
+    sums = np.zeros((hole.shape[0] + 1, hole.shape[1] + 1), np.int64)
+    np.cumsum(np.cumsum(hole, axis=0), axis=1, out=sums[1:, 1:])
+    low, high = 0, min(hole.shape) + 1
+    while high - low > 1:
+        side = (low + high) // 2
+        full = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+        low, high = (side, high) if (full == side * side).any() else (low, side)
+    return float(low)
+
+
+def parts(hole: BoolArray, apart: float) -> Iterator[Part]:
+    """Yield holes that are further than about `apart` pixels from one another, one by one."""
+    step = max(1, -(-max(hole.shape) // _REDUCED))
+    reduced = _reduce(hole, step)
+    labels, count = _labels(_spread(reduced, round(apart / 2 / step)))
+    labels = np.where(reduced, labels, 0)
+    for label in range(1, count + 1):
+        rows, columns = _box(labels == label)
+        box = (
+            slice(rows.start * step, min(rows.stop * step, hole.shape[0])),
+            slice(columns.start * step, min(columns.stop * step, hole.shape[1])),
+        )
+        own = labels[rows, columns] == label
+        own = own.repeat(step, axis=0).repeat(step, axis=1)
+        inside = hole[box]
+        own = own[: inside.shape[0], : inside.shape[1]] & inside
+        inner_rows, inner_columns = _box(own)
+        yield Part(
+            slice(box[0].start + inner_rows.start, box[0].start + inner_rows.stop),
+            slice(box[1].start + inner_columns.start, box[1].start + inner_columns.stop),
+            own[inner_rows, inner_columns],
+        )
+
+
+def _reduce(hole: BoolArray, step: int) -> BoolArray:
+    """Return squares of `step` pixels as one each: True if any pixel is."""
+    height, width = (-(-side // step) * step for side in hole.shape)
+    padded = np.zeros((height, width), np.bool_)
+    padded[: hole.shape[0], : hole.shape[1]] = hole
+    squares = padded.reshape(height // step, step, width // step, step)
+    found: BoolArray = np.any(squares, axis=(1, 3))
+    return found
+
+
+def _spread(hole: BoolArray, reach: int) -> BoolArray:
+    """Grow by a square of 2 * reach + 1."""
+    sums = np.zeros((hole.shape[0] + 1, hole.shape[1] + 1), np.int64)
+    np.cumsum(np.cumsum(hole, axis=0), axis=1, out=sums[1:, 1:])
+    first, last = (
+        [np.clip(np.arange(n) + shift, 0, n) for n in hole.shape] for shift in (-reach, reach + 1)
+    )
+    rows, columns = (np.stack(pair) for pair in zip(first, last, strict=True))
+    box = sums[rows[1][:, None], columns[1]] - sums[rows[0][:, None], columns[1]]
+    box = box - sums[rows[1][:, None], columns[0]] + sums[rows[0][:, None], columns[0]]
+    found: BoolArray = box > 0
+    return found
+
+
+def _labels(hole: BoolArray) -> tuple[npt.NDArray[np.int32], int]:
+    """Return each connected area's number from 1 on, 0 outside; diagonals connect.
+
+    Runs of each row are joined with those they touch in the row above (union-find on runs).
+    """
+    height, width = hole.shape
+    edges = np.diff(np.pad(hole, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    rows, starts = np.nonzero(edges == 1)
+    stops = np.nonzero(edges == -1)[1]
+    parents = list(range(len(rows)))
+
+    def root(number: int) -> int:
+        while parents[number] != number:
+            parents[number] = parents[parents[number]]
+            number = parents[number]
+        return number
+
+    bounds = np.searchsorted(rows, np.arange(height + 1))
+    for row in range(1, height):
+        above, below = int(bounds[row - 1]), int(bounds[row])
+        while above < bounds[row] and below < bounds[row + 1]:
+            if starts[above] <= stops[below] and starts[below] <= stops[above]:
+                parents[root(below)] = root(above)
+            if stops[above] < stops[below]:
+                above += 1
+            else:
+                below += 1
+    roots = np.array([root(number) for number in range(len(rows))], np.int64)
+    names, compact = np.unique(roots, return_inverse=True)
+    labels = np.zeros((height, width), np.int32)
+    for number, label in enumerate(compact):
+        labels[rows[number], starts[number] : stops[number]] = label + 1
+    return labels, len(names)

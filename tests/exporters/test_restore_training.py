@@ -1,0 +1,260 @@
+"""Training end to end on tiny networks: it learns, goes on, and exports what it trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+
+from ganfilters.errors import UsageError
+from ganfilters.models import ModelFile
+from ganfilters_exporters import export
+from ganfilters_exporters.restore import train as training
+from ganfilters_exporters.restore.denoiser import Denoiser
+from ganfilters_exporters.restore.filler import Filler
+from ganfilters_exporters.restore.masks import draw_masks
+from ganfilters_exporters.restore.tasks import Filling, clean
+from ganfilters_exporters.restore.train import train_denoise, train_inpaint
+from ganfilters_exporters.restore_commands import denoise, inpaint
+from ganfilters_exporters.trainer import Trainer
+
+from .restore_toys import (
+    DENOISER,
+    FILLER,
+    backbone,
+    changed,
+    denoise_request,
+    inpaint_request,
+    loss_network,
+    quick,
+)
+
+
+def log(run: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+def fill(request: Any, steps: int, **config: Any) -> Any:
+    return train_inpaint(
+        request, quick(steps, **config), loss_network=loss_network(), backbone=backbone
+    )
+
+
+def test_filling_learns_and_is_exported(tmp_path: Path) -> None:
+    request = inpaint_request(tmp_path, warm_up=40, guessed=0.2, average=0.9)
+    fill(request, 60)
+    task = _filling(request)
+    photos, masks = (
+        task.pictures.pixels.permute(0, 3, 1, 2)[..., :64, :64] / 255,
+        draw_masks(4, 64, 5),
+    )
+    none, noise = torch.zeros(4, 4, 64, 64), torch.zeros_like(masks)
+    trained = Filler(FILLER).eval()
+    trained.load_state_dict(training._weights(request.run))
+    errors = []
+    for network in (Filler(FILLER).eval(), trained):
+        with torch.no_grad():
+            errors.append(float((network(photos, masks, none, noise) - photos).abs().mean()))
+    assert errors[1] < 0.96 * errors[0]
+    lines = log(request.run)
+    assert "discriminator" not in lines[0]
+    assert {"discriminator", "game", "real_score", "fake_score"} <= set(lines[-1])
+    with Image.open(request.run / "samples" / "0000060.png") as sheet:
+        assert sheet.size == (4 * 66 - 2, 4 * 66 - 2)
+    card = ModelFile(request.out).card_for("inpaint")
+    assert card.size_multiple == 16
+    assert card.extra["training"]["size"] == 64
+    assert card.parity is not None
+    assert len(card.parity.measured) == 3
+    session = export.session(request.out, 1)
+    rng = np.random.default_rng(0)
+    image = rng.random((1, 3, 64, 80), np.float32)
+    mask = np.zeros((1, 1, 64, 80), np.float32)
+    mask[..., 20:40, 20:50] = 1
+    feeds = {
+        "image": image, "mask": mask, "guess": np.zeros((1, 4, 64, 80), np.float32),
+        "noise": np.zeros_like(mask),
+    }  # fmt: skip
+    (filled,) = session.run(None, feeds)
+    assert np.array_equal(filled * (1 - mask), image * (1 - mask))
+    hidden = np.where(mask == 1, 0.3, image).astype(np.float32)
+    (again,) = session.run(None, {**feeds, "image": hidden})
+    assert np.abs(again - filled).max() < 1e-6, "the hole's own content was looked at"
+    with pytest.raises(FileExistsError, match="--overwrite"):
+        fill(dataclasses.replace(request, run=tmp_path / "new"), 2)
+
+
+def test_another_run_begins_with_the_weights(tmp_path: Path) -> None:
+    first = dataclasses.replace(inpaint_request(tmp_path), export=False)
+    fill(first, 4)
+    second = dataclasses.replace(first, init=first.run, run=tmp_path / "second")
+    second = changed(second, rate=1e-12)
+    fill(second, 1)
+    states = [
+        torch.load(run / "checkpoint.pt")["averages"]["generator"]
+        for run in (first.run, second.run)
+    ]
+    assert all(torch.allclose(states[0][k], states[1][k], atol=1e-6) for k, v in states[0].items()
+               if v.is_floating_point() and "running" not in k)  # fmt: skip
+    with pytest.raises(UsageError, match="no folder of a run of `ganfilters train denoise`"):
+        train_denoise(
+            dataclasses.replace(denoise_request(tmp_path), init=first.run), quick(1),
+            backbone=backbone,
+        )  # fmt: skip
+
+
+def _filling(request: Any) -> Filling:
+    torch.manual_seed(0)
+    pictures = training._load(request, request.how.size, request.how.zoom)
+    features = training.LiteFeatures(backbone(), request.how.size)
+    return Filling(request.how, pictures, Filler(FILLER), features, loss_network())
+
+
+def test_interrupted_filling_ends_the_same(tmp_path: Path) -> None:
+    request = inpaint_request(tmp_path, warm_up=2)
+    whole = _filling(request)
+    Trainer(whole, tmp_path / "whole", quick(5, checkpoint_every=3)).run()
+    Trainer(_filling(request), tmp_path / "parts", quick(3)).run()
+    second = _filling(request)
+    Trainer(second, tmp_path / "parts", quick(5)).run()
+    for name in ("generator", "discriminator"):
+        for a, b in zip(
+            whole.plain(name).parameters(), second.plain(name).parameters(), strict=True
+        ):
+            assert torch.equal(a, b)
+
+
+def test_only_patches_at_the_hole_are_judged(tmp_path: Path) -> None:
+    task = _filling(inpaint_request(tmp_path))
+    Trainer(task, tmp_path / "run", quick(1))
+    masks = torch.zeros(2, 1, 64, 64)
+    masks[0, :, :8, :8] = 1
+    touched = task.touched(masks)
+    assert 0 < int(touched[0].sum()) <= len(task.patches)
+    assert int(touched[1].sum()) == 0
+    images = torch.zeros(2, 3, 64, 64)
+    assert task.score(images, touched).shape == (int(touched.sum()),)
+
+
+@pytest.mark.parametrize("loss", ["hinge", "nonsaturating"])
+def test_a_gradient_reaches_every_weight(tmp_path: Path, loss: str) -> None:
+    task = _filling(inpaint_request(tmp_path, loss=loss, r1=0.1))
+    Trainer(task, tmp_path / "run", quick(1))._one_step()
+    for name, network in task.modules.items():
+        weights = [p for p in network.parameters() if p.requires_grad]
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in weights), name
+
+
+def test_denoising_learns_and_is_exported(tmp_path: Path) -> None:
+    request = denoise_request(tmp_path)
+    train_denoise(request, quick(200))
+    lines = log(request.run)
+    gains = [line["psnr"] - line["psnr_before"] for line in (lines[0], lines[-1])]
+    assert gains[1] > max(0, gains[0] + 3)
+    late = [line["estimate"] for line in lines[-8:]]
+    assert sum(late) / 8 < 0.7 * lines[0]["estimate"]
+    card = ModelFile(request.out).card_for("denoise")
+    assert card.size_multiple == 8
+    assert card.extra["reach"] > 0
+    session = export.session(request.out, 1)
+    rng = np.random.default_rng(0)
+    estimates = []
+    for sigma in (5, 40):
+        noise = rng.standard_normal((1, 3, 64, 48), np.float32) * sigma / 255
+        image = np.full((1, 3, 64, 48), 0.5, np.float32) + noise
+        feeds = {"image": image, "strengths": np.array([-1, -1], np.float32)}
+        denoised, estimated = session.run(None, feeds)
+        assert denoised.shape == image.shape
+        assert estimated.shape == (1, 2, 16, 12)
+        estimates.append(float(estimated[:, 0].mean()))
+        told, same = session.run(None, {**feeds, "strengths": np.array([60, 0], np.float32)})
+        assert np.array_equal(same, estimated)
+        assert np.abs(told - denoised).max() > 1e-4
+    assert estimates[1] > 2 * estimates[0]
+
+
+def test_texture_is_trained_from_a_reconstruction(tmp_path: Path) -> None:
+    plain = dataclasses.replace(denoise_request(tmp_path, size=64), export=False)
+    train_denoise(plain, quick(2))
+    textured = changed(plain, adversarial=0.05)
+    textured = dataclasses.replace(textured, init=plain.run, run=tmp_path / "textured")
+    train_denoise(textured, quick(2), backbone=backbone)
+    assert {"game", "features", "discriminator"} <= set(log(textured.run)[-1])
+    with pytest.raises(UsageError, match="adversarial"):
+        train_denoise(changed(plain, adversarial=0.05), quick(4), backbone=backbone)
+
+
+def test_a_denoiser_does_not_care_about_brightness() -> None:
+    torch.manual_seed(0)
+    network = Denoiser(DENOISER)
+    image = torch.rand(1, 3, 32, 32)
+    strengths = torch.full((1, 2, 8, 8), 0.1)
+    with torch.no_grad():
+        once, twice = network(image, strengths), network(2 * image, 2 * strengths)
+        assert torch.allclose(twice, 2 * once, atol=1e-5)
+        cleaned, used = clean(network, image, sigma=25.0)
+    assert cleaned.shape == image.shape
+    assert torch.allclose(used[:, 0], torch.tensor(25 / 255))
+
+
+def test_nothing_is_seen_beyond_the_reach() -> None:
+    torch.manual_seed(0)
+    network = Denoiser(DENOISER)
+    image = torch.rand(1, 3, 16, 512)
+    image.requires_grad_()
+    network(image, network.estimate(image))[..., 256].sum().backward()
+    assert image.grad is not None
+    seen = image.grad.abs().sum((0, 1, 2)).nonzero().flatten()
+    assert 256 - int(seen.min()) <= network.reach
+    assert int(seen.max()) - 256 <= network.reach
+
+
+def test_bad_use_is_told_in_one_line(tmp_path: Path) -> None:
+    request = inpaint_request(tmp_path)
+    with pytest.raises(UsageError, match="--size 72 is not a multiple of 32"):
+        fill(changed(request, size=72), 1)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / "broken.jpg").write_bytes(b"no picture")
+    with pytest.raises(UsageError, match="holds no usable picture"):
+        fill(dataclasses.replace(request, photos=(empty,)), 1)
+    with pytest.raises(UsageError, match="no folder of a run"):
+        fill(dataclasses.replace(request, init=empty), 1)
+
+
+def test_the_commands_hand_over_what_was_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+
+    def note(request: Any, config: Any, *, dry_run: bool) -> dict[str, float]:
+        seen.append((request, config, dry_run))
+        return {"loss": 1.0}
+
+    monkeypatch.setattr(training, "train_inpaint", note)
+    monkeypatch.setattr(training, "train_denoise", note)
+    photos = denoise_request(tmp_path).photos[0]
+    teacher = tmp_path / "vgg.pth"
+    teacher.touch()
+    words = ["--photos", str(photos), "--out", str(tmp_path / "o.onnx"), "--dry-run"]
+    made = CliRunner().invoke(inpaint, [*words, "--teacher", str(teacher), "--size", "256"])
+    assert made.exit_code == 0, made.output
+    request, config, dry = seen[0]
+    assert (request.how.size, request.how.zoom, dry) == (256, (0.5, 1.0), True)
+    assert request.run == tmp_path / "o.onnx.run"
+    assert request.command.startswith("ganfilters train inpaint")
+    assert str(tmp_path) not in request.command
+    made = CliRunner().invoke(denoise, [*words, "--adversarial", "0.1", "--steps", "7"])
+    assert made.exit_code == 0, made.output
+    request, config, _ = seen[1]
+    assert (request.how.adversarial, config.steps) == (0.1, 7)
+    missing = CliRunner().invoke(inpaint, words)
+    assert missing.exit_code == 2
+    assert "--teacher" in missing.output

@@ -1,0 +1,73 @@
+"""Where holes are, how they grow, and which belong together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from ganfilters_inpaint import holes
+
+
+def test_labels_are_those_of_scipy() -> None:
+    rng = np.random.default_rng(0)
+    for density in (0.02, 0.2, 0.4, 0.6, 1.0):
+        area = rng.random((60, 70)) < density
+        labels, count = holes._labels(area)
+        expected, wanted = ndimage.label(area, np.ones((3, 3)))
+        assert count == wanted
+        pairs = {(a, b) for a, b in zip(labels.ravel(), expected.ravel(), strict=True)}
+        assert len(pairs) == count + (0 if area.all() else 1)
+        assert (labels == 0).tolist() == (~area).tolist()
+
+
+def test_spreading_is_a_square_dilation() -> None:
+    area = np.random.default_rng(1).random((40, 50)) < 0.03
+    for reach in (0, 1, 4):
+        expected = ndimage.binary_dilation(area, np.ones((2 * reach + 1,) * 2)) if reach else area
+        assert np.array_equal(holes._spread(area, reach), expected)
+
+
+def test_parts_cover_the_hole_once_and_join_what_is_near() -> None:
+    area = np.zeros((700, 1300), np.bool_)
+    area[10:40, 10:50] = True
+    area[10:40, 60:90] = True  # 10 pixels from the first
+    area[600:640, 1200:1290] = True
+    area[300, 0:1300:97] = True  # dots far from one another
+    found = list(holes.parts(area, 64))
+    assert len(found) == 2 + 14
+    covered = np.zeros(area.shape, np.int64)
+    for part in found:
+        covered[part.slices] += part.hole
+        assert part.hole.any(axis=0)[[0, -1]].all()
+        assert part.hole.any(axis=1)[[0, -1]].all()
+    assert np.array_equal(covered, area.astype(np.int64))
+
+
+def test_thickness_is_that_of_the_largest_square() -> None:
+    area = np.zeros((100, 200), np.bool_)
+    area[40:43, 5:195] = True
+    assert holes.thickness(area) == 3
+    area[50:90, 20:70] = True
+    assert holes.thickness(area) == 40
+    assert holes.thickness(np.ones((7, 9), np.bool_)) == 7
+
+
+@pytest.mark.parametrize(("dilate", "seam"), [(0, 0), (5, 0), (0, 4), (3, 6), (1.5, 2)])
+def test_growth_follows_the_distance(dilate: float, seam: float) -> None:
+    area = np.random.default_rng(2).random((60, 80)) < 0.002
+    weight = holes.grown(area, dilate, seam)
+    distance = ndimage.distance_transform_edt(~area)
+    assert (weight[area] == 1).all()
+    assert (weight[distance <= dilate] == 1).all()
+    assert (weight[distance >= dilate + seam + 1] == 0).all()
+    order = np.argsort(distance, axis=None)
+    assert (np.diff(weight.ravel()[order]) <= 1e-6).all()
+
+
+def test_colours_are_found_within_the_tolerance() -> None:
+    pixels = np.zeros((2, 3, 3), np.float32)
+    pixels[0, 0] = (1.0, 0.0, 1.0)
+    pixels[0, 1] = (240 / 255, 10 / 255, 1.0)
+    assert holes.coloured(pixels, (255, 0, 255), 0).sum() == 1
+    assert holes.coloured(pixels, (255, 0, 255), 15).sum() == 2
