@@ -13,17 +13,18 @@ The discriminators, losses and augmentation are those of :mod:`..gan`.
 Training the networks that ship
 -------------------------------
 The same commands train on a CPU and on a GPU; a run goes on where it stopped. Filling is learned at
-128 pixels, then at 256, each beginning with a warm-up without the discriminator::
+128 pixels, then at 256, each beginning with a warm-up without the discriminator. Photographs of 128
+pixels are cut little, or their cuts would be enlarged and blurred; larger ones may be cut more::
 
     ganfilters train inpaint --photos photos --photos nature --photos scenes \
-        --teacher vgg16.safetensors --size 128 --batch 8 --steps 60000 --run runs/inpaint-128 \
-        --out inpaint.onnx --no-export
+        --teacher vgg16.safetensors --size 128 --smallest-cut 0.9 --batch 8 --steps 60000 \
+        --run runs/inpaint-128 --out inpaint.onnx --no-export
     ganfilters train inpaint --init runs/inpaint-128 --photos photos --teacher vgg16.safetensors \
-        --size 256 --perceptual-size 128 --batch 4 --rate 2e-4 --warm-up 500 --steps 20000 \
-        --run runs/inpaint-256 --out inpaint.onnx
+        --size 256 --smallest-cut 0.7 --perceptual-size 96 --batch 4 --rate 2e-4 --warm-up 300 \
+        --steps 20000 --run runs/inpaint-256 --out inpaint.onnx
 
 On a GPU larger batches (64, then 32) with ``--perceptual-size`` as large as ``--size``, and
-``--rate 1e-3``. Denoising::
+``--rate 1e-3``. Denoising, and the variant that leaves texture::
 
     ganfilters train denoise --photos photos --size 96 --batch 8 --steps 100000 --out denoise.onnx
     ganfilters train denoise --init denoise.onnx.run --adversarial 0.01 --size 128 --rate 1e-4 \
