@@ -119,7 +119,8 @@ def ways(options: argparse.Namespace, loss: PerceptualLoss) -> dict[str, Paint]:
 
 def optimised(photo: Tensor, target: dict[str, Tensor], loss: PerceptualLoss, count: int) -> Tensor:
     """Return the picture after `count` iterations of L-BFGS from the photo (Gatys 2016)."""
-    picture = photo.clone().requires_grad_()
+    # Contiguous, as L-BFGS takes views of the gradient, which has the memory format of the picture.
+    picture = photo.clone(memory_format=torch.contiguous_format).requires_grad_()
     optimizer = torch.optim.LBFGS(
         [picture], max_iter=count, max_eval=2 * count, history_size=20,
         line_search_fn="strong_wolfe", tolerance_grad=0, tolerance_change=0,

@@ -99,6 +99,13 @@ class StyleParams(Params):
         None, description="Style network of your own, made by `ganfilters train style`"
     )
 
+    @field_validator("style_image", mode="before")
+    @classmethod
+    def _several(cls, value: object) -> object:
+        if value is None:
+            return ()
+        return value if isinstance(value, (list, tuple)) else (value,)
+
     @field_validator("style", "other_style")
     @classmethod
     def _positive(cls, value: dict[str, float] | None) -> dict[str, float] | None:

@@ -66,6 +66,7 @@ def test_a_style_picture_from_a_file(host: Host, both: Path, photo: Array, tmp_p
     from_file = host.apply("style", photo, model=both, style_image=[tmp_path / "p.png"])
     from_array = host.apply("style", photo, model=both, style_image=[painting])
     assert np.array_equal(from_file, from_array)
+    assert np.array_equal(from_file, host.apply("style", photo, model=both, style_image=painting))
     Pillow.fromarray(painting[:20]).save(tmp_path / "tiny.png")
     with pytest.raises(UsageError, match="is 90x20 pixels; it must be at least 64x64"):
         host.apply("style", photo, model=both, style_image=[tmp_path / "tiny.png"])
