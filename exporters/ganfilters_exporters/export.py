@@ -13,7 +13,7 @@ import os
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +240,60 @@ def relative_error(measured: np.ndarray, expected: np.ndarray) -> float:
     expected = expected.astype(np.float64)
     difference = float(np.linalg.norm(measured.astype(np.float64) - expected))
     return difference / (float(np.linalg.norm(expected)) or 1.0)
+
+
+def compare(
+    graph: Any,
+    model: ir.Model,
+    cases: Iterable[tuple[str, str, Sequence[Tensor]]],
+    tolerance: float,
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Compare every output of a module and of its export.
+
+    Parameters
+    ----------
+    graph : nn.Module
+        With the names of its `inputs` and `outputs`.
+    model : ir.Model
+        The export.
+    cases : iterable of (str, str, sequence of Tensor)
+        A key for the card, the same in words for the error, and inputs.
+    tolerance : float
+        Largest relative error of an output.
+
+    Returns
+    -------
+    dict of str to float
+        The largest relative error over the outputs, by key.
+    dict of str to float
+        The largest difference of a value over the cases, by output.
+
+    Raises
+    ------
+    ExportError
+        An error exceeds the tolerance; the message names the output.
+    """
+    running = session(ir.to_proto(model).SerializeToString())
+    errors: dict[str, float] = {}
+    largest = dict.fromkeys(graph.outputs, 0.0)
+    for key, words, inputs in cases:
+        with torch.no_grad():
+            given = graph(*inputs)
+        expected = given if isinstance(given, tuple) else (given,)
+        feeds = {n: v.numpy() for n, v in zip(graph.inputs, inputs, strict=True)}
+        found = running.run(list(graph.outputs), feeds)
+        errors[key] = 0.0
+        for name, measured, tensor in zip(graph.outputs, found, expected, strict=True):
+            wanted = tensor.numpy()
+            error = relative_error(measured, wanted)
+            if not error < tolerance:
+                raise ExportError(
+                    f"{name} {words} differs between PyTorch and ONNX Runtime by a "
+                    f"relative {error:.2g}, more than {tolerance:g}; nothing was written"
+                )
+            errors[key] = max(errors[key], error)
+            largest[name] = max(largest[name], float(np.abs(measured - wanted).max()))
+    return errors, largest
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import click
 
 from ganfilters.errors import UsageError
 
-from .train_commands import train_config, training_options
+from .train_commands import need, shown, tell, train_config, training_options
 
 __all__ = ["evaluate", "gan", "plot"]
 
@@ -128,24 +127,19 @@ def _all_options(command: Any) -> Any:
 @_all_options
 def gan(**values: Any) -> None:
     """Train a GAN: pictures from noise and class, or from pictures."""
-    _need("torch", "accelerate")
+    need("this", "torch", "accelerate")
     from .gan.train import train_gan
 
     dry, out = values.pop("dry_run"), values["out"]
     run = values.pop("run") or out.with_name(out.name + ".run")
     config = train_config(values)
-    command = "ganfilters train gan " + shlex.join(_shown(click.get_current_context()))
+    command = "ganfilters train gan " + shlex.join(shown(click.get_current_context()))
     request = _request(values, run, config.seed, command)
     try:
         result = train_gan(request, config, dry_run=dry)
     except FileExistsError as error:
         raise UsageError(str(error)) from error
-    if isinstance(result, dict):
-        click.echo("  ".join(f"{key} {value:.4g}" for key, value in result.items()))
-        return
-    click.echo(f"{result.step} of {config.steps} steps done ({result.stopped}); run in {run}")
-    if request.export:
-        click.echo(f"wrote {out}")
+    tell(result, config.steps, run, out if request.export else None)
 
 
 def _request(values: dict[str, Any], run: Path, seed: int, command: str) -> Any:
@@ -195,18 +189,6 @@ def _request(values: dict[str, Any], run: Path, seed: int, command: str) -> Any:
     )  # fmt: skip
 
 
-def _shown(context: click.Context) -> list[str]:
-    from .train_commands import _shown as shown
-
-    return shown(context)
-
-
-def _need(*packages: str) -> None:
-    missing = [name for name in packages if find_spec(name) is None]
-    if missing:
-        raise UsageError(f"this needs {' and '.join(missing)}; pip install 'ganfilters[train]'")
-
-
 @click.group()
 def evaluate() -> None:
     """Measure trained networks (needs the extra [train])."""
@@ -250,7 +232,7 @@ def evaluate() -> None:
 @click.option("--threads", type=_POSITIVE, help="Threads on the CPU.")
 def evaluate_gan_command(**values: Any) -> None:
     """Measure a generator: MODEL is an .onnx file, or the folder of a run. Prints JSON."""
-    _need("torch", "onnxruntime")
+    need("this", "torch", "onnxruntime")
     import torch
 
     from .gan.evaluate import EvaluationRequest, evaluate_gan

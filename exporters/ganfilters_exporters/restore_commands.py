@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import click
 
 from ganfilters.errors import UsageError
 
-from .train_commands import train_config, training_options
+from .train_commands import need, shown, tell, train_config, training_options
 
 __all__ = ["denoise", "inpaint"]
 
@@ -123,7 +122,7 @@ def _with(*groups: list[Any]) -> Callable[[Any], Any]:
 @_with(_INPAINT, _GAMES, _COMMON)
 def inpaint(**values: Any) -> None:
     """Train a network that fills holes in photographs."""
-    _need()
+    need("training", "torch", "accelerate", "safetensors")
     from .restore.tasks import FillingConfig
     from .restore.train import InpaintRequest, train_inpaint
 
@@ -134,7 +133,7 @@ def inpaint(**values: Any) -> None:
 @_with(_DENOISE, _GAMES, _COMMON)
 def denoise(**values: Any) -> None:
     """Train a network that removes noise and JPEG artefacts."""
-    _need()
+    need("training", "torch", "accelerate", "safetensors")
     from .restore.tasks import DenoisingConfig
     from .restore.train import DenoiseRequest, train_denoise
 
@@ -150,8 +149,6 @@ def _run(name: str, values: dict[str, Any], how: Any, request: Any, call: Any) -
     values["zoom"] = (values.pop("smallest_cut"), 1.0)
     fields = {field.name for field in dataclasses.fields(how)}
     chosen = {key: values.pop(key) for key in list(values) if key in fields}
-    from .train_commands import _shown as shown
-
     words = shlex.join(shown(click.get_current_context()))
     made = request(
         how=how(seed=config.seed, **chosen), run=run, export=not values.pop("no_export"),
@@ -161,15 +158,4 @@ def _run(name: str, values: dict[str, Any], how: Any, request: Any, call: Any) -
         result = call(made, config, dry_run=dry)
     except FileExistsError as error:
         raise UsageError(str(error)) from error
-    if isinstance(result, dict):
-        click.echo("  ".join(f"{key} {value:.4g}" for key, value in result.items()))
-        return
-    click.echo(f"{result.step} of {config.steps} steps done ({result.stopped}); run in {run}")
-    if made.export:
-        click.echo(f"wrote {out}")
-
-
-def _need() -> None:
-    missing = [name for name in ("torch", "accelerate", "safetensors") if find_spec(name) is None]
-    if missing:
-        raise UsageError(f"training needs {' and '.join(missing)}; pip install 'ganfilters[train]'")
+    tell(result, config.steps, run, out if made.export else None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import click
 
 from ganfilters.errors import GanfiltersError, UsageError
 
-__all__ = ["train", "training_options"]
+__all__ = ["need", "shown", "tell", "train", "train_config", "training_options"]
 
 _EXISTING = click.Path(exists=True, path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -62,6 +63,23 @@ def training_options(command: Any) -> Any:
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+def need(what: str, *packages: str) -> None:
+    """Raise UsageError if a package is missing: `what` needs it."""
+    missing = [name for name in packages if find_spec(name) is None]
+    if missing:
+        raise UsageError(f"{what} needs {' and '.join(missing)}; pip install 'ganfilters[train]'")
+
+
+def tell(result: Any, steps: int, run: Path, written: Path | None) -> None:
+    """Print how a training ended, or what a dry run measured."""
+    if isinstance(result, dict):
+        click.echo("  ".join(f"{key} {value:.4g}" for key, value in result.items()))
+        return
+    click.echo(f"{result.step} of {steps} steps done ({result.stopped}); run in {run}")
+    if written is not None:
+        click.echo(f"wrote {written}")
 
 
 def train_config(values: dict[str, Any]) -> Any:
@@ -212,11 +230,7 @@ def train_config(values: dict[str, Any]) -> Any:
 @training_options
 def style(**values: Any) -> None:
     """Train a style network: named styles, one more style, or any painting."""
-    from importlib.util import find_spec
-
-    missing = [name for name in ("torch", "accelerate", "safetensors") if find_spec(name) is None]
-    if missing:
-        raise UsageError(f"training needs {' and '.join(missing)}; pip install 'ganfilters[train]'")
+    need("training", "torch", "accelerate", "safetensors")
     from .losses import Weights
     from .style.network import NetworkConfig
     from .style.tasks import StyleConfig
@@ -233,22 +247,17 @@ def style(**values: Any) -> None:
         run=run,
         network=NetworkConfig(blocks=values.pop("blocks")),
         export=not values.pop("no_export"),
-        command="ganfilters train style " + shlex.join(_shown(click.get_current_context())),
+        command="ganfilters train style " + shlex.join(shown(click.get_current_context())),
         **values,
     )
     try:
         result = train_style(request, config, dry_run=dry)
     except FileExistsError as error:
         raise UsageError(str(error)) from error
-    if isinstance(result, dict):
-        click.echo("  ".join(f"{key} {value:.4g}" for key, value in result.items()))
-        return
-    click.echo(f"{result.step} of {config.steps} steps done ({result.stopped}); run in {run}")
-    if request.export:
-        click.echo(f"wrote {request.out}")
+    tell(result, config.steps, run, values["out"] if request.export else None)
 
 
-def _shown(context: click.Context) -> list[str]:
+def shown(context: click.Context) -> list[str]:
     """Return the options that were given, paths by their last name: a card goes to other people."""
     words: list[str] = []
     for parameter in context.command.params:

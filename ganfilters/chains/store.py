@@ -7,7 +7,6 @@ steps need a plugin that is left out cannot be used, and says so.
 from __future__ import annotations
 
 import hashlib
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ganfilters.chains.data import Chain, ChainStep
 from ganfilters.errors import GanfiltersError, ImageError, PluginError, UsageError, nearest
 from ganfilters.hookspecs import hookimpl
-from ganfilters.registry._sources import Source
+from ganfilters.registry._sources import FILTER_NAME, Source
 from ganfilters.settings import config_folder
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["ChainStore", "chain_sources"]
 
 _FILE = "chain.toml"
-_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _CHAIN = "chain"
 
 
@@ -57,7 +55,7 @@ class ChainStore:
             found = [path.parent.name for path in self.folder.glob(f"*/{_FILE}")]
         except OSError:
             return []
-        return sorted(name for name in found if _NAME.fullmatch(name))
+        return sorted(name for name in found if FILTER_NAME.fullmatch(name))
 
     def path(self, name: str) -> Path:
         """Return the path of a chain's file.
@@ -147,7 +145,7 @@ class ChainStore:
         self.entry(name, registry.get).filter.check()  # type: ignore[attr-defined]
 
     def _check_name(self, name: str, registry: Registry, *, overwrite: bool) -> None:
-        if not _NAME.fullmatch(name):
+        if not FILTER_NAME.fullmatch(name):
             raise UsageError(
                 f"a chain cannot be called {name!r}; a name is lower-case letters, digits and "
                 "single hyphens, for example my-look"

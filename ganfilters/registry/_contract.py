@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from ganfilters.errors import PluginError
+from ganfilters.registry._sources import FILTER_NAME
 
 if TYPE_CHECKING:
     from ganfilters.filter import Filter
 
 __all__ = ["RESERVED", "check_class"]
-
-_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 RESERVED = frozenset(
     [
@@ -67,7 +65,7 @@ def check_class(cls: object) -> type[Filter[Any]]:
     missing = sorted(cls.__abstractmethods__)
     if missing:
         raise PluginError(f"{where} does not implement {', '.join(missing)}")
-    if not _NAME.fullmatch(str(getattr(cls, "name", ""))):
+    if not FILTER_NAME.fullmatch(str(getattr(cls, "name", ""))):
         raise PluginError(
             f"{where} needs `name`: lower-case letters, digits and single hyphens, "
             f"not {getattr(cls, 'name', None)!r}"

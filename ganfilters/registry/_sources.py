@@ -19,6 +19,7 @@ from ganfilters.errors import PluginError, UsageError
 __all__ = [
     "COMMANDS_GROUP",
     "FILTERS_GROUP",
+    "FILTER_NAME",
     "FIRST_PARTY",
     "Source",
     "canonical",
@@ -81,6 +82,10 @@ class Source:
     def is_called(self, word: str) -> bool:
         """Return whether `word` is the plugin's name or its distribution's."""
         return word == self.name or canonical(word) == canonical(self.distribution)
+
+
+FILTER_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+"""What a filter, and a saved chain, may be called."""
 
 
 def canonical(name: str) -> str:

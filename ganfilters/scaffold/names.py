@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import ganfilters
 from ganfilters.errors import UsageError
+from ganfilters.registry._sources import FILTER_NAME
 
 if TYPE_CHECKING:
     from ganfilters.registry import Registry
 
 __all__ = ["Names", "check_text", "names_for"]
 
-_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 # Longer names would not fit the lines of the templates.
 _LONGEST_NAME = 30
 _LONGEST_TEXT = 80
@@ -73,9 +73,9 @@ def names_for(name: str, registry: Registry, commands: set[str]) -> Names:
     UsageError
         The name is no filter name, is too long, or is taken.
     """
-    if not _NAME.fullmatch(name):
+    if not FILTER_NAME.fullmatch(name):
         proposed = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-0123456789")
-        hint = f"; write {proposed}" if _NAME.fullmatch(proposed) else ""
+        hint = f"; write {proposed}" if FILTER_NAME.fullmatch(proposed) else ""
         raise UsageError(
             f"the name {name!r} cannot be a filter's: it needs lower-case letters, digits and "
             f"single hyphens, a letter first{hint}"

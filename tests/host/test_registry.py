@@ -12,26 +12,7 @@ import pytest
 from ganfilters import UsageError
 from ganfilters.registry import Choice, Commands, Registry, Source
 from ganfilters.registry._sources import _module
-
-GOOD = """
-from pydantic import Field
-from ganfilters import Filter, Image, Params, hookimpl
-
-class InvertParams(Params):
-    amount: float = Field(1.0, ge=0, le=1, description="How much")
-
-class Invert(Filter[InvertParams]):
-    name = "{name}"
-    summary = "Inverts"
-    Params = InvertParams
-
-    def apply(self, image, params):
-        return image.replace(pixels=1 - image.pixels)
-
-@hookimpl
-def ganfilters_filters():
-    return [Invert]
-"""
+from tests.sites import FILTER
 
 
 def plugin(folder: Path, text: str, name: str = "plug.py") -> Path:
@@ -46,7 +27,7 @@ def errors_of(path: Path) -> list[tuple[str, str]]:
 
 
 def test_a_plugin_file_is_found_beside_the_installed_ones(tmp_path: Path) -> None:
-    registry = Registry.discover([plugin(tmp_path, GOOD.format(name="invert"))])
+    registry = Registry.discover([plugin(tmp_path, FILTER.format(name="invert"))])
     assert {"dream", "invert"} <= set(registry.names())
     assert registry.get("invert").plugin == "plug"
     assert not registry.errors()
@@ -96,15 +77,19 @@ def test_a_missing_plugin_file_is_the_users_error(tmp_path: Path) -> None:
             "check",
             "must return Filter classes",
         ),
-        (GOOD.format(name="Not A Name"), "check", "lower-case"),
-        (GOOD.format(name="dream"), "check", "is taken by dream"),
-        (GOOD.format(name="x").replace('summary = "Inverts"', ""), "check", "summary"),
-        (GOOD.format(name="x").replace("Params = InvertParams", ""), "check", "needs `Params`"),
-        (GOOD.format(name="x").replace(', description="How much"', ""), "check", "no description"),
-        (GOOD.format(name="x").replace("amount:", "strength:"), "check", "host's own"),
-        (GOOD.format(name="x").replace("def apply", "def other"), "check", "implement apply"),
+        (FILTER.format(name="Not A Name"), "check", "lower-case"),
+        (FILTER.format(name="dream"), "check", "is taken by dream"),
+        (FILTER.format(name="x").replace('summary = "Inverts"', ""), "check", "summary"),
+        (FILTER.format(name="x").replace("Params = InvertParams", ""), "check", "needs `Params`"),
         (
-            GOOD.format(name="x").replace(
+            FILTER.format(name="x").replace(', description="How much"', ""),
+            "check",
+            "no description",
+        ),
+        (FILTER.format(name="x").replace("amount:", "strength:"), "check", "host's own"),
+        (FILTER.format(name="x").replace("def apply", "def other"), "check", "implement apply"),
+        (
+            FILTER.format(name="x").replace(
                 "Params = Inv",
                 "traits = __import__('ganfilters').Traits(input='none')\n    Params = Inv",
             ),
@@ -167,7 +152,7 @@ def test_a_plugin_whose_commands_break_is_a_value(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("order", ["get", "names"])
 def test_a_third_party_cannot_take_a_first_party_name(tmp_path: Path, order: str) -> None:
-    text = GOOD.format(name="shine")
+    text = FILTER.format(name="shine")
     own, other = plugin(tmp_path, text, "own.py"), plugin(tmp_path, text, "shine.py")
     sources = [
         Source("shine", "somebody", "1", partial(_module, other)),

@@ -27,7 +27,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx_ir as ir
 import torch
 from torch import Tensor, nn
@@ -198,26 +197,11 @@ def check(graph: Graph, model: ir.Model) -> dict[str, float]:
     export.ExportError
         An error exceeds the tolerance; the message names the output.
     """
-    session = export.session(ir.to_proto(model).SerializeToString())
-    errors = {}
-    for seed, batch in enumerate(BATCHES):
-        inputs = graph.example(batch, seed)
-        with torch.no_grad():
-            expected = graph(*inputs)
-        expected = expected if isinstance(expected, tuple) else (expected,)
-        feeds = {n: v.numpy() for n, v in zip(graph.inputs, inputs, strict=True)}
-        found = session.run(list(graph.outputs), feeds)
-        worst = 0.0
-        for name, measured, wanted in zip(graph.outputs, found, expected, strict=True):
-            error = export.relative_error(measured, np.asarray(wanted))
-            if not error < TOLERANCE:
-                raise export.ExportError(
-                    f"{name} of a batch of {batch} differs between PyTorch and ONNX Runtime by a "
-                    f"relative {error:.2g}, more than {TOLERANCE:g}; nothing was written"
-                )
-            worst = max(worst, error)
-        errors[f"batch {batch}"] = worst
-    return errors
+    cases = (
+        (f"batch {batch}", f"of a batch of {batch}", graph.example(batch, seed))
+        for seed, batch in enumerate(BATCHES)
+    )
+    return export.compare(graph, model, cases, TOLERANCE)[0]
 
 
 def export_gan(

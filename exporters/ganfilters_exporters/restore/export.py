@@ -31,7 +31,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 
@@ -161,7 +160,11 @@ def export_restorer(
     drop_zero_biases(model)
     export.clean(model)
     export.store_compact(model, COMPACT_FROM)
-    errors = _check(graph, model)
+    cases = (
+        (f"{height}x{width}", f"at {height} x {width}", graph.example(height, width, seed))
+        for seed, (height, width) in enumerate(SIZES)
+    )
+    errors, _ = export.compare(graph, model, cases, TOLERANCE)
     given = dict(card)
     weights = sum(p.numel() for p in network.parameters())
     made = ModelCard(
@@ -178,26 +181,3 @@ def export_restorer(
     )
     export.write(model, out, made, overwrite=overwrite)
     return made
-
-
-def _check(graph: FillGraph | DenoiseGraph, model: ir.Model) -> dict[str, float]:
-    """Compare every output of PyTorch and ONNX Runtime at several sizes; return the errors."""
-    session = export.session(ir.to_proto(model).SerializeToString())
-    errors = {}
-    for seed, (height, width) in enumerate(SIZES):
-        inputs = graph.example(height, width, seed)
-        with torch.no_grad():
-            expected = [value.numpy() for value in graph(*inputs)]
-        feeds = {n: v.numpy() for n, v in zip(graph.inputs, inputs, strict=True)}
-        found = session.run(list(graph.outputs), feeds)
-        worst = 0.0
-        for name, measured, wanted in zip(graph.outputs, found, expected, strict=True):
-            error = export.relative_error(measured, wanted)
-            if not error < TOLERANCE:
-                raise export.ExportError(
-                    f"{name} at {height} x {width} differs between PyTorch and ONNX Runtime by a "
-                    f"relative {error:.2g}, more than {TOLERANCE:g}; nothing was written"
-                )
-            worst = max(worst, error)
-        errors[f"{height}x{width}"] = worst
-    return errors

@@ -250,27 +250,12 @@ def check(graph: StyleGraph, model: ir.Model) -> tuple[dict[str, float], float]:
     export.ExportError
         An error exceeds the tolerance; the message names the output.
     """
-    session = export.session(ir.to_proto(model).SerializeToString())
-    errors, largest = {}, 0.0
-    for seed, (height, width) in enumerate(SIZES):
-        inputs = graph.example(height, width, seed)
-        with torch.no_grad():
-            expected = [value.numpy() for value in graph(*inputs)]
-        feeds = {n: v.numpy() for n, v in zip(graph.inputs, inputs, strict=True)}
-        found = session.run(list(graph.outputs), feeds)
-        worst = 0.0
-        for name, measured, wanted in zip(graph.outputs, found, expected, strict=True):
-            error = export.relative_error(measured, wanted)
-            if not error < TOLERANCE:
-                raise export.ExportError(
-                    f"{name} at {height} x {width} differs between PyTorch and ONNX Runtime by a "
-                    f"relative {error:.2g}, more than {TOLERANCE:g}; nothing was written"
-                )
-            worst = max(worst, error)
-            if name == "styled":
-                largest = max(largest, 255 * float(np.abs(measured - wanted).max()))
-        errors[f"{height}x{width}"] = worst
-    return errors, largest
+    cases = (
+        (f"{height}x{width}", f"at {height} x {width}", graph.example(height, width, seed))
+        for seed, (height, width) in enumerate(SIZES)
+    )
+    errors, largest = export.compare(graph, model, cases, TOLERANCE)
+    return errors, 255 * largest["styled"]
 
 
 def export_style(

@@ -65,7 +65,9 @@ class StyleConfig:
 
 
 class _StyleTask(Task):
-    """What the three share: photographs, the loss, one optimiser."""
+    """What the three share: photographs, the loss, named paintings, one optimiser."""
+
+    named: NamedPaintings
 
     def __init__(
         self, config: StyleConfig, photos: Pictures, loss_network: nn.Module, net: Stylizer
@@ -104,6 +106,14 @@ class _StyleTask(Task):
     def rate(self, step: int, steps: int) -> float:
         """Warm up, then fall along a cosine to a twentieth."""
         return warm_cosine(step, steps, warm=self.config.warm, final=0.05)
+
+    def identity(self) -> dict[str, Any]:
+        """Network and named styles: what a resumed run must share."""
+        return {
+            "kind": type(self).__name__,
+            "network": self.net.config.to_dict(),
+            "styles": self.named.names,
+        }
 
     def finish(self, painted: Tensor, photo: Tensor, *loss: Any) -> dict[str, Tensor]:
         """Take the loss and let the optimiser step."""
@@ -222,14 +232,6 @@ class NamedStyles(_StyleTask):
     def painter(self) -> nn.Module:
         """The network that paints."""
         return self.modules["net"]
-
-    def identity(self) -> dict[str, Any]:
-        """Network and styles: what a resumed run must share."""
-        return {
-            "kind": type(self).__name__,
-            "network": self.net.config.to_dict(),
-            "styles": self.named.names,
-        }
 
     @torch.no_grad()
     def paint(self, photo: Tensor, number: int) -> Tensor:
@@ -376,14 +378,6 @@ class AnyStyle(_StyleTask):
                 contents, styles = (torch.cat([f, contents]) for f in factors)
             painted, _ = self.modules["net"](photo, style)
         return self.finish(painted, photo, target, contents, styles)
-
-    def identity(self) -> dict[str, Any]:
-        """Network and named styles: what a resumed run must share."""
-        return {
-            "kind": type(self).__name__,
-            "network": self.net.config.to_dict(),
-            "styles": self.named.names,
-        }
 
     @torch.no_grad()
     def paint(self, photo: Tensor, painting: Tensor) -> Tensor:
