@@ -14,6 +14,7 @@ do not exist are started; a page of a filter is written by a person.
 
 from __future__ import annotations
 
+import copy
 import difflib
 import os
 import re
@@ -221,7 +222,10 @@ def _help(words: Sequence[str]) -> str:
     if isinstance(command, Root):
         command.list_commands(context)
         context.ensure_object(State).commands = None  # nor a word on those that were left out
-    return command.get_help(context)
+    # A copy: click keeps the help option that the command had where it was first run.
+    fresh = copy.copy(command)
+    fresh._help_option = None
+    return fresh.get_help(context)
 
 
 def card(stem: str) -> str:
