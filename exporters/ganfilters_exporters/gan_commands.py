@@ -44,6 +44,9 @@ _OPTIONS = [
                  help="The game.  [default: nonsaturating; style: hinge]"),
     click.option("--conditional", is_flag=True,
                  help="Learn classes: labels of the .npz, or the folders that pictures lie in."),
+    click.option("--auxiliary", type=_WEIGHT, default=0.0, show_default=True,
+                 help="With --conditional: weight of a classifier in the discriminator, which "
+                 "teaches the generator to be told right."),
     click.option("--size", type=click.IntRange(8, 1024),
                  help="Side of the generated pictures: 4 to 7 times a power of two.  "
                  "[default: 64; mlp: 28]"),
@@ -171,8 +174,8 @@ def _request(values: dict[str, Any], run: Path, seed: int, command: str) -> Any:
     )  # fmt: skip
     same = (
         "loss", "discriminator", "norm", "batch", "rate", "betas", "ema", "critic_steps", "r1",
-        "augment_strength", "mixing", "perceptual", "reconstruction", "reconstruction_weight",
-        "zoom", "flip",
+        "augment_strength", "mixing", "auxiliary", "perceptual", "reconstruction",
+        "reconstruction_weight", "zoom", "flip",
     )  # fmt: skip
     how = GanConfig(
         augment=parse_augmentations(values["augment"]), feature_side=values["feature_size"],

@@ -35,7 +35,7 @@ def test_shapes_and_ranges(arch: str, channels: int, norm: str) -> None:
     images = generator(torch.randn(3, config.z), weights)
     assert images.shape == (3, channels, 16, 16)
     assert images.abs().max() <= 1
-    assert judge(images, weights).shape == (3, 1)
+    assert judge(images, weights).scores.shape == (3, 1)
     with pytest.raises(ValueError, match="needs class weights"):
         generator(torch.randn(3, config.z))
 
@@ -49,7 +49,7 @@ def test_the_class_decides(arch: str) -> None:
     images = generator(z, torch.eye(3))
     assert (images[0] - images[1]).abs().max() > 1e-3
     judge = plain_discriminator(config, "spectral").eval()
-    scores = judge(images[:1].expand(3, -1, -1, -1), torch.eye(3))
+    scores = judge(images[:1].expand(3, -1, -1, -1), torch.eye(3)).scores
     assert scores.std() > 1e-4
 
 
@@ -78,18 +78,30 @@ def test_modulation_noise_and_mixing(modulation: str) -> None:
         assert not torch.allclose(mixed, generator(other, weights), atol=1e-4)
 
 
-def test_demodulation_is_that_of_its_paper() -> None:
+@pytest.mark.parametrize("double", [False, True])
+def test_demodulation_is_that_of_its_paper(double: bool) -> None:
     torch.manual_seed(0)
-    layer = ModulatedConv(3, 5, 4, "demod", noise=False)
+    layer = ModulatedConv(3, 5, 4, "demod", noise=False, double=double)
     for style in (layer.scale, layer.shift):
         nn.init.normal_(style.weight)  # type: ignore[union-attr]
     x, w = torch.randn(2, 3, 6, 6), torch.randn(2, 4)
     scale, shift = 1 + layer.scale(w), layer.shift(w)  # type: ignore[misc]
+    made = layer(x, w, None)
+    assert made.shape == (2, 5, 12, 12) if double else (2, 5, 6, 6)
+    inputs, taps = (0, 4) if double else (1, 1)  # each pixel gets a quarter of a doubling kernel
     for number in range(2):
-        weight = layer.conv.weight * scale[number][None, :, None, None]
-        weight = weight * torch.rsqrt(weight.square().sum((1, 2, 3), keepdim=True) + 1e-8)
-        expected = functional.conv2d(x[number][None], weight, shift[number], padding=1)
-        assert torch.allclose(layer(x, w, None)[number], expected[0], atol=1e-5)
+        along = [1, 1, 1, 1]
+        along[inputs] = 3
+        weight = layer.conv.weight * scale[number].reshape(along)
+        norm = weight.square().sum((inputs, 2, 3), keepdim=True) / taps
+        weight = weight * torch.rsqrt(norm + 1e-8)
+        one = x[number][None]
+        expected = (
+            functional.conv_transpose2d(one, weight, shift[number], stride=2, padding=1)
+            if double
+            else functional.conv2d(one, weight, shift[number], padding=1)
+        )
+        assert torch.allclose(made[number], expected[0], atol=1e-5)
 
 
 def test_sizes() -> None:
@@ -113,7 +125,7 @@ def test_the_projected_discriminator() -> None:
     found = features(images)
     assert [x.shape[2:] for x in found] == [(16, 16), (8, 8), (4, 4), (2, 2)]
     weights = torch.eye(3)[[0, 1, 2, 0]]
-    scores = judge(found, weights)
+    scores = judge(found, weights).scores
     assert scores.shape[0] == 4
     assert scores.shape[1] == 25 + 25 + 1 + 1  # patches of each head
     scores.mean().backward()
@@ -121,7 +133,23 @@ def test_the_projected_discriminator() -> None:
     assert images.grad.abs().max() > 0
     assert all(p.grad is not None for p in judge.heads.parameters())
     judge.eval()
-    assert not torch.allclose(judge(found, weights), judge(found, weights.flip(1)))
+    swapped = judge(found, weights.flip(1)).scores
+    assert not torch.allclose(judge(found, weights).scores, swapped)
+
+
+@pytest.mark.parametrize("arch", list(GENERATORS))
+def test_a_discriminator_may_tell_the_class(arch: str) -> None:
+    config = dataclasses.replace(NETWORKS[arch], channels=1, classes=3)
+    images, weights = torch.rand(4, 1, 16, 16), torch.eye(3)[[0, 1, 2, 0]]
+    assert plain_discriminator(config, "spectral")(images, weights).logits is None
+    verdict = plain_discriminator(config, "spectral", tells=True)(images, weights)
+    assert verdict.logits is not None
+    assert verdict.logits.shape == (4, 3)
+    features = LiteFeatures(backbone(), 64)
+    judge = ProjectedDiscriminator(features, classes=3, width=4, tells=True)
+    told = judge(features(images), weights).logits
+    assert told is not None
+    assert told.shape == (4, 3)
 
 
 def test_each_scale_hears_of_the_deeper_ones() -> None:
@@ -165,4 +193,4 @@ def test_image_to_image_takes_any_multiple() -> None:
     given = torch.rand(2, 3, 20, 28) * 2 - 1
     made = network(given)
     assert made.shape == given.shape
-    assert judge(made, given).shape == (2, 5 * 7)
+    assert judge(made, given).scores.shape == (2, 5 * 7)

@@ -34,6 +34,14 @@ ROWS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "dcgan feature matching": ("dcgan", {"perceptual": 1.0}, {}),
     "dcgan modulated": ("dcgan", {"mixing": 1.0}, {"modulation": "batch"}),
     "dcgan projected": ("dcgan", {"loss": "hinge", "discriminator": "projected"}, {}),
+    **{
+        f"{arch} {judge}, telling classes": (
+            arch,
+            {"auxiliary": 0.5, "loss": "hinge", "discriminator": judge, "norm": "spectral"},
+            {},
+        )
+        for arch, judge in (("mlp", "plain"), ("dcgan", "plain"), ("style", "projected"))
+    },
     "mlp projected": ("mlp", {"loss": "hinge", "discriminator": "projected"}, {}),
     "style plain": ("style", {"norm": "spectral", "loss": "nonsaturating", "r1": 1.0}, {}),
     **{

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..backbones import Backbone
+from .networks import Verdict
 
 __all__ = ["SCALES", "LiteFeatures", "ProjectedDiscriminator", "RandomMixing"]
 
@@ -162,18 +163,35 @@ class ProjectedDiscriminator(nn.Module):
         Channels of the shallowest mixed scale, and of the heads.
     seed : int
         Of the mixing.
+    tells : bool
+        Whether it also tells the class, by a linear layer on the deepest features, unmixed.
     """
 
-    def __init__(self, features: LiteFeatures, classes: int, width: int = 64, seed: int = 0):
+    def __init__(
+        self,
+        features: LiteFeatures,
+        classes: int,
+        width: int = 64,
+        seed: int = 0,
+        *,
+        tells: bool = False,
+    ) -> None:
         super().__init__()
+        self.classify = None
+        if tells:
+            deepest = features.channels[-1]
+            normalise = nn.BatchNorm1d(deepest, affine=False)
+            self.classify = nn.Sequential(normalise, nn.Linear(deepest, classes))
         self.mixing = RandomMixing(features.channels, width, seed)
         self.heads = nn.ModuleList(
             Head(channels, side, classes, max(width, 64))
             for channels, side in zip(self.mixing.channels, features.sides, strict=True)
         )
 
-    def forward(self, features: list[Tensor], class_weights: Tensor | None = None) -> Tensor:
+    def forward(self, features: list[Tensor], class_weights: Tensor | None = None) -> Verdict:
         """Map features of each scale to scores (N, patches of all heads)."""
         mixed = self.mixing(features)
         pairs = zip(self.heads, mixed, strict=True)
-        return torch.cat([head(x, class_weights) for head, x in pairs], 1)
+        scores = torch.cat([head(x, class_weights) for head, x in pairs], 1)
+        logits = None if self.classify is None else self.classify(features[-1].mean((2, 3)))
+        return Verdict(scores, logits)

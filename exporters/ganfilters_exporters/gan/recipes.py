@@ -88,6 +88,8 @@ def refuse_unfitting(values: dict[str, Any]) -> None:
             f"--modulation {values['modulation']} goes with --arch style; {values['arch']} has "
             f"{' and '.join(fitting)}"
         )
+    if values["auxiliary"] and not values["conditional"]:
+        raise UsageError("--auxiliary teaches classes; give it with --conditional")
     if values["pairs"] or values["degrade"]:
         for name in ("conditional", "modulation", "mapping"):
             if values[name]:

@@ -17,7 +17,7 @@ from .augment import augment
 from .collapse import CollapseAlarm, diversity
 from .discriminators import LiteFeatures
 from .losses import LOSSES, gradient_penalty, r1_penalty
-from .networks import Generator, NetworkConfig, Translator
+from .networks import Generator, NetworkConfig, Translator, Verdict
 from .perceptual import feature_matching, perceptual_distance
 from .standing import settle
 
@@ -64,6 +64,9 @@ class GanConfig:
         1 for the paper's ranges.
     mixing : float
         Share of steps with style mixing, for networks with several layers.
+    auxiliary : float
+        Weight of telling the class: the discriminator learns it from real pictures, the generator
+        that its own are told right (Odena et al. 2017).
     perceptual : float
         Weight of a term on pretrained features.
     reconstruction : str
@@ -93,6 +96,7 @@ class GanConfig:
     augment: tuple[str, ...] = ("color", "translation", "cutout")
     augment_strength: float = 1.0
     mixing: float = 0.5
+    auxiliary: float = 0.0
     perceptual: float = 0.0
     reconstruction: str = "L1"
     reconstruction_weight: float = 100.0
@@ -133,12 +137,16 @@ class Adversarial(Task):
             self.frozen["features"] = features
         self.batch_images = config.batch * config.critic_steps
 
-    def score(self, images: Tensor, condition: Tensor | None) -> Tensor:
+    def judge(self, images: Tensor, condition: Tensor | None) -> Verdict:
         """Judge pictures in [-1, 1]; the condition is class weights, or what a pair begins from."""
         projected = self.config.discriminator == "projected"
         seen = self.frozen["features"](images) if projected else images
-        scores: Tensor = self.modules["discriminator"](seen, condition)
-        return scores.float()
+        scores, logits = self.modules["discriminator"](seen, condition)
+        return Verdict(scores.float(), None if logits is None else logits.float())
+
+    def score(self, images: Tensor, condition: Tensor | None) -> Tensor:
+        """Return the scores of pictures."""
+        return self.judge(images, condition).scores
 
     def train_discriminator(
         self, real: Tensor, fake: Tensor, condition: Tensor | None, step: int
@@ -147,7 +155,9 @@ class Adversarial(Task):
         config = self.config
         real, fake = self.seen(real), self.seen(fake.detach())
         with self.autocast():
-            real_score, fake_score = self.score(real, condition), self.score(fake, condition)
+            (real_score, logits), (fake_score, _) = (
+                self.judge(real, condition), self.judge(fake, condition)
+            )  # fmt: skip
         loss = self.loss.discriminator(real_score, fake_score)
         scalars = {
             "discriminator": loss,
@@ -155,6 +165,11 @@ class Adversarial(Task):
             "fake_score": fake_score.mean(),
         }
         total = loss
+        if logits is not None:
+            # Of generated pictures nothing is learned: their class is what is in question.
+            telling = functional.cross_entropy(logits, condition)  # type: ignore[arg-type]
+            scalars["telling"] = telling
+            total = total + self.config.auxiliary * telling
 
         def plain_score(images: Tensor) -> Tensor:
             return self.score(images, condition)
@@ -190,7 +205,8 @@ class Adversarial(Task):
         """Return the networks and the game."""
         keep = ("loss", "discriminator", "norm", "batch", "critic_steps", "feature_side")
         values = asdict(self.config)
-        return {key: values[key] for key in keep}
+        tells = {"auxiliary": True} if self.config.auxiliary else {}
+        return {key: values[key] for key in keep} | tells
 
 
 @dataclass(frozen=True)
@@ -287,15 +303,21 @@ class Generation(Adversarial):
         scalars: dict[str, Tensor] = {}
         for number, real in enumerate(batch.images):
             weights = None if batch.class_weights is None else batch.class_weights[number]
-            with torch.no_grad(), self.autocast():
+            # The last pictures are the generator's own update's too: on a CPU making them is most
+            # of a step.
+            last = number == len(batch.images) - 1
+            with torch.set_grad_enabled(last), self.autocast():
                 fake = self.generate(weights, count).float()
             found = self.train_discriminator(real, fake, weights, step)
             scalars = {k: scalars.get(k, 0) + v.detach() for k, v in found.items()}
         scalars = {key: value / len(batch.images) for key, value in scalars.items()}
         with self.autocast(), self.judge_fixed():
-            fake = self.generate(weights, count).float()
-            loss = self.loss.generator(self.score(self.seen(fake), weights))
-            total = loss
+            scores, logits = self.judge(self.seen(fake), weights)
+            loss = total = self.loss.generator(scores)
+            if logits is not None:
+                term = functional.cross_entropy(logits, cast("Tensor", weights))
+                scalars["told"] = term
+                total = total + self.config.auxiliary * term
             if self.config.perceptual:
                 features = self.frozen["features"]
                 with torch.no_grad():

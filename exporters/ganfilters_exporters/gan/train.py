@@ -148,10 +148,12 @@ def make_task(
         }
     )
     generator = GENERATORS[network.arch](network)
+    tells = config.auxiliary > 0
+    judge: torch.nn.Module
     if config.discriminator == "projected" and features is not None:
-        judge: torch.nn.Module = ProjectedDiscriminator(features, network.classes, seed=config.seed)
+        judge = ProjectedDiscriminator(features, network.classes, seed=config.seed, tells=tells)
     else:
-        judge = plain_discriminator(network, config.norm)  # type: ignore[arg-type]
+        judge = plain_discriminator(network, config.norm, tells=tells)  # type: ignore[arg-type]
     return Generation(config, pictures, generator, judge, features)
 
 

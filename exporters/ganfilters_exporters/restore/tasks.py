@@ -13,6 +13,7 @@ from torch.nn import functional
 from ..data import Pictures
 from ..gan.augment import augment
 from ..gan.discriminators import LiteFeatures, ProjectedDiscriminator
+from ..gan.networks import Verdict
 from ..gan.perceptual import perceptual_distance
 from ..gan.tasks import Adversarial, GanConfig
 from ..task import Task, seed_of, warm_cosine
@@ -167,10 +168,10 @@ class Filling(Adversarial):
         masks = draw_masks(config.batch, config.size, seed).to(self.device, non_blocking=True)
         return Holes(photos, masks, make_guesses(photos, masks, config.guessed))
 
-    def score(self, images: Tensor, condition: Tensor | None) -> Tensor:
+    def judge(self, images: Tensor, condition: Tensor | None) -> Verdict:
         """Judge the patches that touch the hole; elsewhere both pictures are the same."""
-        scores = super().score(images, None)
-        return scores if condition is None else scores[condition]
+        verdict = super().judge(images, None)
+        return verdict if condition is None else Verdict(verdict.scores[condition])
 
     def touched(self, masks: Tensor) -> Tensor:
         """Return which patches touch the hole, boolean (N, patches of all heads)."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from .base import Generator, NetworkConfig, Norm, base_of
+from .base import Generator, NetworkConfig, Norm, Verdict, base_of
 from .dcgan import ConvDiscriminator, DcganGenerator
 from .mlp import MlpDiscriminator, MlpGenerator
 from .style import MODULATIONS, StyleGenerator
@@ -24,6 +24,7 @@ __all__ = [
     "PatchDiscriminator",
     "StyleGenerator",
     "Translator",
+    "Verdict",
     "base_of",
     "plain_discriminator",
 ]
@@ -36,7 +37,7 @@ GENERATORS: dict[str, Callable[[NetworkConfig], Generator]] = {
 """Generators by ``--arch``."""
 
 
-def plain_discriminator(config: NetworkConfig, norm: Norm) -> nn.Module:
-    """Return the discriminator that goes with a generator of this configuration."""
+def plain_discriminator(config: NetworkConfig, norm: Norm, *, tells: bool = False) -> nn.Module:
+    """Return the discriminator that goes with a generator; `tells` has it classify too."""
     make = MlpDiscriminator if config.arch == "mlp" else ConvDiscriminator
-    return make(config, norm)
+    return make(config, norm, tells=tells)

@@ -7,7 +7,7 @@ class. So truncation, mixing and editing are the same for all, and so is the exp
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,16 @@ from torch.nn import functional
 
 from ganfilters.errors import UsageError
 
-__all__ = ["ClassHead", "Generator", "Mapping", "NetworkConfig", "Norm", "base_of", "normalised"]
+__all__ = [
+    "ClassHead",
+    "Generator",
+    "Mapping",
+    "NetworkConfig",
+    "Norm",
+    "Verdict",
+    "base_of",
+    "normalised",
+]
 
 Norm = Literal["batch", "spectral", "none"]
 """What keeps a discriminator in bounds."""
@@ -194,8 +203,23 @@ def normalised(module: nn.Module, norm: Norm) -> nn.Module:
     return module
 
 
+class Verdict(NamedTuple):
+    """What a discriminator says of pictures.
+
+    Attributes
+    ----------
+    scores : Tensor
+        (N, scores): one for each picture, or for each patch and head.
+    logits : Tensor or None
+        (N, classes), which class the picture shows, of a discriminator that tells.
+    """
+
+    scores: Tensor
+    logits: Tensor | None = None
+
+
 class ClassHead(nn.Module):
-    """Features to a score; with classes, a projection discriminator (Miyato and Koyama 2018).
+    """Features to a verdict; with classes, a projection discriminator (Miyato and Koyama 2018).
 
     Parameters
     ----------
@@ -205,10 +229,13 @@ class ClassHead(nn.Module):
         0 for none.
     norm : str
         ``"spectral"`` normalises the weights.
+    tells : bool
+        Whether it also tells the class (Odena et al. 2017, the auxiliary classifier).
     """
 
-    def __init__(self, features: int, classes: int, norm: Norm) -> None:
+    def __init__(self, features: int, classes: int, norm: Norm, *, tells: bool = False) -> None:
         super().__init__()
+        self.classify = nn.Linear(features, classes) if tells else None
         self.score = normalised(nn.Linear(features, 1), norm)
         self.project = self.embedding = None
         if classes:
@@ -216,10 +243,10 @@ class ClassHead(nn.Module):
             self.embedding = nn.Linear(classes, CLASS_FEATURES, bias=False)
             nn.init.normal_(self.embedding.weight)
 
-    def forward(self, features: Tensor, class_weights: Tensor | None) -> Tensor:
-        """Map (N, features) and (N, classes) to scores (N, 1)."""
+    def forward(self, features: Tensor, class_weights: Tensor | None) -> Verdict:
+        """Map (N, features) and (N, classes) to scores (N, 1), and to logits if it tells."""
         score: Tensor = self.score(features)
         if self.project is not None and self.embedding is not None:
             match = self.project(features) * self.embedding(class_weights)
             score = score + match.sum(1, keepdim=True) / CLASS_FEATURES**0.5
-        return score
+        return Verdict(score, None if self.classify is None else self.classify(features))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ganfilters.errors import UsageError
 
-from .base import ClassHead, Generator, NetworkConfig, Norm, base_of, normalised
+from .base import ClassHead, Generator, NetworkConfig, Norm, Verdict, base_of, normalised
 from .modulation import ModulatedNorm
 
 __all__ = ["ConvDiscriminator", "DcganGenerator", "widths_of"]
@@ -78,7 +78,7 @@ class DcganGenerator(Generator):
 class ConvDiscriminator(nn.Module):
     """Strided convolutions down to the base, then one score."""
 
-    def __init__(self, config: NetworkConfig, norm: Norm) -> None:
+    def __init__(self, config: NetworkConfig, norm: Norm, *, tells: bool = False) -> None:
         super().__init__()
         base, _ = base_of(config.size)
         layers: list[nn.Module] = []
@@ -90,14 +90,14 @@ class ConvDiscriminator(nn.Module):
             layers.append(nn.LeakyReLU(0.2))
             before = after
         self.body = nn.Sequential(*layers, nn.Flatten())
-        self.head = ClassHead(before * base**2, config.classes, norm)
+        self.head = ClassHead(before * base**2, config.classes, norm, tells=tells)
         if norm != "spectral":
             _initialise(self.body)
 
-    def forward(self, image: Tensor, class_weights: Tensor | None = None) -> Tensor:
-        """Map pictures in [-1, 1] to scores (N, 1)."""
-        score: Tensor = self.head(self.body(image), class_weights)
-        return score
+    def forward(self, image: Tensor, class_weights: Tensor | None = None) -> Verdict:
+        """Judge pictures in [-1, 1]: one score for each."""
+        verdict: Verdict = self.head(self.body(image), class_weights)
+        return verdict
 
 
 def _initialise(module: nn.Module) -> None:

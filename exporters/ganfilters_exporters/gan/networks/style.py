@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ganfilters.errors import UsageError
 
 from .base import Generator, NetworkConfig, base_of
-from .fast import Excitation, UpBlock
+from .fast import Excitation, UpBlock, gated
 from .modulation import MODULATIONS
 
 __all__ = ["MODULATIONS", "StyleGenerator"]
@@ -69,7 +68,7 @@ class StyleGenerator(Generator):
         """Generate pictures."""
         noises = self._split(noise)
         x = torch.unflatten(self.seed(w[:, 0]), 1, (-1, self.base, self.base))
-        features = [functional.glu(self.seed_norm(x), 1)]
+        features = [gated(self.seed_norm(x))]
         for number, block in enumerate(self.blocks, 1):
             count = len(block.convolutions)  # type: ignore[arg-type]
             mine = [noises.pop(0) if noises else None for _ in range(count)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .base import NetworkConfig, Norm, base_of, normalised
+from .base import NetworkConfig, Norm, Verdict, base_of, normalised
 from .dcgan import widths_of
 
 __all__ = ["PatchDiscriminator", "Translator"]
@@ -77,9 +77,8 @@ class PatchDiscriminator(nn.Module):
         last = normalised(nn.Conv2d(before, 1, 3, padding=1), norm)
         self.body = nn.Sequential(*layers, last, nn.Flatten())
 
-    def forward(self, image: Tensor, given: Tensor | None = None) -> Tensor:
+    def forward(self, image: Tensor, given: Tensor | None = None) -> Verdict:
         """Map pictures (N, C, H, W) and what they were made from to scores (N, patches)."""
         if given is None:
             raise ValueError("a pair has two pictures")
-        scores: Tensor = self.body(torch.cat([given, image], 1))
-        return scores
+        return Verdict(self.body(torch.cat([given, image], 1)))
