@@ -1,8 +1,9 @@
-"""Training throughput of each GAN architecture, and generation in ONNX Runtime against PyTorch.
+"""Training throughput of each GAN architecture, and the exported file against PyTorch.
 
 Images per second of whole training steps (both networks, augmentation, optimisers, average of
-weights) on random pictures; then the time of 64 pictures from the exported file against PyTorch
-eager with the same weights, in turns in one process. Run:
+weights) on random pictures; then, from the exported file against PyTorch eager with the same
+weights, in turns in one process: the time of 64 pictures, and of one step of finding a latent
+(distance and gradient); and the time of one picture alone. Run:
 
     python benchmarks/gan_training.py [--threads 2] [--device cpu]
 """
@@ -15,11 +16,12 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-import numpy as np
 import torch
+from torch import Tensor
 
+from ganfilters.onnxfile import extract
 from ganfilters_exporters import export
 from ganfilters_exporters.backbones import load_efficientnet_lite0
 from ganfilters_exporters.data import Pictures
@@ -31,6 +33,7 @@ from ganfilters_exporters.gan.networks import (
     NetworkConfig,
     plain_discriminator,
 )
+from ganfilters_exporters.gan.projection import Distance
 from ganfilters_exporters.gan.recipes import RECIPES
 from ganfilters_exporters.gan.tasks import GanConfig, Generation
 from ganfilters_exporters.trainer import TrainConfig, Trainer
@@ -43,7 +46,7 @@ CASES = (
     ("style", 64, 3, "none"),
     ("style", 64, 3, "adain"),
     ("style", 64, 3, "demod"),
-    ("style", 128, 3, "none"),
+    ("style", 128, 3, "batch"),
 )
 PICTURES = 64
 
@@ -57,17 +60,19 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     print("| arch | size | modulation | training, images/s | 64 pictures: ONNX, ms | PyTorch, ms "
-          "| ratio | one picture, ms |")  # fmt: skip
-    print("|---|---|---|---|---|---|---|---|")
+          "| ratio | gradient: ONNX, ms | PyTorch, ms | ratio | one picture, ms |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
     for arch, size, channels, modulation in CASES:
         task = make(arch, size, channels, modulation)
         config = TrainConfig(device=options.device, precision=options.precision, quiet=True)
         speed = throughput(Trainer(task, Path("unused"), config), options.repeat)
         network = cast("Generator", task.best("generator").cpu())
-        onnx, eager, one = generation(network, options.threads, options.repeat)
+        times = generation(network, options.threads, options.repeat)
+        pairs = [(times[n], times[n + 1]) for n in (0, 2)]
+        cells = [f"{1e3 * a:.0f} | {1e3 * b:.0f} | {a / b:.2f}" for a, b in pairs]
         print(
-            f"| {arch} | {size} | {modulation} | {speed:.0f} | {1e3 * onnx:.0f} "
-            f"| {1e3 * eager:.0f} | {onnx / eager:.2f} | {1e3 * one:.1f} |",
+            f"| {arch} | {size} | {modulation} | {speed:.0f} | {' | '.join(cells)} "
+            f"| {1e3 * times[4]:.1f} |",
             flush=True,
         )
 
@@ -102,27 +107,50 @@ def throughput(trainer: Trainer, repeat: int) -> float:
     return statistics.median(speeds)
 
 
-def generation(network: Generator, threads: int, repeat: int) -> tuple[float, float, float]:
-    """Return seconds of a batch in ONNX Runtime and in PyTorch, and of one picture."""
-    names = [str(n) for n in range(CLASSES)]
+def generation(network: Generator, threads: int, repeat: int) -> list[float]:
+    """Return seconds of 64 pictures, and of a gradient, each by ONNX Runtime and by PyTorch; and
+    of one picture.
+    """
+    backbone = load_efficientnet_lite0()
+    distance = Distance(backbone, network.config.size)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "g.onnx"
         card = {"title": "", "command": "", "licence": "CC0-1.0"}
-        export_gan(network, file, names, overwrite=False, card=card)
-        session = export.session(file, threads)
-    graph = GeneratorGraph(network)
-    calls: list[Callable[[], object]] = []
-    for batch in (PICTURES, 1):
-        inputs = graph.example(batch, 1)
-        feeds = {n: np.asarray(v) for n, v in zip(graph.inputs, inputs, strict=True)}
-        calls.append(lambda feeds=feeds: session.run(["image"], feeds))  # type: ignore[misc]
-    inputs = graph.example(PICTURES, 1)
+        names = [str(n) for n in range(CLASSES)]
+        export_gan(network, file, names, backbone=backbone, overwrite=False, card=card)
+        drawing, projecting = (
+            export.session(extract(file, outputs), threads)
+            for outputs in (["image"], ["gradient", "distance"])
+        )
+    graph = GeneratorGraph(network, distance)
 
-    def eager() -> object:
+    def feeds(batch: int, session: Any) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        tensors = dict(zip(graph.inputs, graph.example(batch, 2), strict=True))
+        taken = {item.name for item in session.get_inputs()}
+        return tensors, {n: t.numpy() for n, t in tensors.items() if n in taken}
+
+    many, many_fed = feeds(PICTURES, drawing)
+    one, one_fed = feeds(1, projecting)
+    alone = feeds(1, drawing)[1]
+
+    def eager_pictures() -> object:
         with torch.inference_mode():
-            return graph(*inputs)
+            w = network.mapping(many["z"], many.get("class_weights"))
+            return network.synthesis(w[:, None].expand(-1, network.layers, -1), many.get("noise"))
 
-    calls.insert(1, eager)
+    def eager_gradient() -> object:
+        w = one["w"].clone().requires_grad_()
+        found = distance(network.synthesis(w) / 2 + 0.5, one["target"]).sum()
+        return torch.autograd.grad(found, w)
+
+    calls: list[Callable[[], object]] = [
+        lambda: drawing.run(["image"], many_fed),
+        eager_pictures,
+        lambda: projecting.run(["gradient", "distance"], one_fed),
+        eager_gradient,
+        lambda: drawing.run(["image"], alone),
+    ]
+    network.requires_grad_(False)
     seconds: list[list[float]] = [[] for _ in calls]
     for call in calls:
         call()
@@ -131,8 +159,7 @@ def generation(network: Generator, threads: int, repeat: int) -> tuple[float, fl
             start = time.perf_counter()
             call()
             found.append(time.perf_counter() - start)
-    onnx, torchs, one = (statistics.median(found) for found in seconds)
-    return onnx, torchs, one
+    return [statistics.median(found) for found in seconds]
 
 
 if __name__ == "__main__":

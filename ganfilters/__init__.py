@@ -27,7 +27,15 @@ if TYPE_CHECKING:
         UsageError,
         nearest,
     )
-    from ganfilters.fields import ImageParam, ModelParam, Size, WeightedNames
+    from ganfilters.fields import (
+        DataFile,
+        ImageParam,
+        InputFile,
+        ModelParam,
+        OutputFile,
+        Size,
+        WeightedNames,
+    )
     from ganfilters.filter import Filter, Params, Tiling, Traits
     from ganfilters.hookspecs import hookimpl
     from ganfilters.host import Host, Prepared, apply
@@ -45,6 +53,7 @@ __all__ = [
     "Animation",
     "Cancelled",
     "Chain",
+    "DataFile",
     "DeviceError",
     "Entry",
     "Filter",
@@ -54,6 +63,7 @@ __all__ = [
     "Image",
     "ImageError",
     "ImageParam",
+    "InputFile",
     "LoadError",
     "Metadata",
     "ModelCard",
@@ -61,6 +71,7 @@ __all__ = [
     "ModelFile",
     "ModelParam",
     "OutOfMemory",
+    "OutputFile",
     "Params",
     "PluginError",
     "PluginInfo",
@@ -89,7 +100,7 @@ _HOME = {
     "chains": "Chain",
     "errors": "Cancelled DeviceError GanfiltersError ImageError ModelError OutOfMemory "
     "PluginError UsageError nearest",
-    "fields": "ImageParam ModelParam Size WeightedNames",
+    "fields": "DataFile ImageParam InputFile ModelParam OutputFile Size WeightedNames",
     "filter": "Filter Params Tiling Traits",
     "hookspecs": "hookimpl",
     "host": "Host Prepared apply",

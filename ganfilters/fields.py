@@ -1,4 +1,4 @@
-"""Kinds of parameter beyond numbers and words: pictures, model files, sizes, weighted names.
+"""Kinds of parameter beyond numbers and words: pictures, models, files, sizes, weighted names.
 
 Each is an annotated type for a field of `~ganfilters.filter.Params`. All take both what a shell
 can write and what Python code would pass, and all turn back into JSON for the recipe.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,12 +21,22 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from ganfilters.errors import GanfiltersError
+from ganfilters.errors import GanfiltersError, UsageError
 from ganfilters.image import Animation, Image
 from ganfilters.limits import MAX_PIXELS, MAX_PIXELS_KEY
 from ganfilters.models import ModelFile
 
-__all__ = ["ImageParam", "ModelParam", "Size", "WeightedNames", "size_of", "weighted_names"]
+__all__ = [
+    "DataFile",
+    "ImageParam",
+    "InputFile",
+    "ModelParam",
+    "OutputFile",
+    "Size",
+    "WeightedNames",
+    "size_of",
+    "weighted_names",
+]
 
 
 def weighted_names(value: Any) -> dict[str, float]:
@@ -98,6 +109,74 @@ def size_of(value: Any) -> tuple[int, int]:
     return width, height
 
 
+@dataclass(frozen=True)
+class DataFile:
+    """A small file beside the picture that a filter reads or writes itself.
+
+    Attributes
+    ----------
+    path
+        Where it is.
+    """
+
+    path: Path
+
+    def read_text(self) -> str:
+        """Return what the file holds.
+
+        Raises
+        ------
+        UsageError
+            It is not there, cannot be read, or is not UTF-8 text.
+        """
+        try:
+            return self.path.read_text("utf-8")
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{self.path} is not UTF-8 text") from error
+        except OSError as error:
+            raise UsageError(f"{self.path} cannot be read: {error.strerror or error}") from error
+
+    def write_text(self, text: str) -> None:
+        """Write a new file, whole or not at all.
+
+        Raises
+        ------
+        ImageError
+            It exists already, or cannot be written.
+        """
+        from ganfilters.imageio._target import replacing
+
+        with replacing(self.path, overwrite=False) as file:
+            file.write(text.encode())
+
+
+def _data_file(value: Any) -> Any:
+    if value is None or isinstance(value, DataFile):
+        return value
+    if isinstance(value, (str, Path)) and str(value):
+        return DataFile(Path(value))
+    raise ValueError("it must be the path of a file")
+
+
+def _read_file(value: Any) -> Any:
+    file = _data_file(value)
+    if file is not None and not file.path.is_file():
+        raise ValueError(f"{file.path} {'is a folder' if file.path.is_dir() else 'does not exist'}")
+    return file
+
+
+def _new_file(value: Any) -> Any:
+    file = _data_file(value)
+    if file is not None:
+        from ganfilters.imageio._target import check
+
+        try:  # now, and not after the work
+            check(file.path, overwrite=False)
+        except GanfiltersError as error:
+            raise ValueError(str(error).replace("replace it with --overwrite, or ", "")) from error
+    return file
+
+
 def _picture(value: Any, info: ValidationInfo) -> Any:
     if value is None or isinstance(value, Image):
         return value
@@ -127,8 +206,8 @@ def _model(value: Any) -> Any:
     raise ValueError("a model is the path of an .onnx file")
 
 
-def _model_json(value: Any) -> Any:
-    return str(value.path) if isinstance(value, ModelFile) else value
+def _path_json(value: Any) -> Any:
+    return str(value.path) if isinstance(value, (ModelFile, DataFile)) else value
 
 
 WeightedNames = Annotated[
@@ -157,7 +236,24 @@ ImageParam = Annotated[
 ModelParam = Annotated[
     InstanceOf[ModelFile],
     BeforeValidator(_model),
-    PlainSerializer(_model_json),
+    PlainSerializer(_path_json),
     WithJsonSchema({"type": "string", "format": "model"}),
 ]
 """A model file of the user's: the path of an ``.onnx`` file that carries a card."""
+
+InputFile = Annotated[
+    InstanceOf[DataFile],
+    BeforeValidator(_read_file),
+    PlainSerializer(_path_json),
+    WithJsonSchema({"type": "string", "format": "file"}),
+]
+"""A text file that the filter reads with `DataFile.read_text`: a path in every interface."""
+
+OutputFile = Annotated[
+    InstanceOf[DataFile],
+    BeforeValidator(_new_file),
+    # What was written beside a picture is no part of how the picture was made.
+    PlainSerializer(lambda _: None, return_type=None),
+    WithJsonSchema({"type": "string", "format": "new-file"}),
+]
+"""A new text file that the filter writes with `DataFile.write_text` beside its picture."""

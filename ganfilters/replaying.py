@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganfilters import convert, imageio
-from ganfilters.chains.data import ChainStep, recorded, spelled
+from ganfilters.chains.data import ChainStep, recorded
 from ganfilters.chains.links import map_files, step_named
 from ganfilters.errors import UsageError
 from ganfilters.image import Animation, Image
 from ganfilters.progress import progress_part
 from ganfilters.recall import recall
 from ganfilters.recipe import Passage, Recipe, Reference
-from ganfilters.schema import file_parameters
+from ganfilters.schema import file_parameters, spelled
 
 if TYPE_CHECKING:
     from ganfilters.host import Host, Prepared
@@ -114,7 +114,7 @@ class Replay:
             inner = tuple(self._found(host, each) for each in chain.steps)
             chain = replace(chain, steps=inner)
         else:
-            names = file_parameters(host.registry.get(step.filter).filter.Params)
+            names = file_parameters(host.registry.get(step.filter).filter.Params, step.values)
         return replace(map_files(step, names, find), chain=chain)
 
     def _is_given(self, reference: Reference) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import keyword
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ __all__ = [
     "nearest_flag",
     "options",
     "parameters",
+    "spelled",
+    "underscored",
     "validate",
     "written",
 ]
@@ -57,8 +60,11 @@ _METAVARS = {
     "size": "WIDTHxHEIGHT",
     "image": "FILE",
     "model": "FILE.onnx",
+    "file": "FILE",
+    "new-file": "FILE",
 }
 _OWN_FORMATS = ("weighted-names", "size", "model")
+_FILE_FORMATS = ("image", "model", "file", "new-file")
 _NOUNS = {"integer": "a whole number", "number": "a number", "boolean": "true or false"}
 _BOUND_ERRORS = (
     "greater_than",
@@ -81,7 +87,7 @@ class Parameter:
     kind
         ``"integer"``, ``"number"``, ``"boolean"``, ``"choice"``, ``"text"``, ``"list"``,
         ``"object"``, or the format of a type from `ganfilters.fields`: ``"weighted-names"``,
-        ``"size"``, ``"image"``, ``"model"``.
+        ``"size"``, ``"image"``, ``"model"``, ``"file"``, ``"new-file"``.
     description
         One line, with the unit where there is one.
     default
@@ -150,8 +156,24 @@ def flag(name: str) -> str:
     --------
     >>> flag("step_size")
     '--step-size'
+    >>> flag("class_")
+    '--class'
     """
-    return "--" + name.replace("_", "-")
+    return "--" + spelled(name)
+
+
+def spelled(name: str) -> str:
+    """Return a name as it is written outside of Python: ``octave_scale`` to ``octave-scale``.
+
+    The last underscore of ``class_``, which only keeps it from being a Python keyword, is left out.
+    """
+    return name.rstrip("_").replace("_", "-")
+
+
+def underscored(name: str) -> str:
+    """Return a name as it is written in Python."""
+    name = name.replace("-", "_")
+    return f"{name}_" if keyword.iskeyword(name) else name
 
 
 def nearest_flag(word: str, flags: Iterable[str]) -> str:
@@ -278,7 +300,7 @@ def _line(item: Mapping[str, Any], known: Mapping[str, Parameter], called: _Name
     if kind == "extra_forbidden":
         if label.startswith("--"):
             return f"there is no option {label}; {nearest_flag(label, map(flag, known))}"
-        hint = nearest(name.replace("-", "_"), known, what="parameters")
+        hint = nearest(underscored(name), known, what="parameters")
         return f"there is no parameter {label}; {hint}"
     if kind == "missing":
         return f"{label} is missing"
@@ -389,15 +411,26 @@ def parameters(params_type: type[Params]) -> list[Parameter]:
     return found
 
 
-def file_parameters(params_type: type[Params]) -> frozenset[str]:
-    """Return the names of the parameters whose values are files, or lists of files."""
+def file_parameters(
+    params_type: type[Params], values: Mapping[str, Any] | None = None
+) -> frozenset[str]:
+    """Return the names of the parameters whose values are files, or lists of files.
+
+    Parameters
+    ----------
+    params_type
+        The filter's `Params`.
+    values
+        Values by name. One that the parameter knows by name (an example of it) is no file.
+    """
     schema = _model_schema(params_type)
+    given = values or {}
     found = set()
     for name, spec in schema.get("properties", {}).items():
         inner, _ = _without_null(spec, schema.get("$defs", {}))
         items = inner.get("items")
         kinds = {each.get("format") for each in (inner, items) if isinstance(each, Mapping)}
-        if kinds & {"image", "model"}:
+        if kinds & set(_FILE_FORMATS) and given.get(name) not in spec.get("examples", ()):
             found.add(name)
     return frozenset(found)
 
@@ -485,7 +518,7 @@ def _option(parameter: Parameter) -> click.Option:
         off = "--no-" + parameter.flag[2:]
         declaration = [f"{parameter.flag}/{off}", parameter.name]
         return click.Option(declaration, help=help_text, default=None)
-    is_file = parameter.kind in ("image", "model")
+    is_file = parameter.kind in _FILE_FORMATS
     words = [str(choice) for choice in parameter.choices]
     metavar = _METAVARS[parameter.kind]
     if words:

@@ -13,7 +13,7 @@ import os
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,6 @@ OPSET = 18
 
 IR_VERSION = 10
 """The file format's version that goes with opsets up to 21."""
-
-COMPACT_FROM = 2**17
-"""Weights of so many elements are worth storing in fewer bytes."""
 
 
 class ExportError(RuntimeError):
@@ -151,66 +148,6 @@ def clean(model: ir.Model) -> None:
     ir.passes.Sequential(*steps)(model)
 
 
-def store_compact(model: ir.Model, least: int = COMPACT_FROM) -> None:
-    """Store large float32 weights in three bytes each: a float16 and an int8 remainder.
-
-    Weights that were float16 already take two bytes.
-
-    The sum has an error of at most 2^-20 of the largest weight of its output channel, no more than
-    float32 arithmetic itself adds; float16 alone has one of 2^-12, which moves enough activations
-    across the corners of ReLU6 to change the gradient by a third. Runtimes fold the arithmetic when
-    they load the file, so computation stays in float32.
-
-    Parameters
-    ----------
-    model : ir.Model
-        Changed in place.
-    least : int
-        Weights with fewer elements stay as they are.
-    """
-    for value in list(model.graph.initializers.values()):
-        tensor = value.const_value
-        if tensor is None or tensor.dtype != ir.DataType.FLOAT or tensor.size < least:
-            continue
-        weight = tensor.numpy()
-        half = weight.astype(np.float16)
-        if not np.isfinite(half).all():
-            continue
-        remainder = weight - half.astype(np.float32)
-        axes = tuple(range(1, weight.ndim))
-        scale = np.abs(remainder).max(axes, keepdims=True) / 127
-        scale = np.maximum(scale, np.finfo(np.float32).tiny).astype(np.float32)
-        steps = np.rint(remainder / scale).astype(np.int8)
-        _replace_by_sum(model.graph, value, half, steps, scale)
-
-
-def _replace_by_sum(
-    graph: ir.Graph, value: ir.Value, half: np.ndarray, steps: np.ndarray, scale: np.ndarray
-) -> None:
-    """Replace an initializer by ``float(half) + float(steps) * scale``, or less if steps are 0."""
-    name = value.name
-    parts = [("half", half), ("steps", steps), ("scale", scale)][: 3 if steps.any() else 1]
-    stored = []
-    for suffix, array in parts:
-        tensor = ir.tensor(array, name=f"{name}.{suffix}")
-        kind = ir.TensorType(tensor.dtype)
-        stored.append(ir.Value(name=tensor.name, type=kind, shape=tensor.shape, const_value=tensor))
-    nodes = [ir.node("Cast", stored[:1], {"to": ir.DataType.FLOAT})]
-    if len(parts) == 3:
-        fine = ir.node("Cast", stored[1:2], {"to": ir.DataType.FLOAT})
-        scaled = ir.node("Mul", [fine.outputs[0], stored[2]])
-        whole = ir.node("Add", [nodes[0].outputs[0], scaled.outputs[0]])
-        nodes += [fine, scaled, whole]
-    for node, suffix in zip(nodes, ("coarse", "fine", "scaled", "whole"), strict=False):
-        node.name = node.outputs[0].name = f"{name}.{suffix}"
-        node.outputs[0].type, node.outputs[0].shape = value.type, value.shape
-    value.replace_all_uses_with(nodes[-1].outputs[0])
-    del graph.initializers[name]
-    for item in stored:
-        graph.register_initializer(item)
-    graph.insert_before(graph[0], nodes)
-
-
 def commit() -> str:
     """Return the commit of this project's checkout, or ``"unknown"`` outside of one."""
     command = ["git", "describe", "--always", "--dirty"]
@@ -247,6 +184,7 @@ def compare(
     model: ir.Model,
     cases: Iterable[tuple[str, str, Sequence[Tensor]]],
     tolerance: float,
+    loose: Mapping[str, float] | None = None,
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Compare every output of a module and of its export.
 
@@ -260,11 +198,13 @@ def compare(
         A key for the card, the same in words for the error, and inputs.
     tolerance : float
         Largest relative error of an output.
+    loose : mapping of str to float, optional
+        Tolerances of single outputs in place of that one.
 
     Returns
     -------
     dict of str to float
-        The largest relative error over the outputs, by key.
+        The largest relative error over the outputs that are held to `tolerance`, by key.
     dict of str to float
         The largest difference of a value over the cases, by output.
 
@@ -286,12 +226,14 @@ def compare(
         for name, measured, tensor in zip(graph.outputs, found, expected, strict=True):
             wanted = tensor.numpy()
             error = relative_error(measured, wanted)
-            if not error < tolerance:
+            limit = (loose or {}).get(name, tolerance)
+            if not error < limit:
                 raise ExportError(
                     f"{name} {words} differs between PyTorch and ONNX Runtime by a "
-                    f"relative {error:.2g}, more than {tolerance:g}; nothing was written"
+                    f"relative {error:.2g}, more than {limit:g}; nothing was written"
                 )
-            errors[key] = max(errors[key], error)
+            if limit == tolerance:
+                errors[key] = max(errors[key], error)
             largest[name] = max(largest[name], float(np.abs(measured - wanted).max()))
     return errors, largest
 

@@ -47,6 +47,12 @@ _OPTIONS = [
     click.option("--auxiliary", type=_WEIGHT, default=0.0, show_default=True,
                  help="With --conditional: weight of a classifier in the discriminator, which "
                  "teaches the generator to be told right."),
+    click.option("--minibatch-std", is_flag=True,
+                 help="The discriminator sees how much pictures of a class differ in a batch: "
+                 "against mode collapse."),
+    click.option("--diversity", type=_WEIGHT, default=0.0, show_default=True,
+                 help="Weight of a term that keeps two pictures of a class as different as two of "
+                 "the data: against mode collapse."),
     click.option("--size", type=click.IntRange(8, 1024),
                  help="Side of the generated pictures: 4 to 7 times a power of two.  "
                  "[default: 64; mlp: 28]"),
@@ -174,8 +180,8 @@ def _request(values: dict[str, Any], run: Path, seed: int, command: str) -> Any:
     )  # fmt: skip
     same = (
         "loss", "discriminator", "norm", "batch", "rate", "betas", "ema", "critic_steps", "r1",
-        "augment_strength", "mixing", "auxiliary", "perceptual", "reconstruction",
-        "reconstruction_weight", "zoom", "flip",
+        "augment_strength", "mixing", "auxiliary", "diversity", "minibatch_std", "perceptual",
+        "reconstruction", "reconstruction_weight", "zoom", "flip",
     )  # fmt: skip
     how = GanConfig(
         augment=parse_augmentations(values["augment"]), feature_side=values["feature_size"],

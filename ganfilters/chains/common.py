@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
-from ganfilters.chains.data import spelled
 from ganfilters.errors import UsageError
+from ganfilters.schema import spelled
 
 __all__ = ["annotated", "common_type", "listed"]
 

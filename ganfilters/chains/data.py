@@ -13,17 +13,7 @@ from ganfilters.errors import UsageError
 if TYPE_CHECKING:
     from ganfilters.recipe import Recipe, Step
 
-__all__ = ["Chain", "ChainParam", "ChainStep", "recorded", "spelled", "underscored"]
-
-
-def spelled(name: str) -> str:
-    """Return a name as it is written in a chain: ``octave_scale`` to ``octave-scale``."""
-    return name.replace("_", "-")
-
-
-def underscored(name: str) -> str:
-    """Return a name as it is written in Python."""
-    return name.replace("-", "_")
+__all__ = ["Chain", "ChainParam", "ChainStep", "recorded"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,10 +11,11 @@ from pydantic.fields import FieldInfo
 
 from ganfilters import schema
 from ganfilters.chains.common import annotated, common_type, listed
-from ganfilters.chains.data import Chain, ChainParam, spelled
+from ganfilters.chains.data import Chain, ChainParam
 from ganfilters.errors import UsageError, nearest
 from ganfilters.filter import Params, Traits
 from ganfilters.registry import RESERVED
+from ganfilters.schema import spelled
 
 if TYPE_CHECKING:
     from ganfilters.chains.links import Link

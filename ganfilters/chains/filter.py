@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ganfilters import schema
-from ganfilters.chains.data import Chain, spelled
+from ganfilters.chains.data import Chain
 from ganfilters.chains.links import Link, file_named, step_named
 from ganfilters.chains.parse import STEP_KEYS
 from ganfilters.errors import UsageError, nearest
@@ -27,6 +27,7 @@ from ganfilters.jobs import Job
 from ganfilters.limits import MAX_PIXELS
 from ganfilters.progress import progress_part, progress_silent, report_progress
 from ganfilters.registry import Entry
+from ganfilters.schema import spelled
 
 if TYPE_CHECKING:
     from ganfilters.runtime import Runtime

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ganfilters import convert, schema
-from ganfilters.chains.data import ChainStep, spelled
+from ganfilters.chains.data import ChainStep
 from ganfilters.errors import Cancelled, GanfiltersError
 from ganfilters.filter import Params
 from ganfilters.image import Image
@@ -18,6 +18,7 @@ from ganfilters.progress import callers_own
 from ganfilters.recall import recall
 from ganfilters.recipe import Reference
 from ganfilters.registry import Entry
+from ganfilters.schema import spelled
 
 __all__ = ["Link", "file_named", "map_files", "step_named"]
 
@@ -107,7 +108,7 @@ class Link:
     @property
     def files(self) -> frozenset[str]:
         """Parameters whose values are files."""
-        return schema.file_parameters(self.entry.filter.Params)
+        return schema.file_parameters(self.entry.filter.Params, self.step.values)
 
     def parse(self, overrides: Mapping[str, Any], max_pixels: int) -> tuple[Params, Options]:
         """Return the checked parameters and options.

@@ -6,8 +6,9 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ganfilters.chains.data import Chain, ChainParam, ChainStep, spelled, underscored
+from ganfilters.chains.data import Chain, ChainParam, ChainStep
 from ganfilters.errors import UsageError, nearest
+from ganfilters.schema import spelled, underscored
 
 __all__ = ["STEP_KEYS", "chain_of", "line_of"]
 

@@ -75,5 +75,5 @@ def _files(step: ChainStep, find: Find) -> frozenset[str]:
     names = {name for name, value in step.values.items() if isinstance(value, Reference)}
     if step.chain is None and step.values:
         with suppress(GanfiltersError):
-            names |= schema.file_parameters(find(step.filter).filter.Params)
+            names |= schema.file_parameters(find(step.filter).filter.Params, step.values)
     return frozenset(names)

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ganfilters.chains.data import Chain, ChainStep, spelled
+from ganfilters.chains.data import Chain, ChainStep
 from ganfilters.errors import UsageError
 from ganfilters.image import Image
 from ganfilters.models import ModelFile
 from ganfilters.recipe import Reference
+from ganfilters.schema import spelled
 
 __all__ = ["text"]
 

@@ -209,7 +209,7 @@ def _load(file: str) -> dict[str, Any]:
         raise UsageError(f"--params {file} is not valid JSON: {error}") from error
     if not isinstance(values, dict):
         raise UsageError(f'--params {file} must hold a JSON object such as {{"octaves": 4}}')
-    return {name.replace("-", "_"): value for name, value in values.items()}
+    return {schema.underscored(name): value for name, value in values.items()}
 
 
 def _run(state: State, todo: Plan, work: Work, *, quiet: bool) -> int:

@@ -11,6 +11,7 @@ import click
 from ganfilters.cli._output import ProgressBar
 from ganfilters.cli._state import State
 from ganfilters.errors import GanfiltersError, UsageError
+from ganfilters.schema import underscored
 
 if TYPE_CHECKING:
     from ganfilters.image import Animation, Image
@@ -169,7 +170,7 @@ def _images(words: tuple[str, ...]) -> dict[str, str]:
         name, equals, path = word.partition("=")
         if not (name and equals and path):
             raise UsageError(f"--image is {word}; write it as NAME=FILE")
-        images[name.replace("-", "_")] = path
+        images[underscored(name)] = path
     return images
 
 

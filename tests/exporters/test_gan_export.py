@@ -18,7 +18,7 @@ from ganfilters_exporters.gan.directions import find_directions, mean_w
 from ganfilters_exporters.gan.export import export_gan
 from ganfilters_exporters.gan.networks import GENERATORS, Generator, Translator
 
-from .gan_toys import NETWORKS
+from .gan_toys import NETWORKS, backbone
 
 CARD = {"title": "Toy", "command": "none", "licence": "CC0-1.0"}
 CASES = {
@@ -63,12 +63,16 @@ class File:
             "truncation": np.array(1.0),
             "noise": rng.standard_normal((batch, noise)),
             "noise_strength": np.array(1.0),
+            "target": np.zeros((1, extra["channels"], extra["size"], extra["size"])),
             **given,
         }
-        image, w = self.session.run(
-            ["image", "w_used"], {n: np.asarray(feeds[n], np.float32) for n in self.names}
-        )
+        image, w = self.run(["image", "w_used"], feeds)
         return image, w
+
+    def run(self, outputs: list[str], feeds: dict[str, Any]) -> list[np.ndarray]:
+        given = {n: np.asarray(feeds[n], np.float32) for n in self.names}
+        found: list[np.ndarray] = self.session.run(outputs, given)
+        return found
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +83,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, File]:
         network = generator(case)
         classes = ["a", "b", "c"][: network.config.classes]
         path = folder / f"{case}.onnx"
-        export_gan(network, path, classes, overwrite=False, card=CARD)
+        export_gan(network, path, classes, backbone=backbone(), overwrite=False, card=CARD)
         made[case] = File(path)
     return made
 
@@ -143,6 +147,32 @@ def test_classes_blend(files: dict[str, File]) -> None:
     assert np.abs(ends[0] - ends[1]).max() > 1e-2
 
 
+@pytest.mark.parametrize("case", ["mlp", "dcgan colour", "style batch", "style demod"])
+def test_the_gradient_leads_to_the_target(case: str, files: dict[str, File]) -> None:
+    file = files[case]
+    target, goal = file(1, z=np.full((1, file.card.extra["z"]), 0.7))
+    w = file(2)[1]
+    _, layers, width = w.shape
+    feeds = {
+        "z": np.zeros((2, file.card.extra["z"])),
+        "class_weights": np.eye(max(1, len(file.card.extra["classes"])))[[0, 0]],
+        "truncation": 1.0, "noise_strength": 0.0, "target": target,
+        "noise": np.zeros((2, sum(s**2 for s in file.card.extra["noise_sides"]))),
+    }  # fmt: skip
+    gradient, before = file.run(["gradient", "distance"], {**feeds, "w": w})
+    assert gradient.shape == (2, layers, width)
+    # A central difference along the gradient is its squared norm; each picture has its own.
+    step = 1e-2 / np.linalg.norm(gradient[0])
+    moved = [w + np.array([sign * step, 0])[:, None, None] * gradient for sign in (1, -1)]
+    (up,), (down,) = (file.run(["distance"], {**feeds, "w": m}) for m in moved)
+    slope = (up[0] - down[0]) / (2 * step)
+    assert slope == pytest.approx(float((gradient[0] ** 2).sum()), rel=0.05)
+    assert up[1] == pytest.approx(before[1], rel=1e-5)
+    still = file.run(["image"], {**feeds, "w": goal[:1].repeat(2, 0)})[0]
+    at_goal = file.run(["distance"], {**feeds, "w": goal.repeat(2, 0), "target": still[:1]})[0]
+    assert at_goal.max() < 1e-6 < before.min()
+
+
 def test_noise(files: dict[str, File]) -> None:
     file = files["style adain"]
     image = file()[0]
@@ -183,7 +213,9 @@ def test_directions_without_a_mapping_network_move_the_first_layer_most() -> Non
 def test_image_to_image_is_exported_with_any_size(tmp_path: Path) -> None:
     config = dataclasses.replace(NETWORKS["dcgan"], channels=3)
     network = Translator(config).eval()
-    card = export_gan(network, tmp_path / "t.onnx", [], overwrite=False, card=CARD)
+    card = export_gan(
+        network, tmp_path / "t.onnx", [], backbone=backbone(), overwrite=False, card=CARD
+    )
     assert (card.filter, card.size_multiple) == ("translate", 4)
     session = onnxruntime.InferenceSession(tmp_path / "t.onnx", providers=["CPUExecutionProvider"])
     given = torch.rand(1, 3, 24, 12)
@@ -198,5 +230,12 @@ def test_nothing_is_written_where_the_two_disagree(
 ) -> None:
     monkeypatch.setattr(exporting, "TOLERANCE", 0.0)
     with pytest.raises(ExportError, match=r"image of a batch of 1 differs.*nothing was written"):
-        export_gan(generator("mlp"), tmp_path / "x.onnx", [], overwrite=False, card=CARD)
+        export_gan(
+            generator("mlp"),
+            tmp_path / "x.onnx",
+            [],
+            backbone=backbone(),
+            overwrite=False,
+            card=CARD,
+        )
     assert list(tmp_path.iterdir()) == []

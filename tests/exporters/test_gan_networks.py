@@ -11,12 +11,15 @@ from torch.nn import functional
 
 from ganfilters.errors import UsageError
 from ganfilters_exporters.gan.discriminators import LiteFeatures, ProjectedDiscriminator
+from ganfilters_exporters.gan.modeseeking import ModeSeeking, paired
 from ganfilters_exporters.gan.networks import (
     GENERATORS,
     MODULATIONS,
+    Extras,
     PatchDiscriminator,
     Translator,
     base_of,
+    deviation,
     plain_discriminator,
 )
 from ganfilters_exporters.gan.networks.modulation import ModulatedConv
@@ -142,7 +145,7 @@ def test_a_discriminator_may_tell_the_class(arch: str) -> None:
     config = dataclasses.replace(NETWORKS[arch], channels=1, classes=3)
     images, weights = torch.rand(4, 1, 16, 16), torch.eye(3)[[0, 1, 2, 0]]
     assert plain_discriminator(config, "spectral")(images, weights).logits is None
-    verdict = plain_discriminator(config, "spectral", tells=True)(images, weights)
+    verdict = plain_discriminator(config, "spectral", Extras(tells=True))(images, weights)
     assert verdict.logits is not None
     assert verdict.logits.shape == (4, 3)
     features = LiteFeatures(backbone(), 64)
@@ -150,6 +153,36 @@ def test_a_discriminator_may_tell_the_class(arch: str) -> None:
     told = judge(features(images), weights).logits
     assert told is not None
     assert told.shape == (4, 3)
+
+
+def test_a_discriminator_may_see_that_a_class_collapsed() -> None:
+    torch.manual_seed(0)
+    features, weights = torch.randn(6, 5), torch.eye(3)[[0, 0, 1, 1, 1, 2]]
+    features[2:5] = features[2]
+    found = deviation(features, weights)[:, 0]
+    expected = features[:2].std(0, correction=0).mean()
+    assert torch.allclose(found[:2], expected.expand(2), atol=1e-3)
+    assert (found[2:] < 1e-3).all()
+    everything = features.std(0, correction=0).mean()
+    assert torch.allclose(deviation(features, None)[:, 0], everything.expand(6), atol=1e-3)
+
+
+def test_mode_seeking_wants_the_distances_of_the_data() -> None:
+    torch.manual_seed(0)
+    data, labels = torch.rand(80, 1, 8, 8) * 2 - 1, torch.arange(80) % 2
+    data[labels == 1] = data[1].clone()  # pictures of class 1 are all alike
+    term = ModeSeeking(lambda images: [images], data, labels, 2)
+    weights = paired(torch.eye(2)[[0, 1, 0, 0]])
+    assert torch.equal(weights, torch.eye(2)[[0, 1, 0, 1]])  # type: ignore[arg-type]
+    different = torch.rand(4, 1, 8, 8) * 2 - 1
+    assert term(different, weights) < 0.15
+    alike = different[[0, 1, 0, 1]]
+    assert float(term(alike, weights)) == pytest.approx(0.5, abs=0.01)  # of class 0 only
+    near = (different[[0, 1, 0, 1]] + 0.01 * different).requires_grad_(True)
+    term(near, weights).backward()
+    assert near.grad is not None
+    assert near.grad[[0, 2]].abs().max() > 0
+    assert near.grad[[1, 3]].abs().max() == 0
 
 
 def test_each_scale_hears_of_the_deeper_ones() -> None:

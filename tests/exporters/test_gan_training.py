@@ -42,6 +42,14 @@ ROWS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         )
         for arch, judge in (("mlp", "plain"), ("dcgan", "plain"), ("style", "projected"))
     },
+    "dcgan mode seeking": ("dcgan", {"diversity": 1.0}, {}),
+    "style mode seeking": (
+        "style",
+        {"loss": "hinge", "discriminator": "projected", "diversity": 1.0},
+        {},
+    ),
+    "mlp comparing": ("mlp", {"minibatch_std": True}, {}),
+    "dcgan comparing": ("dcgan", {"minibatch_std": True, "norm": "none", "r1": 1.0}, {}),
     "mlp projected": ("mlp", {"loss": "hinge", "discriminator": "projected"}, {}),
     "style plain": ("style", {"norm": "spectral", "loss": "nonsaturating", "r1": 1.0}, {}),
     **{

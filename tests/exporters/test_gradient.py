@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganfilters_exporters import export
+from ganfilters_exporters import export, storage
 from ganfilters_exporters.backbones.efficientnet_lite import SameConv2d
 from ganfilters_exporters.gradient import (
     Axis,
@@ -209,9 +209,27 @@ def test_compact_storage_is_exact_to_rounding() -> None:
     network.weight.copy_(weight)
     example = (torch.rand(1, 500),)
     model = export.convert(network, example, input_names=["x"], output_names=["y"], dynamic=[{}])
-    export.store_compact(model)
+    storage.store_compact(model)
     proto = ir.to_proto(model).SerializeToString()
     assert len(proto) < 3.1 * weight.numel()
     (stored,) = export.session(proto).run(None, {"x": np.eye(1, 500, 7, dtype=np.float32)})
     largest = weight.abs().amax(1).numpy()
     assert (np.abs(stored[0] - weight[:, 7].numpy()) <= 2.0**-19 * largest).all()
+
+
+def test_rounded_weights_are_stored_without_loss() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(500, 300, bias=False), nn.Linear(300, 100, bias=False))
+    network.requires_grad_(False)
+    storage.round_weights(network, half_from=10_000, byte_from=100_000)
+    example = (torch.rand(1, 500),)
+    model = export.convert(network, example, input_names=["x"], output_names=["y"], dynamic=[{}])
+    storage.store_compact(model, 10_000)
+    kept = {
+        v.const_value.dtype for v in model.graph.initializers.values() if v.const_value.size > 300
+    }
+    assert kept == {ir.DataType.INT8, ir.DataType.FLOAT16}
+    proto = ir.to_proto(model).SerializeToString()
+    assert len(proto) < 150_000 + 2 * 30_000 + 5_000
+    (found,) = export.session(proto).run(None, {"x": example[0].numpy()})
+    assert np.abs(found - network(example[0]).numpy()).max() < 1e-5

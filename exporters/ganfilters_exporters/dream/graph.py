@@ -21,7 +21,7 @@ import numpy as np
 import onnx_ir as ir
 import torch
 
-from .. import export, gradient
+from .. import export, gradient, storage
 from ..backbones import LOGITS
 from ..gradient import Axis
 from .objective import KINDS, Dream, output_name
@@ -235,7 +235,7 @@ def _convert_step(dream: Dream, depth: int) -> ir.Model:
         output_names=["features", "objective", "gradient"],
         dynamic=dynamic,
     )
-    export.store_compact(model)
+    storage.store_compact(model)
     return model
 
 

@@ -90,6 +90,8 @@ def refuse_unfitting(values: dict[str, Any]) -> None:
         )
     if values["auxiliary"] and not values["conditional"]:
         raise UsageError("--auxiliary teaches classes; give it with --conditional")
+    if values["minibatch_std"] and projected:
+        raise UsageError("--minibatch-std goes with --discriminator plain")
     if values["pairs"] or values["degrade"]:
         for name in ("conditional", "modulation", "mapping"):
             if values[name]:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ganfilters.errors import UsageError
 from ganfilters.models import ModelFile
+from ganfilters.onnxfile import extract
 
 from ..checkpoints import read_checkpoint
 from .directions import mean_w
@@ -117,7 +118,7 @@ def _from_file(file: Path, threads: int) -> Sampler:
     from .. import export
 
     card = ModelFile(file).card_for("latent")
-    session = export.session(file, threads)
+    session = export.session(extract(file, ["image"]), threads)
     extra = card.extra
     names = {item.name for item in session.get_inputs()}
     layers, width = int(extra["layers"]), int(extra["w"])

@@ -17,6 +17,7 @@ from .augment import augment
 from .collapse import CollapseAlarm, diversity
 from .discriminators import LiteFeatures
 from .losses import LOSSES, gradient_penalty, r1_penalty
+from .modeseeking import ModeSeeking, paired
 from .networks import Generator, NetworkConfig, Translator, Verdict
 from .perceptual import feature_matching, perceptual_distance
 from .standing import settle
@@ -67,6 +68,10 @@ class GanConfig:
     auxiliary : float
         Weight of telling the class: the discriminator learns it from real pictures, the generator
         that its own are told right (Odena et al. 2017).
+    diversity : float
+        Weight of the mode-seeking term.
+    minibatch_std : bool
+        Whether a plain discriminator sees how much the pictures of a class differ in a batch.
     perceptual : float
         Weight of a term on pretrained features.
     reconstruction : str
@@ -97,6 +102,8 @@ class GanConfig:
     augment_strength: float = 1.0
     mixing: float = 0.5
     auxiliary: float = 0.0
+    diversity: float = 0.0
+    minibatch_std: bool = False
     perceptual: float = 0.0
     reconstruction: str = "L1"
     reconstruction_weight: float = 100.0
@@ -149,15 +156,24 @@ class Adversarial(Task):
         return self.judge(images, condition).scores
 
     def train_discriminator(
-        self, real: Tensor, fake: Tensor, condition: Tensor | None, step: int
+        self,
+        real: Tensor,
+        fake: Tensor,
+        condition: Tensor | None,
+        step: int,
+        fake_condition: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """Update the discriminator; `fake` carries no gradient."""
+        """Update the discriminator; no gradient reaches what made `fake`.
+
+        `fake_condition` is that of the generated pictures, where it is another one.
+        """
         config = self.config
         real, fake = self.seen(real), self.seen(fake.detach())
+        if fake_condition is None:
+            fake_condition = condition
         with self.autocast():
-            (real_score, logits), (fake_score, _) = (
-                self.judge(real, condition), self.judge(fake, condition)
-            )  # fmt: skip
+            real_score, logits = self.judge(real, condition)
+            fake_score, _ = self.judge(fake, fake_condition)
         loss = self.loss.discriminator(real_score, fake_score)
         scalars = {
             "discriminator": loss,
@@ -205,8 +221,9 @@ class Adversarial(Task):
         """Return the networks and the game."""
         keep = ("loss", "discriminator", "norm", "batch", "critic_steps", "feature_side")
         values = asdict(self.config)
-        tells = {"auxiliary": True} if self.config.auxiliary else {}
-        return {key: values[key] for key in keep} | tells
+        # Said only where it is so: runs of before these were there go on.
+        extras = {key: True for key in ("auxiliary", "minibatch_std") if values[key]}
+        return {key: values[key] for key in keep} | extras
 
 
 @dataclass(frozen=True)
@@ -250,15 +267,32 @@ class Generation(Adversarial):
     def setup(self) -> None:
         """Put the data on the device if it fits."""
         self.pictures = self.pictures.to(self.device)
+        if self.config.diversity:
+            self.seeking = self._mode_seeking()
+
+    def _mode_seeking(self) -> ModeSeeking:
+        images, labels = self._some_data()
+        images = functional.interpolate(images, self.network.size, mode="area")
+        projected = self.config.discriminator == "projected"
+
+        def look(seen: Tensor) -> Sequence[Tensor]:
+            found: Sequence[Tensor] = self.frozen["features"](seen) if projected else [seen]
+            return found
+
+        return ModeSeeking(look, images.to(self.device) * 2 - 1, labels, self.network.classes)
 
     def _data_diversity(self) -> Tensor:
+        return diversity(*self._some_data(), self.network.classes)
+
+    def _some_data(self) -> tuple[Tensor, Tensor | None]:
+        """Return pictures of the data in [0, 1] and, of a conditional network, their labels."""
         count = min(len(self.pictures), max(CHECK_PICTURES, 64 * self.network.classes))
         chosen = torch.randperm(len(self.pictures), generator=torch.Generator().manual_seed(0))
         chosen = chosen[:count]
         images = self.pictures.pixels[chosen].permute(0, 3, 1, 2).float() / 255
         labels = self.pictures.labels
         some = labels[chosen] if labels is not None and self.network.classes else None
-        return diversity(images, some, self.network.classes)
+        return images, some
 
     def one_hot(self, labels: Tensor) -> Tensor:
         """Return class weights (N, classes)."""
@@ -306,18 +340,23 @@ class Generation(Adversarial):
             # The last pictures are the generator's own update's too: on a CPU making them is most
             # of a step.
             last = number == len(batch.images) - 1
+            wanted = paired(weights) if self.config.diversity else weights
             with torch.set_grad_enabled(last), self.autocast():
-                fake = self.generate(weights, count).float()
-            found = self.train_discriminator(real, fake, weights, step)
+                fake = self.generate(wanted, count).float()
+            found = self.train_discriminator(real, fake, weights, step, wanted)
             scalars = {k: scalars.get(k, 0) + v.detach() for k, v in found.items()}
         scalars = {key: value / len(batch.images) for key, value in scalars.items()}
         with self.autocast(), self.judge_fixed():
-            scores, logits = self.judge(self.seen(fake), weights)
+            scores, logits = self.judge(self.seen(fake), wanted)
             loss = total = self.loss.generator(scores)
             if logits is not None:
-                term = functional.cross_entropy(logits, cast("Tensor", weights))
+                term = functional.cross_entropy(logits, cast("Tensor", wanted))
                 scalars["told"] = term
                 total = total + self.config.auxiliary * term
+            if self.config.diversity:
+                term = self.seeking(fake, wanted)
+                scalars["alike"] = term
+                total = total + self.config.diversity * term
             if self.config.perceptual:
                 features = self.frozen["features"]
                 with torch.no_grad():

@@ -18,6 +18,7 @@ from ..trainer import Callback, TrainConfig, Trainer, TrainingError, TrainResult
 from .discriminators import LiteFeatures, ProjectedDiscriminator
 from .networks import (
     GENERATORS,
+    Extras,
     Generator,
     NetworkConfig,
     PatchDiscriminator,
@@ -148,12 +149,13 @@ def make_task(
         }
     )
     generator = GENERATORS[network.arch](network)
-    tells = config.auxiliary > 0
+    tells = config.auxiliary > 0 and network.classes > 0
     judge: torch.nn.Module
     if config.discriminator == "projected" and features is not None:
         judge = ProjectedDiscriminator(features, network.classes, seed=config.seed, tells=tells)
     else:
-        judge = plain_discriminator(network, config.norm, tells=tells)  # type: ignore[arg-type]
+        extras = Extras(tells, config.minibatch_std)
+        judge = plain_discriminator(network, config.norm, extras)  # type: ignore[arg-type]
     return Generation(config, pictures, generator, judge, features)
 
 
@@ -220,7 +222,7 @@ def train_gan(
         return trainer.dry_run()
     result = trainer.run()
     if request.export:
-        _export(request, task, config, result)
+        _export(request, task, config, result, backbone(request))
     return result
 
 
@@ -270,7 +272,11 @@ def _sheet(task: Adversarial) -> tuple[torch.Tensor, int]:
 
 
 def _export(
-    request: GanRequest, task: Generation | Translation, config: TrainConfig, result: TrainResult
+    request: GanRequest,
+    task: Generation | Translation,
+    config: TrainConfig,
+    result: TrainResult,
+    backbone: Backbone,
 ) -> None:
     # Imported here: training needs neither onnx nor onnxruntime.
     from .export import export_gan
@@ -297,4 +303,4 @@ def _export(
     network: Any = task.best("generator").cpu()
     if isinstance(network, Generator):
         settle(network)
-    export_gan(network, request.out, classes, overwrite=True, card=card)
+    export_gan(network, request.out, classes, backbone=backbone, overwrite=True, card=card)

@@ -36,7 +36,7 @@ from torch import Tensor, nn
 
 from ganfilters.models import ModelCard, Parity
 
-from .. import export
+from .. import export, storage
 from ..gradient import Axis, Dynamic
 from ..style.export import drop_zero_biases
 from . import denoiser, filler
@@ -159,7 +159,7 @@ def export_restorer(
     )
     drop_zero_biases(model)
     export.clean(model)
-    export.store_compact(model, COMPACT_FROM)
+    storage.store_compact(model, COMPACT_FROM)
     cases = (
         (f"{height}x{width}", f"at {height} x {width}", graph.example(height, width, seed))
         for seed, (height, width) in enumerate(SIZES)

@@ -178,13 +178,6 @@ class Filling(Adversarial):
         sides = (functional.adaptive_max_pool2d(masks, side).flatten(1) for side in self.patches)
         return torch.cat(list(sides), 1) > 0
 
-    def altered(
-        self, real: Tensor, fake: Tensor, condition: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Change colours only: the hole stays where it is."""
-        kinds = self.config.augment
-        return augment(real, kinds), augment(fake, kinds), condition
-
     def step(self, batch: Holes, step: int) -> dict[str, Tensor]:
         """Update the generator, and after the warm-up the discriminator first."""
         how, photos, masks = self.how, batch.photos, batch.masks

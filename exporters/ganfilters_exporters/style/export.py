@@ -43,7 +43,7 @@ from torch import Tensor, nn
 from ganfilters.errors import UsageError
 from ganfilters.models import CARD_KEY, ModelCard, Parity
 
-from .. import export
+from .. import export, storage
 from ..checkpoints import read_checkpoint
 from ..gradient import Axis, Dynamic
 from .network import MULTIPLE, SMALLEST, NetworkConfig, StyleTable, Stylizer
@@ -170,7 +170,7 @@ def build(graph: StyleGraph) -> ir.Model:
     drop_zero_biases(model)
     export.clean(model)
     choose_lazily(model)
-    export.store_compact(model, COMPACT_FROM)
+    storage.store_compact(model, COMPACT_FROM)
     return model
 
 

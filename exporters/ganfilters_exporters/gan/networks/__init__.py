@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from .base import Generator, NetworkConfig, Norm, Verdict, base_of
+from .base import NO_EXTRAS, Extras, Generator, NetworkConfig, Norm, Verdict, base_of, deviation
 from .dcgan import ConvDiscriminator, DcganGenerator
 from .mlp import MlpDiscriminator, MlpGenerator
 from .style import MODULATIONS, StyleGenerator
@@ -17,6 +17,7 @@ __all__ = [
     "MODULATIONS",
     "ConvDiscriminator",
     "DcganGenerator",
+    "Extras",
     "Generator",
     "MlpDiscriminator",
     "MlpGenerator",
@@ -26,6 +27,7 @@ __all__ = [
     "Translator",
     "Verdict",
     "base_of",
+    "deviation",
     "plain_discriminator",
 ]
 
@@ -37,7 +39,7 @@ GENERATORS: dict[str, Callable[[NetworkConfig], Generator]] = {
 """Generators by ``--arch``."""
 
 
-def plain_discriminator(config: NetworkConfig, norm: Norm, *, tells: bool = False) -> nn.Module:
-    """Return the discriminator that goes with a generator; `tells` has it classify too."""
+def plain_discriminator(config: NetworkConfig, norm: Norm, extras: Extras = NO_EXTRAS) -> nn.Module:
+    """Return the discriminator that goes with a generator of this configuration."""
     make = MlpDiscriminator if config.arch == "mlp" else ConvDiscriminator
-    return make(config, norm, tells=tells)
+    return make(config, norm, extras)

@@ -13,7 +13,17 @@ from torch import Tensor, nn
 
 from ganfilters.errors import UsageError
 
-from .base import ClassHead, Generator, NetworkConfig, Norm, Verdict, base_of, normalised
+from .base import (
+    NO_EXTRAS,
+    ClassHead,
+    Extras,
+    Generator,
+    NetworkConfig,
+    Norm,
+    Verdict,
+    base_of,
+    normalised,
+)
 from .modulation import ModulatedNorm
 
 __all__ = ["ConvDiscriminator", "DcganGenerator", "widths_of"]
@@ -78,7 +88,7 @@ class DcganGenerator(Generator):
 class ConvDiscriminator(nn.Module):
     """Strided convolutions down to the base, then one score."""
 
-    def __init__(self, config: NetworkConfig, norm: Norm, *, tells: bool = False) -> None:
+    def __init__(self, config: NetworkConfig, norm: Norm, extras: Extras = NO_EXTRAS) -> None:
         super().__init__()
         base, _ = base_of(config.size)
         layers: list[nn.Module] = []
@@ -90,7 +100,7 @@ class ConvDiscriminator(nn.Module):
             layers.append(nn.LeakyReLU(0.2))
             before = after
         self.body = nn.Sequential(*layers, nn.Flatten())
-        self.head = ClassHead(before * base**2, config.classes, norm, tells=tells)
+        self.head = ClassHead(before * base**2, config.classes, norm, extras)
         if norm != "spectral":
             _initialise(self.body)
 

@@ -11,7 +11,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from .base import ClassHead, Generator, NetworkConfig, Norm, Verdict, normalised
+from .base import NO_EXTRAS, ClassHead, Extras, Generator, NetworkConfig, Norm, Verdict, normalised
 
 __all__ = ["MlpDiscriminator", "MlpGenerator"]
 
@@ -43,7 +43,7 @@ class MlpGenerator(Generator):
 class MlpDiscriminator(nn.Module):
     """The generator's layers in reverse, with dropout where no gradient is penalised."""
 
-    def __init__(self, config: NetworkConfig, norm: Norm, *, tells: bool = False) -> None:
+    def __init__(self, config: NetworkConfig, norm: Norm, extras: Extras = NO_EXTRAS) -> None:
         super().__init__()
         pixels = config.channels * config.size**2
         widths = (pixels, 4 * config.width, 2 * config.width, config.width)
@@ -53,7 +53,7 @@ class MlpDiscriminator(nn.Module):
             if norm == "batch":  # of a batch of one kind it would tell the kind away
                 layers.append(nn.Dropout(0.3))
         self.body = nn.Sequential(*layers)
-        self.head = ClassHead(widths[-1], config.classes, norm, tells=tells)
+        self.head = ClassHead(widths[-1], config.classes, norm, extras)
 
     def forward(self, image: Tensor, class_weights: Tensor | None = None) -> Verdict:
         """Judge pictures in [-1, 1]: one score for each."""
