@@ -108,9 +108,7 @@ def throughput(trainer: Trainer, repeat: int) -> float:
 
 
 def generation(network: Generator, threads: int, repeat: int) -> list[float]:
-    """Return seconds of 64 pictures, and of a gradient, each by ONNX Runtime and by PyTorch; and
-    of one picture.
-    """
+    """Return seconds of 64 pictures and of a gradient, each in both, and of one picture."""
     backbone = load_efficientnet_lite0()
     distance = Distance(backbone, network.config.size)
     with tempfile.TemporaryDirectory() as folder:

@@ -121,6 +121,8 @@ _OPTIONS = [
                  help="Only train; the same command without it exports later."),
     click.option("--licence", default="Apache-2.0", show_default=True,
                  help="SPDX licence of the trained weights, for the model card."),
+    click.option("--attribution", default="", help="Whom the data's licence asks to name."),
+    click.option("--title", default="", help="One line on the network, for the model card."),
     click.option("--overwrite", is_flag=True, help="Replace an existing file."),
     training_options,
 ]  # fmt: skip
@@ -189,7 +191,7 @@ def _request(values: dict[str, Any], run: Path, seed: int, command: str) -> Any:
     )  # fmt: skip
     kept = (
         "data", "out", "conditional", "pairs", "backbone", "sheet_every", "check_every",
-        "stop_on_collapse", "overwrite", "licence",
+        "stop_on_collapse", "overwrite", "title", "licence", "attribution",
     )  # fmt: skip
     return GanRequest(
         run=run, gan=how, network=network, command=command, degrade=values["degrade"] or "",

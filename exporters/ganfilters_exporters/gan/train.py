@@ -69,8 +69,8 @@ class GanRequest:
         End a run whose samples are collapsed.
     export, overwrite : bool
         Whether to write `out`; whether an existing one is replaced.
-    licence, command : str
-        For the card.
+    title, licence, attribution, command : str
+        For the card; a title is made if it is empty.
     """
 
     data: tuple[Path, ...]
@@ -88,7 +88,9 @@ class GanRequest:
     stop_on_collapse: bool = False
     export: bool = True
     overwrite: bool = False
+    title: str = ""
     licence: str = "Apache-2.0"
+    attribution: str = ""
     command: str = "ganfilters train gan"
 
 
@@ -291,12 +293,13 @@ def _export(
         what += f", {len(classes)} classes"
     kind = "Image to image" if isinstance(task, Translation) else "Generator"
     card = {
-        "title": f"{kind} ({what})",
+        "title": request.title or f"{kind} ({what})",
         "command": request.command,
         "seed": config.seed,
         "seconds": round(result.seconds, 1),
         "licence": request.licence,
-        "data": tuple(str(path) for path in (request.data or (request.pairs,))),
+        "attribution": _attribution(request, task, backbone),
+        "data": tuple(path.name for path in (*request.data, request.pairs) if path is not None),
         "quality": {f"training_{key}": value for key, value in quality.items()},
         "extra": {"steps": result.step, "training": asdict(request.gan)},
     }
@@ -304,3 +307,10 @@ def _export(
     if isinstance(network, Generator):
         settle(network)
     export_gan(network, request.out, classes, backbone=backbone, overwrite=True, card=card)
+
+
+def _attribution(request: GanRequest, task: Adversarial, backbone: Backbone) -> str:
+    """Name the owners of the data, and of the features that a generator's file holds."""
+    features = f"features to compare pictures by: {backbone.attribution}"
+    parts = [request.attribution, features if isinstance(task, Generation) else ""]
+    return "; ".join(part for part in parts if part)
