@@ -86,6 +86,14 @@ class Traits:
     keeps_size
         The result has the size of the input. If not, strength does not apply and a mask must be
         honoured by the filter itself.
+    selection
+        Who keeps what is not selected. ``"host"``: it blends the result in under the mask.
+        ``"filter"``: the filter works where it must, a little beyond the mask or where it finds
+        something to do without one, and says in `Image.untouched` what it left alone; feather does
+        not apply.
+    alpha
+        ``"kept"``: the host keeps it, and the filter never sees it. ``"edited"``: `Filter.apply`
+        gets `Image.alpha`, and that of its result is the picture's.
     """
 
     input: Literal["required", "optional", "none"] = "required"
@@ -95,6 +103,8 @@ class Traits:
     size_min: int = 1
     size_max: int | None = None
     keeps_size: bool = True
+    selection: Literal["host", "filter"] = "host"
+    alpha: Literal["kept", "edited"] = "kept"
 
 
 P = TypeVar("P", bound=Params)

@@ -16,12 +16,12 @@ import numpy as np
 from ganfilters import convert, schema
 from ganfilters.errors import ImageError, UsageError
 from ganfilters.filter import Params, Traits
-from ganfilters.image import Animation, BoolArray, FloatArray, Image, Metadata
+from ganfilters.image import Animation, FloatArray, Image, Metadata
 from ganfilters.limits import FEATHER_MAX, MAX_PIXELS
 from ganfilters.models import ModelFile
 from ganfilters.progress import progress_part, report_progress
 from ganfilters.recipe import Recipe, Reference, Selection, Step
-from ganfilters.running import Call, checked, read_only, run
+from ganfilters.running import Call, Made, checked, read_only, run
 from ganfilters.selection import blend, feathered, prepare_mask
 
 __all__ = ["Job", "Options", "check_area"]
@@ -103,9 +103,7 @@ class Job(Call):
         """The filter's name."""
         return self.filter.name
 
-    def effect(
-        self, source: Image, weight: FloatArray | None
-    ) -> tuple[FloatArray, BoolArray | None]:
+    def effect(self, source: Image, weight: FloatArray | None) -> Made:
         """Run the filter on a picture and blend the result into it.
 
         Parameters
@@ -117,25 +115,29 @@ class Job(Call):
 
         Returns
         -------
-        pixels
-            The result.
-        untouched
-            Where it is the source, unchanged; None if there is no such pixel by construction.
+        Made
+            The result. `Made.untouched` is where it is the source, unchanged; None if there is no
+            such pixel by construction.
         """
         self._check_size(source)
-        pixels, kept = run(self, source)
+        made = run(self, source)
         if not self.traits.keeps_size:
-            return pixels, None
-        pixels, untouched = blend(source, pixels, weight, self.options.strength)
-        if kept is not None:
-            untouched = kept if untouched is None else untouched | kept
-        return pixels, untouched
+            return replace(made, untouched=None)
+        if self.traits.selection == "filter":
+            weight = None
+        pixels, untouched = blend(source, made.pixels, weight, self.options.strength)
+        if made.untouched is not None:
+            untouched = made.untouched if untouched is None else untouched | made.untouched
+        alpha = made.alpha if self.options.strength > 0.0 else None
+        return Made(pixels, untouched, alpha)
 
     def weight(self, source: Image) -> tuple[Image, FloatArray | None]:
         """Return the picture with the mask of the options, and the feathered mask."""
         options = self.options
         if options.mask is None:
             return source, None
+        if options.feather and self.traits.selection == "filter":
+            raise UsageError(f"the filter {self.name} fades its edges itself; leave feather out")
         given = options.mask
         if options.fit_mask:
             plane = convert.read_mask(given, given.width, given.height)
@@ -242,12 +244,16 @@ class Job(Call):
         job = self._with_mask_of(source)
         job.check_input(given=True, masked=job.options.mask is not None)
         shown, weight = job.weight(source)
-        pixels, untouched = job.effect(shown, weight)
+        made = job.effect(shown, weight)
+        pixels, untouched = made.pixels, made.untouched
+        alpha = made.alpha
+        if alpha is None and pixels.shape == source.pixels.shape:
+            alpha = source.alpha
         if source.untouched is not None and untouched is not None:
             untouched = untouched & source.untouched  # of the file, not of what came in between
         return Image(
             pixels,
-            alpha=source.alpha if pixels.shape == source.pixels.shape else None,
+            alpha=alpha,
             metadata=_with_recipe(
                 source.metadata, job.recipe(source, device), keep_original=untouched is not None
             ),

@@ -19,7 +19,7 @@ from ganfilters.progress import callers_own, progress_part, report_progress
 from ganfilters.registry import Entry
 from ganfilters.tiling import Window, blend_ramp, pad_to, windows
 
-__all__ = ["Call", "checked", "guarded", "read_only", "run"]
+__all__ = ["Call", "Made", "checked", "guarded", "read_only", "run"]
 
 # Values may stray this far outside [0, 1] by rounding and are clipped; further is a defect.
 _RANGE_SLACK = 1e-3
@@ -51,18 +51,31 @@ class Call:
         return guarded(self.entry, call)
 
 
-def run(call: Call, source: Image) -> tuple[FloatArray, BoolArray | None]:
-    """Run a filter on the whole picture, or in tiles where it is too large.
+@dataclass(frozen=True, eq=False)
+class Made:
+    """What a filter made.
 
-    Returns
-    -------
+    Attributes
+    ----------
     pixels
         The result.
     untouched
         Where the filter says that the pixels are the source's own; None if it does not say.
+    alpha
+        The result's, from a filter that edits it; else None.
     """
+
+    pixels: FloatArray
+    untouched: BoolArray | None = None
+    alpha: FloatArray | None = None
+
+
+def run(call: Call, source: Image) -> Made:
+    """Run a filter on the whole picture, or in tiles where it is too large."""
     traits = call.filter.traits
-    bare = source.replace(alpha=None, untouched=None)
+    bare = source.replace(untouched=None)
+    if traits.alpha == "kept":
+        bare = bare.replace(alpha=None)
     tiling = traits.tiling
     if tiling is None:
         return _run_padded(call, bare)
@@ -71,7 +84,7 @@ def run(call: Call, source: Image) -> tuple[FloatArray, BoolArray | None]:
         try:
             if max(source.width, source.height) <= size:
                 return _run_padded(call, bare)
-            return _run_tiled(call, bare, Tiling(size, tiling.overlap)), None
+            return Made(_run_tiled(call, bare, Tiling(size, tiling.overlap)))
         except (OutOfMemory, MemoryError):
             # Smaller tiles cost time, never correctness; below this they would be all overlap.
             size //= 2
@@ -87,7 +100,7 @@ def _run_tiled(call: Call, source: Image, tiling: Tiling) -> FloatArray:
     for index, tile in enumerate(tiles):
         with progress_part(index / len(tiles), (index + 1) / len(tiles)):
             report_progress(0.0, f"tile {index + 1} of {len(tiles)}")
-            part, _ = _run_padded(call, _cut(source, tile))
+            part = _run_padded(call, _cut(source, tile)).pixels
         ramp = blend_ramp(tile.rows)[:, None] * blend_ramp(tile.columns)
         result[tile.slices] += part * ramp[..., None]
     return np.clip(result, 0.0, 1.0, out=result)
@@ -98,7 +111,7 @@ def _cut(source: Image, tile: Window) -> Image:
     return source.replace(pixels=source.pixels[tile.slices], mask=mask)
 
 
-def _run_padded(call: Call, source: Image) -> tuple[FloatArray, BoolArray | None]:
+def _run_padded(call: Call, source: Image) -> Made:
     """Give the filter a picture of a size it can take; return the part that was asked for."""
     traits = call.filter.traits
     height, width = (
@@ -106,17 +119,26 @@ def _run_padded(call: Call, source: Image) -> tuple[FloatArray, BoolArray | None
         for side in (source.height, source.width)
     )
     pixels = pad_to(source.pixels, height, width)
-    mask = None if source.mask is None else read_only(pad_to(source.mask, height, width))
-    image = Image(read_only(pixels), mask=mask)  # what its file held is the host's alone
+    mask, alpha = (
+        None if plane is None else read_only(pad_to(plane, height, width))
+        for plane in (source.mask, source.alpha)
+    )
+    # What its file held is the host's alone.
+    image = Image(read_only(pixels), mask=mask, alpha=alpha)
     made = call.guarded(lambda: call.filter.apply(image, call.params))
     result = checked(call, made, (height, width) if traits.keeps_size else None)
     kept = made.untouched if traits.keeps_size else None
     if kept is not None and _differ(result, pixels, kept):
         raise PluginError(f"{_who(call.entry)} changed pixels that it says are untouched")
+    changed = made.alpha if traits.alpha == "edited" else None
     if not traits.keeps_size:
-        return result, None
+        return Made(result, alpha=changed)
     inner = slice(source.height), slice(source.width)
-    return result[inner], None if kept is None else kept[inner]
+    return Made(
+        result[inner],
+        None if kept is None else kept[inner],
+        None if changed is None else np.clip(changed[inner], 0.0, 1.0),
+    )
 
 
 def _differ(result: FloatArray, source: FloatArray, where: BoolArray) -> bool:

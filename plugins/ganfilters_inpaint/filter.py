@@ -143,7 +143,7 @@ class Inpaint(Filter[InpaintParams]):
     name = "inpaint"
     summary = "Removes an object or a scratch: fills the masked area from what is around it"
     Params = InpaintParams
-    traits = Traits()
+    traits = Traits(selection="filter", alpha="edited")
     models: ClassVar[tuple[ModelFile, ...]] = (_MODEL,)
 
     def apply(self, image: Image, params: InpaintParams) -> Image:
@@ -164,7 +164,7 @@ class Outpaint(Filter[OutpaintParams]):
     name = "outpaint"
     summary = "Extends a picture beyond its borders; fills the masked area too"
     Params = OutpaintParams
-    traits = Traits(keeps_size=False)
+    traits = Traits(keeps_size=False, alpha="edited")
     models: ClassVar[tuple[ModelFile, ...]] = (_MODEL,)
 
     def apply(self, image: Image, params: OutpaintParams) -> Image:

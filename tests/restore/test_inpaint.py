@@ -241,6 +241,6 @@ def test_conformance(filter: Any, filler: Path) -> None:
         subject = Subject(filter, params)
     else:
         params |= {"from_alpha": False, "dilate": 1.0}
-        subject = Subject(filter, params).with_traits(mask="required")
+        subject = Subject(filter, params)
     failed = [o for o in run_checks(subject, skip=skipped) if not o.passed]
     assert not failed, [(o.check, o.message) for o in failed]

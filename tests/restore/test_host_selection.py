@@ -1,0 +1,60 @@
+"""What the host lets inpaint do: reach beyond the mask, and fill what is transparent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from ganfilters import Host, UsageError
+
+Array = np.ndarray[Any, Any]
+
+
+def test_the_filling_reaches_beyond_the_mask(
+    host: Host, filler: Path, photo: Array, hole: Array
+) -> None:
+    damaged = photo.copy()
+    damaged[45:95, 55:115] = 255  # five pixels more than the mask says
+    filled = host.apply("inpaint", damaged, mask=hole, model=filler, dilate=6, seam=2)
+    changed = (filled != damaged).any(axis=2)
+    assert changed[hole == 0].sum() > 500
+    assert not changed[:40].any()
+    assert np.abs(filled.astype(float) - photo)[45:95, 55:115].mean() < 40
+    half = host.apply("inpaint", damaged, mask=hole, model=filler, dilate=6, seam=2, strength=0.5)
+    assert np.abs(half.astype(float) - (filled.astype(float) + damaged) / 2).max() <= 1
+
+
+def test_what_is_transparent_is_filled(
+    host: Host, filler: Path, photo: Array, hole: Array, tmp_path: Path
+) -> None:
+    file, out = tmp_path / "in.png", tmp_path / "out.png"
+    Pillow.fromarray(np.dstack([photo, 255 - hole])).save(file)
+    host.apply("inpaint", file, from_alpha=True, model=filler).save(out)
+    with Pillow.open(out) as opened:
+        made = np.asarray(opened.convert("RGBA"))
+    assert (made[..., 3] == 255).all()
+    far = np.ones(hole.shape, np.bool_)
+    far[40:100, 50:120] = False
+    assert np.array_equal(made[far][:, :3], photo[far])
+    with pytest.raises(UsageError, match="no transparent area"):
+        host.apply("inpaint", photo, from_alpha=True, model=filler)
+
+
+def test_an_extended_picture_keeps_its_transparency(
+    host: Host, filler: Path, photo: Array, hole: Array
+) -> None:
+    clear = np.dstack([photo, 255 - hole])
+    made = host.apply("outpaint", clear, expand=(8, 0, 0, 0), model=filler)
+    assert np.array_equal(made[:, 8:, 3], 255 - hole)
+    assert (made[:, :8, 3] == 255).all()
+
+
+def test_feather_is_not_for_this_filter(
+    host: Host, filler: Path, photo: Array, hole: Array
+) -> None:
+    with pytest.raises(UsageError, match="fades its edges itself"):
+        host.apply("inpaint", photo, mask=hole, feather=5, model=filler)
