@@ -84,16 +84,17 @@ class Traits:
         Smallest and largest side in pixels that `Filter.apply` gets. Smaller pictures are padded;
         larger ones are tiled or, without `tiling`, refused.
     keeps_size
-        The result has the size of the input. If not, strength does not apply and a mask must be
-        honoured by the filter itself.
+        The result has the size of the input. If not, strength and feather are refused and a mask
+        must be honoured by the filter itself.
     selection
         Who keeps what is not selected. ``"host"``: it blends the result in under the mask.
         ``"filter"``: the filter works where it must, a little beyond the mask or where it finds
-        something to do without one, and says in `Image.untouched` what it left alone; feather does
-        not apply.
+        something to do without one, and always says in `Image.untouched` what it left alone, which
+        the host checks. It fades its own edges, so feather is refused. Not with `tiling`.
     alpha
         ``"kept"``: the host keeps it, and the filter never sees it. ``"edited"``: `Filter.apply`
-        gets `Image.alpha`, and that of its result is the picture's.
+        gets `Image.alpha`, which may be None, and that of its result is the picture's; None leaves
+        it as it was. Not with `tiling`.
     """
 
     input: Literal["required", "optional", "none"] = "required"

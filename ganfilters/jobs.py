@@ -22,7 +22,7 @@ from ganfilters.models import ModelFile
 from ganfilters.progress import progress_part, report_progress
 from ganfilters.recipe import Recipe, Reference, Selection, Step
 from ganfilters.running import Call, Made, checked, read_only, run
-from ganfilters.selection import blend, feathered, prepare_mask
+from ganfilters.selection import blend, blend_alpha, feathered, prepare_mask
 
 __all__ = ["Job", "Options", "check_area"]
 
@@ -116,19 +116,23 @@ class Job(Call):
         Returns
         -------
         Made
-            The result. `Made.untouched` is where it is the source, unchanged; None if there is no
-            such pixel by construction.
+            The result, with the alpha of the picture. `Made.untouched` is where it is the source,
+            unchanged; None if there is no such pixel by construction.
         """
         self._check_size(source)
-        made = run(self, source)
-        if not self.traits.keeps_size:
-            return replace(made, untouched=None)
         if self.traits.selection == "filter":
             weight = None
-        pixels, untouched = blend(source, made.pixels, weight, self.options.strength)
+        made = run(self, source, weight)
+        if not self.traits.keeps_size:
+            same = made.pixels.shape == source.pixels.shape
+            return replace(made, alpha=source.alpha) if made.alpha is None and same else made
+        strength = self.options.strength
+        pixels, untouched = blend(source, made.pixels, weight, strength)
         if made.untouched is not None:
             untouched = made.untouched if untouched is None else untouched | made.untouched
-        alpha = made.alpha if self.options.strength > 0.0 else None
+        alpha = source.alpha
+        if made.alpha is not None and strength > 0.0:
+            alpha = blend_alpha(source.alpha, made.alpha, weight, strength)
         return Made(pixels, untouched, alpha)
 
     def weight(self, source: Image) -> tuple[Image, FloatArray | None]:
@@ -136,8 +140,6 @@ class Job(Call):
         options = self.options
         if options.mask is None:
             return source, None
-        if options.feather and self.traits.selection == "filter":
-            raise UsageError(f"the filter {self.name} fades its edges itself; leave feather out")
         given = options.mask
         if options.fit_mask:
             plane = convert.read_mask(given, given.width, given.height)
@@ -185,6 +187,13 @@ class Job(Call):
             )
         if not given and traits.input == "required":
             raise UsageError(f"the filter {self.name} needs an input picture")
+        if options.feather and (traits.selection == "filter" or not traits.keeps_size):
+            raise UsageError(f"the filter {self.name} fades its edges itself; leave feather out")
+        if options.strength != 1.0 and not traits.keeps_size:
+            raise UsageError(
+                f"the filter {self.name} changes the picture's size, so its result cannot be mixed "
+                "with the picture; leave strength out"
+            )
         if not given and (options.mask is not None or options.strength != 1.0):
             raise UsageError("a mask or strength needs an input picture to keep; give one as well")
 
@@ -245,15 +254,12 @@ class Job(Call):
         job.check_input(given=True, masked=job.options.mask is not None)
         shown, weight = job.weight(source)
         made = job.effect(shown, weight)
-        pixels, untouched = made.pixels, made.untouched
-        alpha = made.alpha
-        if alpha is None and pixels.shape == source.pixels.shape:
-            alpha = source.alpha
+        untouched = made.untouched
         if source.untouched is not None and untouched is not None:
             untouched = untouched & source.untouched  # of the file, not of what came in between
         return Image(
-            pixels,
-            alpha=alpha,
+            made.pixels,
+            alpha=made.alpha,
             metadata=_with_recipe(
                 source.metadata, job.recipe(source, device), keep_original=untouched is not None
             ),

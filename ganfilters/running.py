@@ -70,8 +70,19 @@ class Made:
     alpha: FloatArray | None = None
 
 
-def run(call: Call, source: Image) -> Made:
-    """Run a filter on the whole picture, or in tiles where it is too large."""
+def run(call: Call, source: Image, weight: FloatArray | None = None) -> Made:
+    """Run a filter on the whole picture, or in tiles where it is too large.
+
+    Parameters
+    ----------
+    call
+        What to run.
+    source
+        The picture.
+    weight
+        Where the result will be used, H x W. Tiles that lie where it is 0 are left out, and the
+        result is 0 there.
+    """
     traits = call.filter.traits
     bare = source.replace(untouched=None)
     if traits.alpha == "kept":
@@ -84,7 +95,7 @@ def run(call: Call, source: Image) -> Made:
         try:
             if max(source.width, source.height) <= size:
                 return _run_padded(call, bare)
-            return Made(_run_tiled(call, bare, Tiling(size, tiling.overlap)))
+            return Made(_run_tiled(call, bare, Tiling(size, tiling.overlap), weight))
         except (OutOfMemory, MemoryError):
             # Smaller tiles cost time, never correctness; below this they would be all overlap.
             size //= 2
@@ -93,10 +104,12 @@ def run(call: Call, source: Image) -> Made:
             report_progress(0.0, f"out of memory; trying tiles of {size} pixels")
 
 
-def _run_tiled(call: Call, source: Image, tiling: Tiling) -> FloatArray:
+def _run_tiled(call: Call, source: Image, tiling: Tiling, weight: FloatArray | None) -> FloatArray:
     result = np.zeros_like(source.pixels)
     multiple = call.filter.traits.size_multiple
     tiles = list(windows(source.height, source.width, tiling.size, tiling.overlap, multiple))
+    if weight is not None:
+        tiles = [tile for tile in tiles if weight[tile.slices].any()]
     for index, tile in enumerate(tiles):
         with progress_part(index / len(tiles), (index + 1) / len(tiles)):
             report_progress(0.0, f"tile {index + 1} of {len(tiles)}")
@@ -127,30 +140,49 @@ def _run_padded(call: Call, source: Image) -> Made:
     image = Image(read_only(pixels), mask=mask, alpha=alpha)
     made = call.guarded(lambda: call.filter.apply(image, call.params))
     result = checked(call, made, (height, width) if traits.keeps_size else None)
-    kept = made.untouched if traits.keeps_size else None
-    if kept is not None and _differ(result, pixels, kept):
-        raise PluginError(f"{_who(call.entry)} changed pixels that it says are untouched")
-    changed = made.alpha if traits.alpha == "edited" else None
+    edited = made.alpha if traits.alpha == "edited" else None
+    if edited is not None:
+        edited = _in_range(call, edited)
     if not traits.keeps_size:
-        return Made(result, alpha=changed)
+        return Made(result, alpha=edited)
+    _check_kept(call, image, image.replace(pixels=result, alpha=edited, untouched=made.untouched))
     inner = slice(source.height), slice(source.width)
     return Made(
         result[inner],
-        None if kept is None else kept[inner],
-        None if changed is None else np.clip(changed[inner], 0.0, 1.0),
+        None if made.untouched is None else made.untouched[inner],
+        None if edited is None else edited[inner],
     )
+
+
+def _check_kept(call: Call, source: Image, made: Image) -> None:
+    """Compare what the filter says that it left alone with what it left alone."""
+    where = made.untouched
+    if where is None:
+        if call.filter.traits.selection == "filter":
+            raise PluginError(
+                f"{_who(call.entry)} declares selection='filter', so its result must say in "
+                "Image.untouched what it left alone"
+            )
+        return
+    changed = _differ(made.pixels, source.pixels, where)
+    if made.alpha is not None and not changed:
+        alpha = source.alpha
+        opaque = np.broadcast_to(np.float32(1.0), where.shape)
+        changed = _differ(made.alpha, opaque if alpha is None else alpha, where)
+    if changed:
+        raise PluginError(f"{_who(call.entry)} changed pixels that it says are untouched")
 
 
 def _differ(result: FloatArray, source: FloatArray, where: BoolArray) -> bool:
-    """Compare two pictures where a mask is True, without a copy of either."""
-    rows = range(0, result.shape[0], _ROWS)
-    return any(
-        (
-            (result[at : at + _ROWS] != source[at : at + _ROWS]).any(axis=-1)
-            & where[at : at + _ROWS]
-        ).any()
-        for at in rows
-    )
+    """Compare two arrays where a mask is True, without a copy of either."""
+    for top in range(0, result.shape[0], _ROWS):
+        rows = slice(top, top + _ROWS)
+        unlike = result[rows] != source[rows]
+        if not unlike.any():  # mostly so, and quicker than to look where
+            continue
+        if (unlike.any(axis=-1) if unlike.ndim == 3 else unlike)[where[rows]].any():
+            return True
+    return False
 
 
 def read_only(array: FloatArray) -> FloatArray:
@@ -205,6 +237,11 @@ def checked(call: Call, made: object, size: tuple[int, int] | None) -> FloatArra
             f"{who} returned {pixels.shape[1]} x {pixels.shape[0]} pixels for "
             f"{size[1]} x {size[0]}; the sizes must be the same, or traits.keeps_size False"
         )
+    return _in_range(call, pixels)
+
+
+def _in_range(call: Call, pixels: FloatArray) -> FloatArray:
+    who = _who(call.entry)
     low, high = float(pixels.min()), float(pixels.max())  # NaN if any value is
     if not (np.isfinite(low) and np.isfinite(high)):
         raise PluginError(f"{who} returned values that are not finite (NaN or infinity)")

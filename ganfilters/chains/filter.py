@@ -216,7 +216,7 @@ def _advance(link: Link, job: Job, image: Image) -> tuple[Image, BoolArray | Non
         shown, weight = job.weight(image)
         made = job.effect(shown, weight)
     mask = image.mask if made.pixels.shape == image.pixels.shape else None
-    return Image(made.pixels, mask=mask), made.untouched
+    return Image(made.pixels, alpha=made.alpha, mask=mask), made.untouched
 
 
 def chain_entry(chain: Chain, find: Find) -> Entry:

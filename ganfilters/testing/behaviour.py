@@ -177,7 +177,7 @@ def check_mask(subject: Subject) -> str:
     if not subject.traits.keeps_size:
         return "the size changes, so the filter honours the mask itself"
     if subject.traits.selection == "filter":
-        return "the filter says itself what it left alone"
+        return "the host compared what the filter says it left alone"
     changed = int((result != pixels).any(axis=-1)[mask == 0].sum())
     expect(not changed, f"{changed} pixels outside the mask changed; none must")
     return ""
