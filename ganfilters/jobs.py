@@ -233,22 +233,35 @@ class Job(Call):
                 return
             yield checked(self, frame, None)
 
-    def apply(self, source: Image | Animation | None, device: str) -> Image | Animation:
-        """Return the finished picture, or pictures: alpha and metadata kept, recipe written."""
+    def apply(
+        self, source: Image | Animation | None, device: str, *, record: bool = True
+    ) -> Image | Animation:
+        """Return the finished picture, or pictures: alpha and metadata kept, recipe written.
+
+        Parameters
+        ----------
+        source
+            What to work on, if anything.
+        device
+            Where networks run, for the recipe.
+        record
+            Write the recipe. It takes checksums of whole pictures, so not for a result that
+            cannot hold one.
+        """
         if isinstance(source, Animation):
             count = len(source.frames)
             done = []
             for index, frame in enumerate(source.frames):
                 with progress_part(index / count, (index + 1) / count):
-                    done.append(self._still(frame, device))
+                    done.append(self._still(frame, device, record=record))
             return Animation(tuple(done), source.durations, source.loop)
         if source is not None:
-            return self._still(source, device)
+            return self._still(source, device, record=record)
         report_progress(0.0)
         pixels = self.made()
         return Image(pixels, metadata=Metadata(recipe=self.recipe(None, device)))
 
-    def _still(self, source: Image, device: str) -> Image:
+    def _still(self, source: Image, device: str, *, record: bool) -> Image:
         report_progress(0.0)
         job = self._with_mask_of(source)
         job.check_input(given=True, masked=job.options.mask is not None)
@@ -261,7 +274,9 @@ class Job(Call):
             made.pixels,
             alpha=made.alpha,
             metadata=_with_recipe(
-                source.metadata, job.recipe(source, device), keep_original=untouched is not None
+                source.metadata,
+                job.recipe(source, device) if record else None,
+                keep_original=untouched is not None,
             ),
             untouched=untouched,
         )
@@ -376,6 +391,6 @@ def _number(name: str, value: Any) -> float:
         raise UsageError(f"{name} is {value!r}; it must be a number") from None
 
 
-def _with_recipe(metadata: Metadata, recipe: Recipe, *, keep_original: bool) -> Metadata:
+def _with_recipe(metadata: Metadata, recipe: Recipe | None, *, keep_original: bool) -> Metadata:
     kept = metadata.original if keep_original else None
     return replace(metadata, recipe=recipe, original=kept)

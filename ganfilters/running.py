@@ -6,7 +6,7 @@ the caller's own callbacks raise passes through as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -17,14 +17,15 @@ from ganfilters.filter import Filter, Params, Tiling
 from ganfilters.image import BoolArray, FloatArray, Image
 from ganfilters.progress import callers_own, progress_part, report_progress
 from ganfilters.registry import Entry
+from ganfilters.selection import bounds
 from ganfilters.tiling import Window, blend_ramp, pad_to, windows
 
 __all__ = ["Call", "Made", "checked", "guarded", "read_only", "run"]
 
 # Values may stray this far outside [0, 1] by rounding and are clipped; further is a defect.
 _RANGE_SLACK = 1e-3
-# Rows handled at a time, so that temporary arrays stay small beside a large picture.
-_ROWS = 256
+# Pixels handled at a time, so that they and temporary arrays stay in the processor's cache.
+_BLOCK = 1 << 15
 _T = TypeVar("_T")
 
 
@@ -142,7 +143,7 @@ def _run_padded(call: Call, source: Image) -> Made:
     result = checked(call, made, (height, width) if traits.keeps_size else None)
     edited = made.alpha if traits.alpha == "edited" else None
     if edited is not None:
-        edited = _in_range(call, edited)
+        edited = _in_range(call, edited, made.untouched if traits.keeps_size else None)
     if not traits.keeps_size:
         return Made(result, alpha=edited)
     _check_kept(call, image, image.replace(pixels=result, alpha=edited, untouched=made.untouched))
@@ -175,14 +176,19 @@ def _check_kept(call: Call, source: Image, made: Image) -> None:
 
 def _differ(result: FloatArray, source: FloatArray, where: BoolArray) -> bool:
     """Compare two arrays where a mask is True, without a copy of either."""
-    for top in range(0, result.shape[0], _ROWS):
-        rows = slice(top, top + _ROWS)
+    for rows in _rows(result):
         unlike = result[rows] != source[rows]
         if not unlike.any():  # mostly so, and quicker than to look where
             continue
         if (unlike.any(axis=-1) if unlike.ndim == 3 else unlike)[where[rows]].any():
             return True
     return False
+
+
+def _rows(array: FloatArray) -> Iterator[slice]:
+    step = max(1, _BLOCK // array.shape[1])
+    for top in range(0, array.shape[0], step):
+        yield slice(top, top + step)
 
 
 def read_only(array: FloatArray) -> FloatArray:
@@ -237,19 +243,24 @@ def checked(call: Call, made: object, size: tuple[int, int] | None) -> FloatArra
             f"{who} returned {pixels.shape[1]} x {pixels.shape[0]} pixels for "
             f"{size[1]} x {size[0]}; the sizes must be the same, or traits.keeps_size False"
         )
-    return _in_range(call, pixels)
+    return _in_range(call, pixels, None if size is None else made.untouched)
 
 
-def _in_range(call: Call, pixels: FloatArray) -> FloatArray:
+def _in_range(call: Call, pixels: FloatArray, untouched: BoolArray | None) -> FloatArray:
     who = _who(call.entry)
-    low, high = float(pixels.min()), float(pixels.max())  # NaN if any value is
+    whole = pixels
+    if untouched is not None and untouched.shape == pixels.shape[:2]:
+        pixels = pixels[bounds(~untouched)]  # elsewhere it is compared with the source
+    parts = [pixels[rows] for rows in _rows(pixels)]
+    low = float(np.min([part.min() for part in parts]))  # NaN if any value is
+    high = float(np.max([part.max() for part in parts]))
     if not (np.isfinite(low) and np.isfinite(high)):
         raise PluginError(f"{who} returned values that are not finite (NaN or infinity)")
     if low < -_RANGE_SLACK or high > 1.0 + _RANGE_SLACK:
         raise PluginError(
             f"{who} returned values from {low:.3g} to {high:.3g}; they must be in [0, 1]"
         )
-    return np.clip(pixels, 0.0, 1.0) if low < 0.0 or high > 1.0 else pixels
+    return np.clip(whole, 0.0, 1.0) if low < 0.0 or high > 1.0 else whole
 
 
 def _who(entry: Entry) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from ganfilters.errors import ImageError
 from ganfilters.image import BoolArray, FloatArray, Image
 
-__all__ = ["blend", "blend_alpha", "feathered", "prepare_mask"]
+__all__ = ["blend", "blend_alpha", "bounds", "feathered", "prepare_mask"]
 
 # Rows handled at a time, so that temporary arrays stay small beside a large picture.
 _ROWS = 256
@@ -30,6 +30,16 @@ def prepare_mask(mask: FloatArray, *, invert: bool) -> FloatArray:
             + ", and --invert-mask turns it round"
         )
     return mask
+
+
+def bounds(where: BoolArray) -> tuple[slice, slice]:
+    """Return the smallest part of an array that holds all that is True; at least one pixel."""
+    rows = np.flatnonzero(where.any(axis=1))
+    if not rows.size:
+        return slice(0, 1), slice(0, 1)
+    down = slice(int(rows[0]), int(rows[-1]) + 1)
+    columns = np.flatnonzero(where[down].any(axis=0))
+    return down, slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def feathered(mask: FloatArray, radius: float) -> FloatArray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -153,12 +152,7 @@ def test_a_large_hole_is_filled_coarse_to_fine(filler: Path) -> None:
     model = ModelFile(filler)
     network = Network(Runtime("cpu", threads=1).session(model), model.card)
     assert network.thickest == 32
-    assert network._scales(10) == [1.0]
-    assert network._scales(64) == [0.5, 1.0]
-    scales = network._scales(300)
-    assert scales[0] == pytest.approx(32 / 300)
-    assert scales[-1] == 1.0
-    assert all(b / a <= 2.001 for a, b in pairwise(scales))
+    assert [network._halvings(thick) for thick in (1, 10, 40, 64, 128, 300)] == [0, 0, 0, 1, 2, 3]
 
 
 def test_tiles_see_what_was_filled_before(
