@@ -141,6 +141,15 @@ class Filter(ABC, Generic[P]):
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
 
+    @classmethod
+    def models_for(cls, params: P) -> tuple[ModelFile, ...]:
+        """Return the model files that a run with these parameters uses, for its recipe.
+
+        By default these are the models among the parameters; where there are none, `models`.
+        Override it in a filter that has ways to work without.
+        """
+        return tuple(value for _, value in params if isinstance(value, ModelFile)) or cls.models
+
     @abstractmethod
     def apply(self, image: Image, params: P) -> Image:
         """Return the filtered picture.

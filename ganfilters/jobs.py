@@ -18,7 +18,6 @@ from ganfilters.errors import ImageError, UsageError
 from ganfilters.filter import Params, Traits
 from ganfilters.image import Animation, FloatArray, Image, Metadata
 from ganfilters.limits import FEATHER_MAX, MAX_PIXELS
-from ganfilters.models import ModelFile
 from ganfilters.progress import progress_part, report_progress
 from ganfilters.recipe import Recipe, Reference, Selection, Step
 from ganfilters.running import Call, Made, checked, read_only, run
@@ -338,8 +337,8 @@ class Job(Call):
             name = self.filter.chain.name
             version = version if name else ""
             steps = tuple(job.step() for job in self.filter.jobs(self.params))
-        own = [value for _, value in self.params if isinstance(value, ModelFile)]
-        models = {model.path.name: model.verify() for model in own or self.filter.models}
+        used = self.guarded(lambda: self.filter.models_for(self.params))
+        models = {model.path.name: model.verify() for model in used}
         return Step(
             filter=name,
             version=version,

@@ -99,6 +99,11 @@ class _FillParams(Params):
         None, description="Network of your own, made by `ganfilters train inpaint`"
     )
 
+    @property
+    def networks(self) -> tuple[ModelFile, ...]:
+        """The network that fills, if it is one."""
+        return (self.model or _MODEL,) if self.method == "gan" else ()
+
 
 class InpaintParams(_FillParams):
     """Parameters of `Inpaint`."""
@@ -146,6 +151,11 @@ class Inpaint(Filter[InpaintParams]):
     traits = Traits(selection="filter", alpha="edited")
     models: ClassVar[tuple[ModelFile, ...]] = (_MODEL,)
 
+    @classmethod
+    def models_for(cls, params: InpaintParams) -> tuple[ModelFile, ...]:
+        """Return the network, or nothing for a classical method."""
+        return params.networks
+
     def apply(self, image: Image, params: InpaintParams) -> Image:
         """Return the picture with its holes filled."""
         area, weight = grown(_hole(image, params), params.dilate, params.seam)
@@ -168,6 +178,11 @@ class Outpaint(Filter[OutpaintParams]):
     Params = OutpaintParams
     traits = Traits(keeps_size=False, alpha="edited")
     models: ClassVar[tuple[ModelFile, ...]] = (_MODEL,)
+
+    @classmethod
+    def models_for(cls, params: OutpaintParams) -> tuple[ModelFile, ...]:
+        """Return the network, or nothing for a classical method."""
+        return params.networks
 
     def apply(self, image: Image, params: OutpaintParams) -> Image:
         """Return the larger picture."""

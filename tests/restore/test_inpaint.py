@@ -214,6 +214,21 @@ def test_classical_methods(
     assert larger.shape == (160, 192, 3)
 
 
+@pytest.mark.parametrize("filter", ["inpaint", "outpaint"])
+def test_the_recipe_names_the_models_that_were_used(
+    host: Host, filler: Path, photo: Array, hole: Array, filter: str
+) -> None:
+    pytest.importorskip("cv2")
+    given = Image(floats(photo), mask=floats(hole))
+    used = host.apply(filter, given, model=filler).metadata.recipe.steps[0].models
+    assert list(used) == [filler.name]
+    for model in ({}, {"model": filler}):
+        made = host.apply(filter, given, method="telea", **model)
+        assert made.metadata.recipe.steps[0].models == {}
+        again = host.replay(made.metadata.recipe, given, mask=floats(hole))
+        assert np.array_equal(again.pixels, made.pixels)
+
+
 @pytest.mark.parametrize("method", ["telea", "patchmatch"])
 def test_a_missing_library_is_named(
     host: Host, photo: Array, hole: Array, method: str, monkeypatch: pytest.MonkeyPatch
