@@ -278,10 +278,9 @@ def _fill_part(
     missing = hole[rows, columns]
     if network is not None:
         box = part.slices
-        at_border = sum(
-            (box[0].start == 0, box[0].stop == height, box[1].start == 0, box[1].stop == width)
+        open_side = any(
+            span.start == 0 or span.stop == side for span, side in zip(box, hole.shape, strict=True)
         )
-        open_side = 0 < at_border < 4
         seen = result[rows, columns]
         made = network.fill(seen, missing, params.seed, thick=thick, open_side=open_side)
     else:
