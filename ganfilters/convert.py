@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from ganfilters.errors import ImageError
 from ganfilters.image import Animation, FloatArray, Image, Metadata
 from ganfilters.limits import MAX_PIXELS
+from ganfilters.selection import bounds
 
 if TYPE_CHECKING:
     from PIL import Image as PILImage
@@ -32,7 +34,7 @@ __all__ = [
 
 _KINDS = "a path, the bytes of a file, a PIL image, a NumPy array or a ganfilters Image"
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
-_BLOCK = 1 << 20
+_BLOCK = 1 << 15
 Array = npt.NDArray[Any]
 
 
@@ -211,6 +213,11 @@ class Kind:
     source: Any = None
     format: str | None = None
 
+    @property
+    def records(self) -> bool:
+        """The result can hold a recipe."""
+        return self.name in ("image", "bytes")
+
     @classmethod
     def of(cls, value: Any) -> Kind:
         """Return the kind of a value that `to_image` took."""
@@ -241,11 +248,17 @@ class Kind:
     def _array(self, result: Image) -> Array:
         source: Array = self.source
         channels = 0 if source.ndim == 2 else source.shape[2]
-        out = to_array(result, source.dtype, channels)
         untouched = result.untouched
-        if untouched is not None and out.shape == source.shape:
-            # float64 would come back rounded to float32 otherwise
-            out[untouched] = source[untouched]
+        if untouched is None or result.pixels.shape[:2] != source.shape[:2]:
+            return to_array(result, source.dtype, channels)
+        # What is untouched is copied: float64 would come back rounded to float32 otherwise, and
+        # of a large picture with a small mask little is left to convert.
+        out = np.array(source, order="C")
+        area = bounds(~untouched)
+        alpha = None if result.alpha is None else result.alpha[area]
+        part = to_array(Image(result.pixels[area], alpha), source.dtype, channels)
+        changed = ~untouched[area]
+        np.copyto(out[area], part, where=changed if source.ndim == 2 else changed[..., None])
         return out
 
     def _pil(self, result: Image) -> PILImage.Image:
@@ -321,9 +334,7 @@ def to_array(image: Image, dtype: npt.DTypeLike = np.uint8, channels: int = 3) -
     if channels not in (0, 1, 3, 4):
         raise ImageError(f"an array can have 0, 1, 3 or 4 channels, not {channels}")
     out = np.empty((image.height, image.width, channels or 1), kind)
-    step = max(1, _BLOCK // image.width)
-    for top in range(0, image.height, step):
-        rows = slice(top, top + step)
+    for rows in _blocks(image.pixels):
         pixels = image.pixels[rows]
         if channels < 3:
             _store(_luminance(pixels)[..., None], out[rows])
@@ -340,14 +351,29 @@ def _store(values: FloatArray, out: Array) -> None:
         out[...] = values
     else:
         limit = np.float32(np.iinfo(out.dtype).max)
-        out[...] = np.rint(np.clip(values, 0, 1) * limit)
+        scaled = np.clip(values, 0, 1)
+        scaled *= limit
+        np.rint(scaled, out=out, casting="unsafe")
 
 
 def _luminance(pixels: FloatArray) -> FloatArray:
     """Return H x W; grey pixels keep their exact value."""
-    grey = (pixels[..., 0] == pixels[..., 1]) & (pixels[..., 1] == pixels[..., 2])
-    weighted = np.clip(pixels @ _LUMA, 0, 1)
-    return cast("FloatArray", np.where(grey, pixels[..., 0], weighted))
+    result = np.array(pixels[..., 0])
+    if pixels.strides[2] == 0:  # one plane seen as three
+        return result
+    for rows in _blocks(pixels):
+        block = pixels[rows]
+        coloured = (block[..., 0] != block[..., 1]) | (block[..., 1] != block[..., 2])
+        if coloured.any():
+            np.copyto(result[rows], np.clip(block @ _LUMA, 0, 1), where=coloured)
+    return result
+
+
+def _blocks(pixels: Array) -> Iterator[slice]:
+    """Yield rows that fit into the processor's cache together, temporary arrays included."""
+    step = max(1, _BLOCK // pixels.shape[1])
+    for top in range(0, pixels.shape[0], step):
+        yield slice(top, top + step)
 
 
 def read_mask(value: Any, width: int, height: int, *, max_pixels: int = MAX_PIXELS) -> FloatArray:
@@ -395,6 +421,13 @@ def mask_image(value: Any, *, max_pixels: int = MAX_PIXELS) -> Image:
     """
     if isinstance(value, np.ndarray):
         value = _mask_array(value)
+        if value.ndim == 2 and value.size:
+            _check_array(value)
+            plane = np.empty(value.shape, np.float32)
+            _unit(value, plane)
+            # A third of the memory, which counts for the mask of a large picture.
+            grey = np.broadcast_to(plane[..., None], (*plane.shape, 3))
+            return Image(grey, metadata=Metadata(mode="L"))
     loaded = to_image(value, max_pixels=max_pixels)
     if isinstance(loaded, Animation):
         raise ImageError("the mask is an animation; a mask is one picture")
@@ -416,13 +449,13 @@ def reference(image: Image) -> dict[str, Any]:
     counts as the picture that it was given as (`mask_image`), to be comparable with its file.
     """
     digest = hashlib.sha256(f"{image.width} {image.height}\n".encode())
-    step = max(1, _BLOCK // image.width)
     for plane in (image.pixels, image.alpha):
         if plane is None:
             continue
-        for top in range(0, image.height, step):
-            block = np.clip(plane[top : top + step], 0, 1) * np.float32(65535)
-            digest.update(np.rint(block).astype("<u2").tobytes())
+        for rows in _blocks(plane):
+            block = np.empty(plane[rows].shape, "<u2")
+            _store(plane[rows], block)
+            digest.update(block.data)
     return {
         "path": image.metadata.source,
         "sha256": digest.hexdigest(),

@@ -84,8 +84,17 @@ class Traits:
         Smallest and largest side in pixels that `Filter.apply` gets. Smaller pictures are padded;
         larger ones are tiled or, without `tiling`, refused.
     keeps_size
-        The result has the size of the input. If not, strength does not apply and a mask must be
-        honoured by the filter itself.
+        The result has the size of the input. If not, strength and feather are refused and a mask
+        must be honoured by the filter itself.
+    selection
+        Who keeps what is not selected. ``"host"``: it blends the result in under the mask.
+        ``"filter"``: the filter works where it must, a little beyond the mask or where it finds
+        something to do without one, and always says in `Image.untouched` what it left alone, which
+        the host checks. It fades its own edges, so feather is refused. Not with `tiling`.
+    alpha
+        ``"kept"``: the host keeps it, and the filter never sees it. ``"edited"``: `Filter.apply`
+        gets `Image.alpha`, which may be None, and that of its result is the picture's; None leaves
+        it as it was. Not with `tiling`.
     """
 
     input: Literal["required", "optional", "none"] = "required"
@@ -95,6 +104,8 @@ class Traits:
     size_min: int = 1
     size_max: int | None = None
     keeps_size: bool = True
+    selection: Literal["host", "filter"] = "host"
+    alpha: Literal["kept", "edited"] = "kept"
 
 
 P = TypeVar("P", bound=Params)
@@ -129,6 +140,15 @@ class Filter(ABC, Generic[P]):
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
+
+    @classmethod
+    def models_for(cls, params: P) -> tuple[ModelFile, ...]:
+        """Return the model files that a run with these parameters uses, for its recipe.
+
+        By default these are the models among the parameters; where there are none, `models`.
+        Override it in a filter that has ways to work without.
+        """
+        return tuple(value for _, value in params if isinstance(value, ModelFile)) or cls.models
 
     @abstractmethod
     def apply(self, image: Image, params: P) -> Image:

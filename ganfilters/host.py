@@ -88,7 +88,8 @@ class Prepared:
         if moving is not None:
             frames = tuple(moving)
             return Animation(frames, (_FRAME_MS,) * len(frames))
-        result = self.job.apply(source, self.device)
+        record = kind is None or kind.records
+        result = self.job.apply(source, self.device, record=record)
         return kind.give_back(result) if kind is not None else result
 
 

@@ -72,14 +72,15 @@ class Image:
     pixels
         float32, H x W x 3, sRGB-encoded, in [0, 1].
     alpha
-        float32, H x W, in [0, 1] (1 is opaque), or None. The host keeps it; a filter never sees it.
+        float32, H x W, in [0, 1] (1 is opaque), or None. The host keeps it; a filter sees it only
+        if its traits say that it edits it.
     mask
         float32, H x W, in [0, 1], or None. The user's selection: white (1) means "work here".
     metadata
         What the file held besides its pixels.
     untouched
-        bool, H x W: True where the pixels are the source's own, unchanged; None when unknown.
-        Set by the host after a filter ran under a mask.
+        bool, H x W: True where the picture is the source, unchanged, alpha included; None when
+        unknown. Set by the host after a filter ran under a mask, and by filters that know.
 
     Raises
     ------
@@ -113,6 +114,12 @@ class Image:
                 )
             if plane.dtype != np.float32:
                 raise ImageError(f"Image.{name} must be float32, not {plane.dtype}")
+        kept = self.untouched
+        if kept is not None and (kept.dtype != np.bool_ or kept.shape != pixels.shape[:2]):
+            raise ImageError(
+                f"Image.untouched must be bool of shape {pixels.shape[:2]}, not {kept.dtype} of "
+                f"shape {kept.shape}"
+            )
 
     @property
     def height(self) -> int:

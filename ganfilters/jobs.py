@@ -16,13 +16,12 @@ import numpy as np
 from ganfilters import convert, schema
 from ganfilters.errors import ImageError, UsageError
 from ganfilters.filter import Params, Traits
-from ganfilters.image import Animation, BoolArray, FloatArray, Image, Metadata
+from ganfilters.image import Animation, FloatArray, Image, Metadata
 from ganfilters.limits import FEATHER_MAX, MAX_PIXELS
-from ganfilters.models import ModelFile
 from ganfilters.progress import progress_part, report_progress
 from ganfilters.recipe import Recipe, Reference, Selection, Step
-from ganfilters.running import Call, checked, read_only, run
-from ganfilters.selection import blend, feathered, prepare_mask
+from ganfilters.running import Call, Made, checked, read_only, run
+from ganfilters.selection import blend, blend_alpha, feathered, prepare_mask
 
 __all__ = ["Job", "Options", "check_area"]
 
@@ -103,9 +102,7 @@ class Job(Call):
         """The filter's name."""
         return self.filter.name
 
-    def effect(
-        self, source: Image, weight: FloatArray | None
-    ) -> tuple[FloatArray, BoolArray | None]:
+    def effect(self, source: Image, weight: FloatArray | None) -> Made:
         """Run the filter on a picture and blend the result into it.
 
         Parameters
@@ -117,19 +114,25 @@ class Job(Call):
 
         Returns
         -------
-        pixels
-            The result.
-        untouched
-            Where it is the source, unchanged; None if there is no such pixel by construction.
+        Made
+            The result, with the alpha of the picture. `Made.untouched` is where it is the source,
+            unchanged; None if there is no such pixel by construction.
         """
         self._check_size(source)
-        pixels, kept = run(self, source)
+        if self.traits.selection == "filter":
+            weight = None
+        made = run(self, source, weight)
         if not self.traits.keeps_size:
-            return pixels, None
-        pixels, untouched = blend(source, pixels, weight, self.options.strength)
-        if kept is not None:
-            untouched = kept if untouched is None else untouched | kept
-        return pixels, untouched
+            same = made.pixels.shape == source.pixels.shape
+            return replace(made, alpha=source.alpha) if made.alpha is None and same else made
+        strength = self.options.strength
+        pixels, untouched = blend(source, made.pixels, weight, strength)
+        if made.untouched is not None:
+            untouched = made.untouched if untouched is None else untouched | made.untouched
+        alpha = source.alpha
+        if made.alpha is not None and strength > 0.0:
+            alpha = blend_alpha(source.alpha, made.alpha, weight, strength)
+        return Made(pixels, untouched, alpha)
 
     def weight(self, source: Image) -> tuple[Image, FloatArray | None]:
         """Return the picture with the mask of the options, and the feathered mask."""
@@ -183,6 +186,13 @@ class Job(Call):
             )
         if not given and traits.input == "required":
             raise UsageError(f"the filter {self.name} needs an input picture")
+        if options.feather and (traits.selection == "filter" or not traits.keeps_size):
+            raise UsageError(f"the filter {self.name} fades its edges itself; leave feather out")
+        if options.strength != 1.0 and not traits.keeps_size:
+            raise UsageError(
+                f"the filter {self.name} changes the picture's size, so its result cannot be mixed "
+                "with the picture; leave strength out"
+            )
         if not given and (options.mask is not None or options.strength != 1.0):
             raise UsageError("a mask or strength needs an input picture to keep; give one as well")
 
@@ -222,34 +232,50 @@ class Job(Call):
                 return
             yield checked(self, frame, None)
 
-    def apply(self, source: Image | Animation | None, device: str) -> Image | Animation:
-        """Return the finished picture, or pictures: alpha and metadata kept, recipe written."""
+    def apply(
+        self, source: Image | Animation | None, device: str, *, record: bool = True
+    ) -> Image | Animation:
+        """Return the finished picture, or pictures: alpha and metadata kept, recipe written.
+
+        Parameters
+        ----------
+        source
+            What to work on, if anything.
+        device
+            Where networks run, for the recipe.
+        record
+            Write the recipe. It takes checksums of whole pictures, so not for a result that
+            cannot hold one.
+        """
         if isinstance(source, Animation):
             count = len(source.frames)
             done = []
             for index, frame in enumerate(source.frames):
                 with progress_part(index / count, (index + 1) / count):
-                    done.append(self._still(frame, device))
+                    done.append(self._still(frame, device, record=record))
             return Animation(tuple(done), source.durations, source.loop)
         if source is not None:
-            return self._still(source, device)
+            return self._still(source, device, record=record)
         report_progress(0.0)
         pixels = self.made()
         return Image(pixels, metadata=Metadata(recipe=self.recipe(None, device)))
 
-    def _still(self, source: Image, device: str) -> Image:
+    def _still(self, source: Image, device: str, *, record: bool) -> Image:
         report_progress(0.0)
         job = self._with_mask_of(source)
         job.check_input(given=True, masked=job.options.mask is not None)
         shown, weight = job.weight(source)
-        pixels, untouched = job.effect(shown, weight)
+        made = job.effect(shown, weight)
+        untouched = made.untouched
         if source.untouched is not None and untouched is not None:
             untouched = untouched & source.untouched  # of the file, not of what came in between
         return Image(
-            pixels,
-            alpha=source.alpha if pixels.shape == source.pixels.shape else None,
+            made.pixels,
+            alpha=made.alpha,
             metadata=_with_recipe(
-                source.metadata, job.recipe(source, device), keep_original=untouched is not None
+                source.metadata,
+                job.recipe(source, device) if record else None,
+                keep_original=untouched is not None,
             ),
             untouched=untouched,
         )
@@ -311,8 +337,8 @@ class Job(Call):
             name = self.filter.chain.name
             version = version if name else ""
             steps = tuple(job.step() for job in self.filter.jobs(self.params))
-        own = [value for _, value in self.params if isinstance(value, ModelFile)]
-        models = {model.path.name: model.verify() for model in own or self.filter.models}
+        used = self.guarded(lambda: self.filter.models_for(self.params))
+        models = {model.path.name: model.verify() for model in used}
         return Step(
             filter=name,
             version=version,
@@ -364,6 +390,6 @@ def _number(name: str, value: Any) -> float:
         raise UsageError(f"{name} is {value!r}; it must be a number") from None
 
 
-def _with_recipe(metadata: Metadata, recipe: Recipe, *, keep_original: bool) -> Metadata:
+def _with_recipe(metadata: Metadata, recipe: Recipe | None, *, keep_original: bool) -> Metadata:
     kept = metadata.original if keep_original else None
     return replace(metadata, recipe=recipe, original=kept)

@@ -6,7 +6,7 @@ the caller's own callbacks raise passes through as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -17,14 +17,15 @@ from ganfilters.filter import Filter, Params, Tiling
 from ganfilters.image import BoolArray, FloatArray, Image
 from ganfilters.progress import callers_own, progress_part, report_progress
 from ganfilters.registry import Entry
+from ganfilters.selection import bounds
 from ganfilters.tiling import Window, blend_ramp, pad_to, windows
 
-__all__ = ["Call", "checked", "guarded", "read_only", "run"]
+__all__ = ["Call", "Made", "checked", "guarded", "read_only", "run"]
 
 # Values may stray this far outside [0, 1] by rounding and are clipped; further is a defect.
 _RANGE_SLACK = 1e-3
-# Rows handled at a time, so that temporary arrays stay small beside a large picture.
-_ROWS = 256
+# Pixels handled at a time, so that they and temporary arrays stay in the processor's cache.
+_BLOCK = 1 << 15
 _T = TypeVar("_T")
 
 
@@ -51,18 +52,42 @@ class Call:
         return guarded(self.entry, call)
 
 
-def run(call: Call, source: Image) -> tuple[FloatArray, BoolArray | None]:
-    """Run a filter on the whole picture, or in tiles where it is too large.
+@dataclass(frozen=True, eq=False)
+class Made:
+    """What a filter made.
 
-    Returns
-    -------
+    Attributes
+    ----------
     pixels
         The result.
     untouched
         Where the filter says that the pixels are the source's own; None if it does not say.
+    alpha
+        The result's, from a filter that edits it; else None.
+    """
+
+    pixels: FloatArray
+    untouched: BoolArray | None = None
+    alpha: FloatArray | None = None
+
+
+def run(call: Call, source: Image, weight: FloatArray | None = None) -> Made:
+    """Run a filter on the whole picture, or in tiles where it is too large.
+
+    Parameters
+    ----------
+    call
+        What to run.
+    source
+        The picture.
+    weight
+        Where the result will be used, H x W. Tiles that lie where it is 0 are left out, and the
+        result is 0 there.
     """
     traits = call.filter.traits
-    bare = source.replace(alpha=None, untouched=None)
+    bare = source.replace(untouched=None)
+    if traits.alpha == "kept":
+        bare = bare.replace(alpha=None)
     tiling = traits.tiling
     if tiling is None:
         return _run_padded(call, bare)
@@ -71,7 +96,7 @@ def run(call: Call, source: Image) -> tuple[FloatArray, BoolArray | None]:
         try:
             if max(source.width, source.height) <= size:
                 return _run_padded(call, bare)
-            return _run_tiled(call, bare, Tiling(size, tiling.overlap)), None
+            return Made(_run_tiled(call, bare, Tiling(size, tiling.overlap), weight))
         except (OutOfMemory, MemoryError):
             # Smaller tiles cost time, never correctness; below this they would be all overlap.
             size //= 2
@@ -80,14 +105,16 @@ def run(call: Call, source: Image) -> tuple[FloatArray, BoolArray | None]:
             report_progress(0.0, f"out of memory; trying tiles of {size} pixels")
 
 
-def _run_tiled(call: Call, source: Image, tiling: Tiling) -> FloatArray:
+def _run_tiled(call: Call, source: Image, tiling: Tiling, weight: FloatArray | None) -> FloatArray:
     result = np.zeros_like(source.pixels)
     multiple = call.filter.traits.size_multiple
     tiles = list(windows(source.height, source.width, tiling.size, tiling.overlap, multiple))
+    if weight is not None:
+        tiles = [tile for tile in tiles if weight[tile.slices].any()]
     for index, tile in enumerate(tiles):
         with progress_part(index / len(tiles), (index + 1) / len(tiles)):
             report_progress(0.0, f"tile {index + 1} of {len(tiles)}")
-            part, _ = _run_padded(call, _cut(source, tile))
+            part = _run_padded(call, _cut(source, tile)).pixels
         ramp = blend_ramp(tile.rows)[:, None] * blend_ramp(tile.columns)
         result[tile.slices] += part * ramp[..., None]
     return np.clip(result, 0.0, 1.0, out=result)
@@ -98,7 +125,7 @@ def _cut(source: Image, tile: Window) -> Image:
     return source.replace(pixels=source.pixels[tile.slices], mask=mask)
 
 
-def _run_padded(call: Call, source: Image) -> tuple[FloatArray, BoolArray | None]:
+def _run_padded(call: Call, source: Image) -> Made:
     """Give the filter a picture of a size it can take; return the part that was asked for."""
     traits = call.filter.traits
     height, width = (
@@ -106,29 +133,62 @@ def _run_padded(call: Call, source: Image) -> tuple[FloatArray, BoolArray | None
         for side in (source.height, source.width)
     )
     pixels = pad_to(source.pixels, height, width)
-    mask = None if source.mask is None else read_only(pad_to(source.mask, height, width))
-    image = Image(read_only(pixels), mask=mask)  # what its file held is the host's alone
+    mask, alpha = (
+        None if plane is None else read_only(pad_to(plane, height, width))
+        for plane in (source.mask, source.alpha)
+    )
+    # What its file held is the host's alone.
+    image = Image(read_only(pixels), mask=mask, alpha=alpha)
     made = call.guarded(lambda: call.filter.apply(image, call.params))
     result = checked(call, made, (height, width) if traits.keeps_size else None)
-    kept = made.untouched if traits.keeps_size else None
-    if kept is not None and _differ(result, pixels, kept):
-        raise PluginError(f"{_who(call.entry)} changed pixels that it says are untouched")
+    edited = made.alpha if traits.alpha == "edited" else None
+    if edited is not None:
+        edited = _in_range(call, edited, made.untouched if traits.keeps_size else None)
     if not traits.keeps_size:
-        return result, None
+        return Made(result, alpha=edited)
+    _check_kept(call, image, image.replace(pixels=result, alpha=edited, untouched=made.untouched))
     inner = slice(source.height), slice(source.width)
-    return result[inner], None if kept is None else kept[inner]
+    return Made(
+        result[inner],
+        None if made.untouched is None else made.untouched[inner],
+        None if edited is None else edited[inner],
+    )
+
+
+def _check_kept(call: Call, source: Image, made: Image) -> None:
+    """Compare what the filter says that it left alone with what it left alone."""
+    where = made.untouched
+    if where is None:
+        if call.filter.traits.selection == "filter":
+            raise PluginError(
+                f"{_who(call.entry)} declares selection='filter', so its result must say in "
+                "Image.untouched what it left alone"
+            )
+        return
+    changed = _differ(made.pixels, source.pixels, where)
+    if made.alpha is not None and not changed:
+        alpha = source.alpha
+        opaque = np.broadcast_to(np.float32(1.0), where.shape)
+        changed = _differ(made.alpha, opaque if alpha is None else alpha, where)
+    if changed:
+        raise PluginError(f"{_who(call.entry)} changed pixels that it says are untouched")
 
 
 def _differ(result: FloatArray, source: FloatArray, where: BoolArray) -> bool:
-    """Compare two pictures where a mask is True, without a copy of either."""
-    rows = range(0, result.shape[0], _ROWS)
-    return any(
-        (
-            (result[at : at + _ROWS] != source[at : at + _ROWS]).any(axis=-1)
-            & where[at : at + _ROWS]
-        ).any()
-        for at in rows
-    )
+    """Compare two arrays where a mask is True, without a copy of either."""
+    for rows in _rows(result):
+        unlike = result[rows] != source[rows]
+        if not unlike.any():  # mostly so, and quicker than to look where
+            continue
+        if (unlike.any(axis=-1) if unlike.ndim == 3 else unlike)[where[rows]].any():
+            return True
+    return False
+
+
+def _rows(array: FloatArray) -> Iterator[slice]:
+    step = max(1, _BLOCK // array.shape[1])
+    for top in range(0, array.shape[0], step):
+        yield slice(top, top + step)
 
 
 def read_only(array: FloatArray) -> FloatArray:
@@ -183,14 +243,24 @@ def checked(call: Call, made: object, size: tuple[int, int] | None) -> FloatArra
             f"{who} returned {pixels.shape[1]} x {pixels.shape[0]} pixels for "
             f"{size[1]} x {size[0]}; the sizes must be the same, or traits.keeps_size False"
         )
-    low, high = float(pixels.min()), float(pixels.max())  # NaN if any value is
+    return _in_range(call, pixels, None if size is None else made.untouched)
+
+
+def _in_range(call: Call, pixels: FloatArray, untouched: BoolArray | None) -> FloatArray:
+    who = _who(call.entry)
+    whole = pixels
+    if untouched is not None and untouched.shape == pixels.shape[:2]:
+        pixels = pixels[bounds(~untouched)]  # elsewhere it is compared with the source
+    parts = [pixels[rows] for rows in _rows(pixels)]
+    low = float(np.min([part.min() for part in parts]))  # NaN if any value is
+    high = float(np.max([part.max() for part in parts]))
     if not (np.isfinite(low) and np.isfinite(high)):
         raise PluginError(f"{who} returned values that are not finite (NaN or infinity)")
     if low < -_RANGE_SLACK or high > 1.0 + _RANGE_SLACK:
         raise PluginError(
             f"{who} returned values from {low:.3g} to {high:.3g}; they must be in [0, 1]"
         )
-    return np.clip(pixels, 0.0, 1.0) if low < 0.0 or high > 1.0 else pixels
+    return np.clip(whole, 0.0, 1.0) if low < 0.0 or high > 1.0 else whole
 
 
 def _who(entry: Entry) -> str:

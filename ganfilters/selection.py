@@ -7,7 +7,7 @@ import numpy as np
 from ganfilters.errors import ImageError
 from ganfilters.image import BoolArray, FloatArray, Image
 
-__all__ = ["blend", "feathered", "prepare_mask"]
+__all__ = ["blend", "blend_alpha", "bounds", "feathered", "prepare_mask"]
 
 # Rows handled at a time, so that temporary arrays stay small beside a large picture.
 _ROWS = 256
@@ -30,6 +30,16 @@ def prepare_mask(mask: FloatArray, *, invert: bool) -> FloatArray:
             + ", and --invert-mask turns it round"
         )
     return mask
+
+
+def bounds(where: BoolArray) -> tuple[slice, slice]:
+    """Return the smallest part of an array that holds all that is True; at least one pixel."""
+    rows = np.flatnonzero(where.any(axis=1))
+    if not rows.size:
+        return slice(0, 1), slice(0, 1)
+    down = slice(int(rows[0]), int(rows[-1]) + 1)
+    columns = np.flatnonzero(where[down].any(axis=0))
+    return down, slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def feathered(mask: FloatArray, radius: float) -> FloatArray:
@@ -130,3 +140,26 @@ def blend(
             np.copyto(after, np.where(amount == 0.0, before, np.where(amount == 1.0, after, mixed)))
         np.clip(after, 0.0, 1.0, out=after)
     return result, None if weight is None else weight == 0.0
+
+
+def blend_alpha(
+    before: FloatArray | None, after: FloatArray, weight: FloatArray | None, strength: float
+) -> FloatArray:
+    """Mix the alpha that a filter made into the source's, as `blend` does with pixels.
+
+    Parameters
+    ----------
+    before
+        float32, H x W; None for opaque.
+    after
+        float32, H x W.
+    weight, strength
+        As for `blend`.
+    """
+    if weight is None and strength == 1.0:
+        return after
+    old = np.float32(1.0) if before is None else before
+    amount = np.float32(strength) * (np.float32(1.0) if weight is None else weight)
+    mixed = np.clip(old + amount * (after - old), 0.0, 1.0)
+    found: FloatArray = np.where(amount == 0.0, old, np.where(amount == 1.0, after, mixed))
+    return found

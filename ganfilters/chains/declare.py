@@ -149,9 +149,13 @@ def traits_of(links: Sequence[Link]) -> Traits:
     needs = any(
         link.entry.filter.traits.mask == "required" and link.step.mask is None for link in links
     )
+    steps = [link.entry.filter.traits for link in links]
     return Traits(
         input=takes,
         mask="required" if needs else "optional",
         size_max=largest,
-        keeps_size=all(link.entry.filter.traits.keeps_size for link in links),
+        keeps_size=all(traits.keeps_size for traits in steps),
+        # One step that knows no bounds, and the host has to set them for all.
+        selection="filter" if all(x.selection == "filter" for x in steps) else "host",
+        alpha="edited" if any(traits.alpha == "edited" for traits in steps) else "kept",
     )

@@ -215,9 +215,9 @@ def _advance(link: Link, job: Job, image: Image) -> tuple[Image, BoolArray | Non
         masked = image.mask is not None or job.options.mask is not None
         job.check_input(given=True, masked=masked)
         shown, weight = job.weight(image)
-        pixels, untouched = job.effect(shown, weight)
-    mask = image.mask if pixels.shape == image.pixels.shape else None
-    return Image(pixels, mask=mask), untouched
+        made = job.effect(shown, weight)
+    mask = image.mask if made.pixels.shape == image.pixels.shape else None
+    return Image(made.pixels, alpha=made.alpha, mask=mask), made.untouched
 
 
 def chain_entry(chain: Chain, find: Find) -> Entry:

@@ -123,6 +123,10 @@ def _traits(traits: Traits) -> list[str]:
         )
     if traits.size_max is not None and traits.tiling is None:
         lines.append(f"takes pictures of up to {traits.size_max} px a side")
+    if traits.selection == "filter":
+        lines.append("may work a little beyond the mask, and fades its edges itself")
+    if traits.alpha == "edited":
+        lines.append("may change what is transparent")
     if not traits.keeps_size:
         lines.append("changes the size of the picture")
     return lines

@@ -85,6 +85,11 @@ def check_class(cls: object) -> type[Filter[Any]]:
         raise PluginError(f"{where} needs `traits`: a ganfilters.Traits")
     if cls.traits.input != "required" and cls.generate is Filter.generate:
         raise PluginError(f"{where} says input={cls.traits.input!r} but has no generate()")
+    own = cls.traits.selection == "filter" or cls.traits.alpha == "edited"
+    if own and cls.traits.tiling is not None:
+        raise PluginError(
+            f"{where} says tiling, which goes neither with selection='filter' nor alpha='edited'"
+        )
     return cls
 
 

@@ -176,6 +176,8 @@ def check_mask(subject: Subject) -> str:
     result = subject.run(pixels, mask=mask, what="a run with a mask")
     if not subject.traits.keeps_size:
         return "the size changes, so the filter honours the mask itself"
+    if subject.traits.selection == "filter":
+        return "the host compared what the filter says it left alone"
     changed = int((result != pixels).any(axis=-1)[mask == 0].sum())
     expect(not changed, f"{changed} pixels outside the mask changed; none must")
     return ""

@@ -75,6 +75,11 @@ class Subject:
         return self.traits.input != "none"
 
     @property
+    def wants_mask(self) -> bool:
+        """The filter has nothing to do without a mask."""
+        return self.traits.mask == "required" or self.traits.selection == "filter"
+
+    @property
     def is_chain(self) -> bool:
         """The filter is a chain, which has no code of its own."""
         from ganfilters.chains.filter import ChainFilter
@@ -166,7 +171,7 @@ class Subject:
         """
         if pixels is None:
             options = {**self.generate, **options}
-        elif self.traits.mask == "required":
+        elif self.wants_mask:
             options.setdefault("mask", half_mask(pixels))
         given = None if pixels is None else Image(pixels.copy())
         try:
@@ -189,7 +194,7 @@ class Subject:
 
         `pixels` are handed over as they are, and may be written to.
         """
-        mask = half_mask(pixels) if self.traits.mask == "required" else None
+        mask = half_mask(pixels) if self.wants_mask else None
         try:
             return self.instance.apply(Image(pixels, mask=mask), params)
         except Cancelled:

@@ -99,6 +99,11 @@ class _FillParams(Params):
         None, description="Network of your own, made by `ganfilters train inpaint`"
     )
 
+    @property
+    def networks(self) -> tuple[ModelFile, ...]:
+        """The network that fills, if it is one."""
+        return (self.model or _MODEL,) if self.method == "gan" else ()
+
 
 class InpaintParams(_FillParams):
     """Parameters of `Inpaint`."""
@@ -143,19 +148,26 @@ class Inpaint(Filter[InpaintParams]):
     name = "inpaint"
     summary = "Removes an object or a scratch: fills the masked area from what is around it"
     Params = InpaintParams
-    traits = Traits()
+    traits = Traits(selection="filter", alpha="edited")
     models: ClassVar[tuple[ModelFile, ...]] = (_MODEL,)
+
+    @classmethod
+    def models_for(cls, params: InpaintParams) -> tuple[ModelFile, ...]:
+        """Return the network, or nothing for a classical method."""
+        return params.networks
 
     def apply(self, image: Image, params: InpaintParams) -> Image:
         """Return the picture with its holes filled."""
-        hole = _hole(image, params)
-        weight = grown(hole, params.dilate, params.seam)
-        pixels = _filled(self, image.pixels, weight > 0, params)
-        filled = _mixed(image.pixels, pixels, weight)
-        changes: dict[str, Any] = {}
-        if image.alpha is not None and params.from_alpha:
-            changes["alpha"] = np.maximum(image.alpha, weight)
-        return image.replace(pixels=filled, untouched=weight == 0, **changes)
+        area, weight = grown(_hole(image, params), params.dilate, params.seam)
+        untouched = np.ones(image.pixels.shape[:2], np.bool_)
+        untouched[area] = weight == 0
+        filled = _filled(self, image.pixels, ~untouched, params)
+        _fade(image.pixels[area], filled[area], weight)
+        alpha = image.alpha
+        if alpha is not None and params.from_alpha:
+            alpha = alpha.copy()
+            alpha[area] = np.maximum(alpha[area], weight)
+        return image.replace(pixels=filled, alpha=alpha, untouched=untouched)
 
 
 class Outpaint(Filter[OutpaintParams]):
@@ -164,8 +176,13 @@ class Outpaint(Filter[OutpaintParams]):
     name = "outpaint"
     summary = "Extends a picture beyond its borders; fills the masked area too"
     Params = OutpaintParams
-    traits = Traits(keeps_size=False)
+    traits = Traits(keeps_size=False, alpha="edited")
     models: ClassVar[tuple[ModelFile, ...]] = (_MODEL,)
+
+    @classmethod
+    def models_for(cls, params: OutpaintParams) -> tuple[ModelFile, ...]:
+        """Return the network, or nothing for a classical method."""
+        return params.networks
 
     def apply(self, image: Image, params: OutpaintParams) -> Image:
         """Return the larger picture."""
@@ -177,8 +194,10 @@ class Outpaint(Filter[OutpaintParams]):
             hole |= np.pad(image.mask > _SELECTED, margins)
         if hole.all():
             raise UsageError("the mask covers the whole picture; nothing is left to go by")
-        weight = grown(hole, 0.0, params.seam)
-        made = _mixed(pixels, _filled(self, pixels, weight > 0, params), weight)
+        area, weight = grown(hole, 0.0, params.seam)
+        hole[area] = weight > 0
+        made = _filled(self, pixels, hole, params)
+        _fade(pixels[area], made[area], weight)
         alpha = None
         if image.alpha is not None:
             alpha = np.pad(image.alpha, margins, constant_values=np.float32(1.0))
@@ -214,7 +233,7 @@ def _hole(image: Image, params: InpaintParams) -> BoolArray:
             "the whole picture is to be filled, so nothing is left to go by; white means fill, and "
             "--invert-mask turns a mask round"
         )
-    share = float(found.mean())
+    share = np.count_nonzero(found) / found.size
     if share > params.largest:
         raise UsageError(
             f"{share:.0%} of the picture is to be filled: probably the mask is inverted (white "
@@ -247,8 +266,9 @@ def _fill_part(
     result: FloatArray, hole: BoolArray, part: Part, network: Network | None, params: _FillParams
 ) -> None:
     """Fill one part in place, seeing what is around it."""
+    thick = thickness(part.hole)
     if params.method == "gan":
-        margin = max(_CONTEXT_MIN, round(_CONTEXT * thickness(part.hole)))
+        margin = max(_CONTEXT_MIN, round(_CONTEXT * thick))
     else:
         margin = classic.context(params.method, max(part.hole.shape))
     height, width = hole.shape
@@ -258,12 +278,11 @@ def _fill_part(
     missing = hole[rows, columns]
     if network is not None:
         box = part.slices
-        at_border = sum(
-            (box[0].start == 0, box[0].stop == height, box[1].start == 0, box[1].stop == width)
+        open_side = any(
+            span.start == 0 or span.stop == side for span, side in zip(box, hole.shape, strict=True)
         )
-        made = network.fill(
-            result[rows, columns], missing, params.seed, open_side=0 < at_border < 4
-        )
+        seen = result[rows, columns]
+        made = network.fill(seen, missing, params.seed, thick=thick, open_side=open_side)
     else:
         made = classic.fill(params.method, result[rows, columns], missing, params.seed)  # type: ignore[arg-type]
     top, left = part.rows.start - rows.start, part.columns.start - columns.start
@@ -271,12 +290,9 @@ def _fill_part(
     np.copyto(result[part.slices], inner, where=part.hole[..., None])
 
 
-def _mixed(before: FloatArray, after: FloatArray, weight: FloatArray) -> FloatArray:
-    """Blend into `after`, which is the one before where the weight is 0; where it is 1 it stays."""
-    fading = np.flatnonzero(((weight > 0) & (weight < 1)).any(axis=1))
-    if fading.size:
-        rows = slice(int(fading[0]), int(fading[-1]) + 1)
-        amount = weight[rows, :, None]
-        mixed = before[rows] + amount * (after[rows] - before[rows])
-        np.copyto(after[rows], mixed, where=(amount > 0) & (amount < 1))
-    return after
+def _fade(before: FloatArray, after: FloatArray, weight: FloatArray) -> None:
+    """Let `after` fade into `before` where the weight is between 1 and 0."""
+    fading = (weight > 0) & (weight < 1)
+    if fading.any():
+        mixed = before + weight[..., None] * (after - before)
+        np.copyto(after, mixed, where=fading[..., None])

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ganfilters import FloatArray
+from ganfilters import FloatArray, resize
 
-__all__ = ["BoolArray", "Part", "coloured", "grown", "parts", "thickness"]
+__all__ = ["BoolArray", "Part", "bounds", "coloured", "enlarged", "grown", "parts", "thickness"]
 
 BoolArray = npt.NDArray[np.bool_]
 
 # Holes are told apart at this size of the picture's longer side: gaps of a few pixels of a large
 # photo do not part them, and labelling takes no time.
 _REDUCED = 512
+# Rows of a picture handled at a time.
+_ROWS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,32 +46,65 @@ class Part:
 def coloured(pixels: FloatArray, colour: tuple[int, int, int], tolerance: float) -> BoolArray:
     """Return where every channel is within `tolerance` 255ths of a colour."""
     target = np.asarray(colour, np.float32) / np.float32(255.0)
-    found: BoolArray = np.all(np.abs(pixels - target) <= (tolerance + 0.01) / 255.0, axis=2)
+    found = np.empty(pixels.shape[:2], np.bool_)
+    for top in range(0, len(pixels), _ROWS):  # not to hold the differences of a large picture
+        rows = slice(top, top + _ROWS)
+        near = np.abs(pixels[rows] - target) <= (tolerance + 0.01) / 255.0
+        np.all(near, axis=2, out=found[rows])
     return found
 
 
-def grown(hole: BoolArray, dilate: float, seam: float) -> FloatArray:
+def grown(hole: BoolArray, dilate: float, seam: float) -> tuple[tuple[slice, slice], FloatArray]:
     """Return how much of the filling each pixel takes: 1 in the hole and `dilate` pixels around it.
 
     From there it falls to 0 within another `seam` pixels, the distance being Euclidean.
+
+    Returns
+    -------
+    area
+        The part of the picture outside of which it is 0.
+    weight
+        float32, of the area's size.
     """
-    weight = hole.astype(np.float32)
     limit = dilate + seam
-    if limit <= 0 or hole.all():
-        return weight
-    box = _box(hole, round(np.ceil(limit)) + 1)
-    distance = _distance(hole[box], limit + 1)
+    area = bounds(hole, round(np.ceil(limit)) + 1 if limit > 0 else 0)
+    inside = hole[area]
+    if limit <= 0 or inside.all():
+        return area, inside.astype(np.float32)
+    distance = _distance(inside, limit + 1)
     ramp = (limit + 1 - distance) / np.float32(seam + 1) if seam else distance <= limit
-    weight[box] = np.clip(ramp, 0.0, 1.0)
-    return weight
+    return area, np.clip(ramp, 0.0, 1.0).astype(np.float32)
 
 
-def _box(hole: BoolArray, margin: int = 0) -> tuple[slice, slice]:
-    rows, columns = (np.flatnonzero(hole.any(axis=axis)) for axis in (1, 0))
+def bounds(hole: BoolArray, margin: int = 0) -> tuple[slice, slice]:
+    """Return the smallest part of the picture that holds the hole, and a margin around it."""
+    rows = np.flatnonzero(hole.any(axis=1))
+    down = slice(int(rows[0]), int(rows[-1]) + 1)
+    columns = np.flatnonzero(hole[down].any(axis=0))
+    height, width = hole.shape
     return (
-        slice(max(int(rows[0]) - margin, 0), int(rows[-1]) + 1 + margin),
-        slice(max(int(columns[0]) - margin, 0), int(columns[-1]) + 1 + margin),
+        slice(max(down.start - margin, 0), min(down.stop + margin, height)),
+        slice(max(int(columns[0]) - margin, 0), min(int(columns[-1]) + 1 + margin, width)),
     )
+
+
+def enlarged(guess: FloatArray, area: tuple[slice, slice], shape: tuple[int, ...]) -> FloatArray:
+    """Return a part of a picture of which there is a smaller one.
+
+    Parameters
+    ----------
+    guess
+        (h, w, 3), the whole picture.
+    area
+        The part, in pixels of the larger size.
+    shape
+        Height and width of the whole at that size.
+    """
+    down, across = guess.shape[0] / shape[0], guess.shape[1] / shape[1]
+    rows, columns = area
+    box = (columns.start * across, rows.start * down, columns.stop * across, rows.stop * down)
+    size = columns.stop - columns.start, rows.stop - rows.start
+    return np.clip(resize(guess, *size, box=box), 0.0, 1.0)
 
 
 def _distance(hole: BoolArray, limit: float) -> FloatArray:
@@ -99,8 +134,8 @@ def thickness(hole: BoolArray) -> float:
 
     What a network has to bridge: a scratch is thin however long it is.
     """
-    sums = np.zeros((hole.shape[0] + 1, hole.shape[1] + 1), np.int64)
-    np.cumsum(np.cumsum(hole, axis=0), axis=1, out=sums[1:, 1:])
+    sums = np.zeros((hole.shape[0] + 1, hole.shape[1] + 1), np.int32)
+    np.cumsum(np.cumsum(hole, axis=0, dtype=np.int32), axis=1, out=sums[1:, 1:])
     low, high = 0, min(hole.shape) + 1
     while high - low > 1:
         side = (low + high) // 2
@@ -111,12 +146,15 @@ def thickness(hole: BoolArray) -> float:
 
 def parts(hole: BoolArray, apart: float) -> Iterator[Part]:
     """Yield holes that are further than about `apart` pixels from one another, one by one."""
+    whole = bounds(hole)
+    top, left = whole[0].start, whole[1].start
+    hole = hole[whole]
     step = max(1, -(-max(hole.shape) // _REDUCED))
     reduced = _reduce(hole, step)
     labels, count = _labels(_spread(reduced, round(apart / 2 / step)))
     labels = np.where(reduced, labels, 0)
     for label in range(1, count + 1):
-        rows, columns = _box(labels == label)
+        rows, columns = bounds(labels == label)
         box = (
             slice(rows.start * step, min(rows.stop * step, hole.shape[0])),
             slice(columns.start * step, min(columns.stop * step, hole.shape[1])),
@@ -125,11 +163,12 @@ def parts(hole: BoolArray, apart: float) -> Iterator[Part]:
         own = own.repeat(step, axis=0).repeat(step, axis=1)
         inside = hole[box]
         own = own[: inside.shape[0], : inside.shape[1]] & inside
-        inner_rows, inner_columns = _box(own)
+        inner = bounds(own)
+        first_row, first_column = top + box[0].start, left + box[1].start
         yield Part(
-            slice(box[0].start + inner_rows.start, box[0].start + inner_rows.stop),
-            slice(box[1].start + inner_columns.start, box[1].start + inner_columns.stop),
-            own[inner_rows, inner_columns],
+            slice(first_row + inner[0].start, first_row + inner[0].stop),
+            slice(first_column + inner[1].start, first_column + inner[1].stop),
+            own[inner],
         )
 
 

@@ -3,7 +3,8 @@
 A network that learned holes of some 100 pixels is lost in one of 1000. So the picture is first
 shrunk until the hole's thickness is what the network knows; that filling is the guess for a larger
 size, and so on up to the picture's own. With a guess the network only makes sharp what is there.
-What is large is done in tiles, one after the other, each seeing what those before it filled.
+What is large is done in tiles, one after the other, each seeing what those before it filled; of the
+largest holes, `detail` makes the last step.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from ganfilters import (
     pad_to,
     progress_part,
     report_progress,
-    resize,
 )
-from ganfilters_inpaint.holes import BoolArray, thickness
+from ganfilters_inpaint.detail import detailed
+from ganfilters_inpaint.holes import BoolArray, bounds, enlarged
 
 __all__ = ["Network"]
 
@@ -33,6 +34,10 @@ _MARGIN = 64
 # Where less of a pixel of the shrunk picture is known, it belongs to the hole.
 _KNOWN = 0.7
 _TRAINING_SIZE = 128
+# Holes thicker than this in pixels get their finest detail from around them.
+_DETAIL = 384
+# The share of the time that this takes, in pixels of the network for each of its own.
+_DETAIL_COST = 0.1
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class Network:
         return 0.5 * float(training.get("size", _TRAINING_SIZE))
 
     def fill(
-        self, pixels: FloatArray, hole: BoolArray, seed: int, *, open_side: bool
+        self, pixels: FloatArray, hole: BoolArray, seed: int, *, thick: float, open_side: bool
     ) -> FloatArray:
         """Return the picture filled.
 
@@ -61,29 +66,30 @@ class Network:
             (H, W).
         seed
             Another one gives another filling.
+        thick
+            Thickness of the hole in pixels.
         open_side
             The hole lies at the border, so that it is as hard as one twice as thick.
         """
-        scales = self._scales(thickness(hole) * (2 if open_side else 1))
-        height, width = hole.shape
-        areas = np.cumsum([0.0, *(scale**2 for scale in scales)]) / sum(s**2 for s in scales)
+        halvings = self._halvings(thick * (2 if open_side else 1))
+        copied = thick > _DETAIL and halvings > 0
+        cost = 4.0 ** np.arange(halvings + 1)
+        cost[-1] *= _DETAIL_COST if copied else 1.0
+        done = np.cumsum([0.0, *cost]) / cost.sum()
         guess: FloatArray | None = None
-        for number, scale in enumerate(scales):
+        for number, (small, missing) in enumerate(_pyramid(pixels, hole, halvings)):
             rng = np.random.default_rng([seed, number])
-            size = (max(1, round(width * scale)), max(1, round(height * scale)))
-            small, missing = _shrunk(pixels, hole, *size)
-            if guess is not None:
-                guess = np.clip(resize(guess, *size), 0.0, 1.0)
-            with progress_part(areas[number], areas[number + 1]):
-                guess = self._fill_level(small, missing, guess, rng)
-        assert guess is not None  # noqa: S101 - there is at least one scale
-        return guess
+            with progress_part(done[number], done[number + 1]):
+                if guess is not None and copied and number == halvings:
+                    guess = detailed(small, missing, guess, rng)
+                else:
+                    guess = self._fill_level(small, missing, guess, rng)
+        assert guess is not None  # noqa: S101 - there is at least one level
+        return guess[: hole.shape[0], : hole.shape[1]]
 
-    def _scales(self, thick: float) -> list[float]:
-        """Return the scales to work at, the last being 1, none more than twice the one before."""
-        first = min(1.0, self.thickest / max(thick, 1.0))
-        steps = math.ceil(-math.log2(first) - 1e-6)
-        return [first ** (1 - n / steps) for n in range(steps + 1)] if steps else [1.0]
+    def _halvings(self, thick: float) -> int:
+        """Return how often to halve the picture until the hole is what the network knows."""
+        return max(0, round(math.log2(max(thick, 1.0) / self.thickest)))
 
     def _fill_level(
         self,
@@ -95,8 +101,7 @@ class Network:
         filled, todo = pixels.copy(), hole.copy()
         if not hole.any():
             return filled
-        rows, columns = (np.flatnonzero(hole.any(axis=axis)) for axis in (1, 0))
-        spans = [_spans(int(places[0]), int(places[-1]) + 1) for places in (rows, columns)]
+        spans = [_spans(span.start, span.stop) for span in bounds(hole)]
         tiles = [(down, across) for down in spans[0] for across in spans[1]]
         # Without a guess, the network needs to see further.
         margin = _MARGIN if guess is not None else 2 * _MARGIN
@@ -104,8 +109,12 @@ class Network:
             report_progress(number / len(tiles), "filling")
             if not todo[tile].any():
                 continue
-            area = tuple(_wider(s, margin, side) for s, side in zip(tile, hole.shape, strict=True))
-            hint = None if guess is None else guess[area]
+            rows, columns = (
+                _wider(span, margin, side, self.card.size_multiple)
+                for span, side in zip(tile, hole.shape, strict=True)
+            )
+            area = rows, columns
+            hint = None if guess is None else enlarged(guess, area, hole.shape)
             made = self._run(filled[area], todo[area], hint, rng)
             offset = [s.start - a.start for s, a in zip(tile, area, strict=True)]
             inner = tuple(
@@ -157,18 +166,37 @@ def _spans(start: int, stop: int) -> list[slice]:
     return [slice(a, b) for a, b in pairwise(edges)]
 
 
-def _wider(span: slice, margin: int, length: int) -> slice:
+def _wider(span: slice, margin: int, length: int, multiple: int) -> slice:
+    """Widen by about the margin, less if that is enough for a whole multiple of the network's."""
+    over = (span.stop - span.start + 2 * margin) % multiple
+    margin -= over // 2 if over <= margin // 2 else 0
     return slice(max(span.start - margin, 0), min(span.stop + margin, length))
 
 
-def _shrunk(
-    pixels: FloatArray, hole: BoolArray, width: int, height: int
-) -> tuple[FloatArray, BoolArray]:
-    """Shrink what is known; nothing of the hole's content gets into it."""
-    if hole.shape == (height, width):
-        return pixels, hole
-    known = np.logical_not(hole).astype(np.float32)
-    share = resize(known, width, height)
-    small = resize(pixels * known[..., None], width, height)
-    small = np.clip(small / np.maximum(share, _KNOWN)[..., None], 0.0, 1.0)
-    return small, share < _KNOWN
+def _pyramid(
+    pixels: FloatArray, hole: BoolArray, halvings: int
+) -> list[tuple[FloatArray, BoolArray]]:
+    """Return the picture and its hole at each size, the last of which is its own.
+
+    Nothing of the hole's content gets into what is known. The sides are padded to be halved evenly.
+    """
+    height, width = (-(-side >> halvings) << halvings for side in hole.shape)
+    pixels, missing = pad_to(pixels, height, width), pad_to(hole.astype(np.float32), height, width)
+    levels = [(pixels, missing > 0)]
+    if halvings:
+        share = 1 - missing
+        known = pixels * share[..., None]
+    for _ in range(halvings):
+        share, known = _halved(share), _halved(known)
+        small = np.clip(known / np.maximum(share, np.float32(_KNOWN))[..., None], 0.0, 1.0)
+        levels.append((small.astype(np.float32, copy=False), share < _KNOWN))
+    return levels[::-1]
+
+
+def _halved(planes: FloatArray) -> FloatArray:
+    """Return the means of 2 x 2 pixels."""
+    result = planes[::2, ::2] + planes[::2, 1::2]
+    result += planes[1::2, ::2]
+    result += planes[1::2, 1::2]
+    result *= np.float32(0.25)
+    return result

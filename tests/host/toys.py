@@ -161,6 +161,38 @@ class Small(Invert):
     traits = Traits(size_max=32)
 
 
+class OwnParams(Params):
+    rim: int = Field(2, ge=0, le=9, description="Columns beyond the mask that are painted too")
+    lie: str = Field("", description="Which promise to break")
+
+
+class Own(Filter[OwnParams]):
+    """Paints the mask and a rim beside it, and makes it opaque there."""
+
+    name = "own"
+    summary = "Keeps what is not selected itself"
+    Params = OwnParams
+    traits = Traits(selection="filter", alpha="edited")
+
+    def apply(self, image: Image, params: OwnParams) -> Image:
+        assert image.mask is not None
+        touched = image.mask > 0
+        for step in range(1, params.rim + 1):
+            touched[:, :-step] |= image.mask[:, step:] > 0
+        pixels = np.where(touched[..., None], np.float32(1), image.pixels)
+        changes = {}
+        if image.alpha is not None:
+            changes["alpha"] = np.where(touched, np.float32(1), image.alpha)
+            if params.lie == "alpha":
+                changes["alpha"] = np.zeros_like(image.alpha)
+        if params.lie == "pixels":
+            pixels[0, 0] = 0.125
+        if params.lie == "shape":
+            return image.replace(pixels=pixels, untouched=~touched[:-1])
+        untouched = None if params.lie == "silent" else ~touched
+        return image.replace(pixels=pixels, untouched=untouched, **changes)
+
+
 class WildParams(Params):
     how: str = Field("", description="Which promise to break")
 
@@ -194,7 +226,7 @@ class Wild(Filter[WildParams]):
         return made() if callable(made) else made
 
 
-TOYS = [Invert, Blur, Hungry, Noise, NeedsMask, Mix, Steps, Catches, Half, Small, Wild]
+TOYS = [Invert, Blur, Hungry, Noise, NeedsMask, Mix, Steps, Catches, Half, Small, Own, Wild]
 
 
 class _Plugin:

@@ -56,7 +56,9 @@ def test_thickness_is_that_of_the_largest_square() -> None:
 @pytest.mark.parametrize(("dilate", "seam"), [(0, 0), (5, 0), (0, 4), (3, 6), (1.5, 2)])
 def test_growth_follows_the_distance(dilate: float, seam: float) -> None:
     area = np.random.default_rng(2).random((60, 80)) < 0.002
-    weight = holes.grown(area, dilate, seam)
+    box, inner = holes.grown(area, dilate, seam)
+    weight = np.zeros(area.shape, np.float32)
+    weight[box] = inner
     distance = ndimage.distance_transform_edt(~area)
     assert (weight[area] == 1).all()
     assert (weight[distance <= dilate] == 1).all()

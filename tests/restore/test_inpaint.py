@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -153,12 +152,7 @@ def test_a_large_hole_is_filled_coarse_to_fine(filler: Path) -> None:
     model = ModelFile(filler)
     network = Network(Runtime("cpu", threads=1).session(model), model.card)
     assert network.thickest == 32
-    assert network._scales(10) == [1.0]
-    assert network._scales(64) == [0.5, 1.0]
-    scales = network._scales(300)
-    assert scales[0] == pytest.approx(32 / 300)
-    assert scales[-1] == 1.0
-    assert all(b / a <= 2.001 for a, b in pairwise(scales))
+    assert [network._halvings(thick) for thick in (1, 10, 40, 64, 128, 300)] == [0, 0, 0, 1, 2, 3]
 
 
 def test_tiles_see_what_was_filled_before(
@@ -220,6 +214,21 @@ def test_classical_methods(
     assert larger.shape == (160, 192, 3)
 
 
+@pytest.mark.parametrize("filter", ["inpaint", "outpaint"])
+def test_the_recipe_names_the_models_that_were_used(
+    host: Host, filler: Path, photo: Array, hole: Array, filter: str
+) -> None:
+    pytest.importorskip("cv2")
+    given = Image(floats(photo), mask=floats(hole))
+    used = host.apply(filter, given, model=filler).metadata.recipe.steps[0].models
+    assert list(used) == [filler.name]
+    for model in ({}, {"model": filler}):
+        made = host.apply(filter, given, method="telea", **model)
+        assert made.metadata.recipe.steps[0].models == {}
+        again = host.replay(made.metadata.recipe, given, mask=floats(hole))
+        assert np.array_equal(again.pixels, made.pixels)
+
+
 @pytest.mark.parametrize("method", ["telea", "patchmatch"])
 def test_a_missing_library_is_named(
     host: Host, photo: Array, hole: Array, method: str, monkeypatch: pytest.MonkeyPatch
@@ -241,6 +250,6 @@ def test_conformance(filter: Any, filler: Path) -> None:
         subject = Subject(filter, params)
     else:
         params |= {"from_alpha": False, "dilate": 1.0}
-        subject = Subject(filter, params).with_traits(mask="required")
+        subject = Subject(filter, params)
     failed = [o for o in run_checks(subject, skip=skipped) if not o.passed]
     assert not failed, [(o.check, o.message) for o in failed]
