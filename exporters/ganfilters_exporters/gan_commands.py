@@ -50,9 +50,9 @@ _OPTIONS = [
     click.option("--minibatch-std", is_flag=True,
                  help="The discriminator sees how much pictures of a class differ in a batch: "
                  "against mode collapse."),
-    click.option("--diversity", type=_WEIGHT, default=0.0, show_default=True,
+    click.option("--diversity", type=_WEIGHT,
                  help="Weight of a term that keeps two pictures of a class as different as two of "
-                 "the data: against mode collapse."),
+                 "the data: against mode collapse.  [default: 0; style: 1]"),
     click.option("--size", type=click.IntRange(8, 1024),
                  help="Side of the generated pictures: 4 to 7 times a power of two.  "
                  "[default: 64; mlp: 28]"),
@@ -74,7 +74,7 @@ _OPTIONS = [
                  help="1 for the ranges of its paper."),
     click.option("--modulation", type=click.Choice(["none", "batch", "adain", "demod"]),
                  help="How w modulates layers after the first: all for style, batch for dcgan.  "
-                 "[default: none]"),
+                 "[default: none; style: batch]"),
     click.option("--mapping", type=click.IntRange(0, 8),
                  help="Layers of the mapping network.  [default: 2 for style with "
                  "modulation, else 0]"),
@@ -85,7 +85,7 @@ _OPTIONS = [
     click.option("--z", type=_POSITIVE,
                  help="Length of the latent.  [default: 100; style: 256]"),
     click.option("--width", type=_POSITIVE,
-                 help="Width of the networks.  [default: mlp 256; dcgan 64; style 32]"),
+                 help="Width of the networks.  [default: mlp 256; dcgan 64; style 24]"),
     click.option("--pairs", type=click.Path(exists=True, file_okay=False, path_type=Path),
                  help="Learn image to image: folder with the folders input and target, a pair "
                  "having one name in both."),
@@ -102,7 +102,7 @@ _OPTIONS = [
                  help="Pictures are resized to this side for frozen features; a multiple of 32."),
     click.option("--backbone", type=_FILE,
                  help="EfficientNet-Lite0 weights.  [default: those of its package]"),
-    click.option("--batch", type=_POSITIVE, help="Pictures in a step.  [default: 64; style: 32]"),
+    click.option("--batch", type=_POSITIVE, help="Pictures in a step.  [default: 64; style: 16]"),
     click.option("--rate", type=click.FloatRange(min=0, min_open=True),
                  help="Learning rate.  [default: 0.0002]"),
     click.option("--ema", type=click.FloatRange(0, 1, max_open=True), default=0.999,
@@ -172,7 +172,7 @@ def _request(values: dict[str, Any], run: Path, seed: int, command: str) -> Any:
         values["zoom"] = 1.0 if plain_data or values["pairs"] else 0.9
     if values["flip"] is None:
         values["flip"] = not plain_data
-    modulation = values["modulation"] or "none"
+    modulation = values["modulation"]
     styled = values["arch"] == "style" and modulation != "none"
     mapping = values["mapping"]
     network = NetworkConfig(

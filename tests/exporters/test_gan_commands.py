@@ -91,7 +91,7 @@ def test_recipes_fill_in_what_is_not_given() -> None:
     assert set(RECIPES) == {"mlp", "dcgan", "style"}
     given = {"loss": None, "norm": None, "critic_steps": None, "r1": 0.0, "batch": None}
     style = settings_of("style", given)
-    assert (style["loss"], style["batch"], style["betas"]) == ("hinge", 32, (0.0, 0.99))
+    assert (style["loss"], style["batch"], style["betas"]) == ("hinge", 16, (0.0, 0.99))
     plain = settings_of("dcgan", given)
     assert (plain["norm"], plain["critic_steps"]) == ("batch", 1)
     wgan = settings_of("dcgan", {**given, "loss": "wgan-gp"})

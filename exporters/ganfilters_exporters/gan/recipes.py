@@ -16,8 +16,9 @@ __all__ = ["RECIPES", "Recipe", "refuse_unfitting", "settings_of"]
 class Recipe:
     """Defaults of an architecture; the names are those of the options.
 
-    ``style`` is the recipe of Projected GAN, which is quick with natural pictures; the others are
-    their papers', with augmentation and an average of weights.
+    ``style`` is the recipe of Projected GAN, which is quick with natural pictures, with w that
+    modulates batch normalisations and a term against collapse; the others are their papers', with
+    augmentation and an average of weights.
     """
 
     loss: str = "nonsaturating"
@@ -29,13 +30,24 @@ class Recipe:
     z: int = 100
     width: int = 64
     size: int = 28
+    modulation: str = "none"
+    diversity: float = 0.0
 
 
 RECIPES: dict[str, Recipe] = {
     "mlp": Recipe(width=256),
     "dcgan": Recipe(size=64),
     "style": Recipe(
-        "hinge", "projected", "spectral", batch=32, betas=(0.0, 0.99), z=256, width=32, size=64
+        "hinge",
+        "projected",
+        "spectral",
+        batch=16,
+        betas=(0.0, 0.99),
+        z=256,
+        width=24,
+        size=64,
+        modulation="batch",
+        diversity=1.0,
     ),
 }
 
@@ -83,7 +95,7 @@ def refuse_unfitting(values: dict[str, Any]) -> None:
             "batch; use --norm none or spectral"
         )
     fitting = {"mlp": ("none",), "dcgan": ("none", "batch")}.get(values["arch"])
-    if fitting and (values["modulation"] or "none") not in fitting:
+    if fitting and values["modulation"] not in fitting:
         raise UsageError(
             f"--modulation {values['modulation']} goes with --arch style; {values['arch']} has "
             f"{' and '.join(fitting)}"
@@ -93,8 +105,8 @@ def refuse_unfitting(values: dict[str, Any]) -> None:
     if values["minibatch_std"] and projected:
         raise UsageError("--minibatch-std goes with --discriminator plain")
     if values["pairs"] or values["degrade"]:
-        for name in ("conditional", "modulation", "mapping"):
-            if values[name]:
+        for name in ("conditional", "modulation", "mapping", "diversity"):
+            if values[name] not in ("none", None, 0, False):
                 raise UsageError(f"--{name} does not go with pairs, which have no latent")
         if values["arch"] != "dcgan":
             raise UsageError("pairs go with --arch dcgan")
