@@ -183,6 +183,7 @@ class Outpaint(Filter[OutpaintParams]):
     Params = OutpaintParams
     traits = Traits(keeps_size=False, alpha="edited")
     models: ClassVar[tuple[ModelFile, ...]] = (_MODEL,)
+    models_of = "inpaint"
 
     @classmethod
     def models_for(cls, params: OutpaintParams) -> tuple[ModelFile, ...]:
