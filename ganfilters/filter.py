@@ -130,6 +130,9 @@ class Filter(ABC, Generic[P]):
         What the filter needs and can do.
     models
         Model files that the defaults use.
+    models_of
+        Name of the filter that the cards of the models speak of, if it is another one: two filters
+        of a plugin may run the same network.
     """
 
     name: ClassVar[str]
@@ -137,6 +140,7 @@ class Filter(ABC, Generic[P]):
     Params: ClassVar[type[Params]]
     traits: ClassVar[Traits] = Traits()
     models: ClassVar[tuple[ModelFile, ...]] = ()
+    models_of: ClassVar[str] = ""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime

@@ -236,7 +236,7 @@ def _filters(state: State) -> Iterator[Check]:
             try:
                 model.verify()
                 if CARD_KEY in read_metadata(model.path):  # files of others have no card
-                    model.card_for(entry.filter.name)
+                    model.card_for(entry.filter.models_of or entry.filter.name)
             except GanfiltersError as broken:
                 yield Check("filters", entry.filter.name, "problem", str(broken), _reinstall())
     yield from _plugins(state)

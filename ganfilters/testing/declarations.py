@@ -115,7 +115,7 @@ def check_models(subject: Subject) -> str:
             if CARD_KEY not in read_metadata(model.path):
                 bare.append(model.path.name)
                 continue
-            card = model.card_for(subject.filter.name)
+            card = model.card_for(subject.filter.models_of or subject.filter.name)
         except GanfiltersError as error:
             raise AssertionError(str(error)) from error
         expect(card.licence.strip(), f"the card of {where} states no licence; add one (SPDX)")

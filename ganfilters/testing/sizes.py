@@ -53,6 +53,8 @@ def _sizes(subject: Subject) -> Iterator[tuple[int, int]]:
     if most is not None and most <= _LARGEST_TRIED:
         wanted.append((most, most))
     for height, width in dict.fromkeys(wanted):
+        if traits.selection == "filter" and height == width == 1:
+            continue  # all of it is selected; what is around the selection, it may go by
         if most is None or max(height, width) <= most:
             yield height, width
 

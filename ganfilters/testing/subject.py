@@ -224,9 +224,10 @@ def picture(height: int, width: int, seed: int = 0) -> FloatArray:
 
 
 def half_mask(pixels: FloatArray) -> FloatArray:
-    """Return a mask that is white on the right half."""
+    """Return a mask that is white on the right half; of one column, on the lower half."""
     mask = np.zeros(pixels.shape[:2], np.float32)
-    mask[:, pixels.shape[1] // 2 :] = 1.0
+    height, width = pixels.shape[0], pixels.shape[1]
+    mask[height // 2 if width == 1 else 0 :, width // 2 :] = 1.0
     return mask
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ganfilters import Filter, hookimpl
+from ganfilters import hookimpl
 from ganfilters_inpaint.filter import Inpaint, InpaintParams, Outpaint, OutpaintParams
 
 __all__ = ["Inpaint", "InpaintParams", "Outpaint", "OutpaintParams", "ganfilters_filters"]
 
 
 @hookimpl
-def ganfilters_filters() -> list[type[Filter[Any]]]:
-    """Return both filters."""
-    return [Inpaint, Outpaint]
+def ganfilters_filters() -> list[type[Inpaint]]:
+    """Return the filter that fills holes; `ganfilters_inpaint.outpaint` has the other."""
+    return [Inpaint]

@@ -161,6 +161,11 @@ class Inpaint(Filter[InpaintParams]):
         area, weight = grown(_hole(image, params), params.dilate, params.seam)
         untouched = np.ones(image.pixels.shape[:2], np.bool_)
         untouched[area] = weight == 0
+        if not untouched.any():
+            raise UsageError(
+                f"the hole grown by dilate {params.dilate:g} and seam {params.seam:g} is the whole "
+                "picture, so nothing is left to go by; make them smaller"
+            )
         filled = _filled(self, image.pixels, ~untouched, params)
         _fade(image.pixels[area], filled[area], weight)
         alpha = image.alpha
@@ -178,6 +183,7 @@ class Outpaint(Filter[OutpaintParams]):
     Params = OutpaintParams
     traits = Traits(keeps_size=False, alpha="edited")
     models: ClassVar[tuple[ModelFile, ...]] = (_MODEL,)
+    models_of = "inpaint"
 
     @classmethod
     def models_for(cls, params: OutpaintParams) -> tuple[ModelFile, ...]:

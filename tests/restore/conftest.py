@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import ganfilters_denoise
-import ganfilters_inpaint
+import ganfilters_inpaint.outpaint
 from ganfilters import Host
 from ganfilters.registry import Registry, Source
 from ganfilters_exporters.restore.denoiser import Denoiser
@@ -51,7 +51,7 @@ def host() -> Host:
     """A host with the filters of both plugins."""
     sources = [
         Source(plugin.__name__, "ganfilters", "0", lambda plugin=plugin: plugin)  # type: ignore[misc]
-        for plugin in (ganfilters_inpaint, ganfilters_denoise)
+        for plugin in (ganfilters_inpaint, ganfilters_inpaint.outpaint, ganfilters_denoise)
     ]
     return Host("cpu", threads=1, registry=Registry(sources))
 

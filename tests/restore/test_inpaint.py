@@ -135,6 +135,8 @@ def test_bad_masks_are_told(host: Host, filler: Path, photo: Array) -> None:
     with pytest.raises(UsageError, match=r"95% .* probably the mask is inverted .*--invert-mask"):
         run(mask=mostly)
     run(mask=mostly, invert_mask=True)
+    with pytest.raises(UsageError, match="grown by dilate 200 and seam 0 is the whole picture"):
+        run(mask=mostly, invert_mask=True, dilate=200)
     run(mask=mostly, largest=1)
     with pytest.raises(ImageError):
         run(mask=np.zeros((10, 10), np.uint8))
@@ -241,15 +243,13 @@ def test_a_missing_library_is_named(
 
 @pytest.mark.parametrize("filter", [Inpaint, Outpaint])
 def test_conformance(filter: Any, filler: Path) -> None:
-    # The kit masks only filters that need a mask; this one needs a hole, however it is given.
     params = {"model": filler, "method": "gan", "seam": 1.0, "largest": 1.0}
-    # Nothing ships yet; of one masked pixel nothing is left to go by.
-    skipped = ("models", "sizes") if filter is Inpaint else ("models",)
+    skipped = ("models",)  # which the plugin pins are checked with the plugin
     if filter is Outpaint:
         del params["largest"]
         subject = Subject(filter, params)
     else:
-        params |= {"from_alpha": False, "dilate": 1.0}
+        params |= {"from_alpha": False, "dilate": 0.0, "seam": 0.0}
         subject = Subject(filter, params)
     failed = [o for o in run_checks(subject, skip=skipped) if not o.passed]
     assert not failed, [(o.check, o.message) for o in failed]

@@ -185,6 +185,12 @@ def test_models(tmp_path: Path, changes: dict[str, Any], traits: Traits, message
         BY_NAME["models"](subject)
 
 
+def test_two_filters_may_run_one_network(tmp_path: Path) -> None:
+    file = model(tmp_path / "a.onnx", filter="other")
+    subject = Subject(toys.plain(models=(file,), models_of="other"))
+    assert BY_NAME["models"](subject) == "1 verified"
+
+
 def test_damaged_and_unpinned_models_are_told(tmp_path: Path) -> None:
     file = model(tmp_path / "a.onnx")
     for given, message in (
