@@ -158,6 +158,53 @@ def style_options() -> PIL.Image.Image:
     )
 
 
+def latent(size: int | None = None, **params: Any) -> PIL.Image.Image:
+    """Draw from the latent space, enlarged to a side."""
+    shape = {} if size is None else {"size": (size, size)}
+    made = HOST.apply("latent", None, **params, **shape)
+    return PIL.Image.fromarray(np.rint(made.pixels * 255).astype(np.uint8))
+
+
+def latent_classes() -> PIL.Image.Image:
+    """Four pictures of each class, as they come."""
+    classes = HOST.registry.get("latent").filter.models[0].card.extra["classes"]
+    return sheet([(name, latent(class_=name, grid=(2, 2), seed=11)) for name in classes], 4)
+
+
+def latent_kmnist() -> PIL.Image.Image:
+    """Twelve characters of each class, from both networks."""
+    cells = []
+    for model in ("kmnist", "kmnist-dense"):
+        whole = PIL.Image.new("RGB", (12 * 28, 10 * 28))
+        for number in range(10):
+            row = latent(model=model, class_=str(number), grid=(12, 1), seed=1)
+            whole.paste(row, (0, 28 * number))
+        cells.append((f"--model {model}", whole))
+    return sheet(cells, 2)
+
+
+def latent_edits() -> PIL.Image.Image:
+    """One picture, mixed, edited, truncated; another from a photo."""
+    plain: dict[str, Any] = {"size": 192, "seed": 7, "class_": "volcano"}
+    rocket = photo("rocket").crop((110, 0, 110 + 427, 427)).resize((192, 192))
+    found = HOST.apply("latent", rocket, project=True)
+    return sheet(
+        [
+            ("--seed 7 --class volcano", latent(**plain)),
+            ("--truncation 0", latent(**plain, truncation=0)),
+            ("--truncation 1.2", latent(**plain, truncation=1.2)),
+            ("--class volcano,coast", latent(**{**plain, "class_": "volcano,coast"})),
+            ("--mix-seed 3", latent(**plain, mix_seed=3)),
+            ("--edit pc1=2", latent(**plain, edit="pc1=2")),
+            ("--edit pc1=-2", latent(**plain, edit="pc1=-2")),
+            ("--edit pc2=2", latent(**plain, edit="pc2=2")),
+            ("rocket.jpg", rocket),
+            ("--project", found),
+        ],
+        5,
+    )
+
+
 def save(picture: PIL.Image.Image, path: Path, limit: int = 300_000) -> None:
     """Write a JPEG in the best quality that stays under a number of bytes."""
     for quality in range(90, 40, -4):
@@ -175,6 +222,9 @@ PICTURES: dict[str, Callable[[], PIL.Image.Image]] = {
     "style-sheet": styles,
     "style-subjects": style_subjects,
     "style-options": style_options,
+    "latent-classes": latent_classes,
+    "latent-kmnist": latent_kmnist,
+    "latent-edits": latent_edits,
 }
 
 

@@ -1,7 +1,8 @@
 """Put a network into the plugin that ships it, and pin its checksum there.
 
 The file says in its card which filter it is for. It is copied to where that filter's plugin
-declares a packaged model, and the checksum in the declaration is replaced. Run from the repository:
+declares a packaged model (one of the file's name, if it declares several), and the checksum in the
+declaration is replaced. Run from the repository:
 
     python tools/pin_model.py inpaint.onnx
     python docs/generate.py
@@ -73,20 +74,24 @@ def pin(root: Path, file: Path) -> tuple[Path, Path]:
         for source in sorted(plugin.glob("*.py"))
         for match in _DECLARATION.finditer(source.read_text(encoding="utf-8"))
     ]
+    if len(found) > 1:
+        found = [(s, match) for s, match in found if Path(match["name"]).name == file.name] or found
     if len(found) != 1:
         raise UsageError(
             f"{file} is for the filter {card.filter}, and {plugin.relative_to(root)} declares "
-            f"{len(found)} packaged models; one is needed"
+            f"{len(found)} packaged models; one is needed, or one named {file.name}"
         )
     source, match = found[0]
     target = plugin / match["name"]
     target.parent.mkdir(exist_ok=True)
     _replace(target, file)
-    pinned = (
-        f'ModelFile.packaged(\n    "{match["package"]}",\n    "{match["name"]}",\n'
-        f'    sha256="{ModelFile(target).verify()}",\n)'
-    )
     text = source.read_text(encoding="utf-8")
+    line = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
+    indent = " " * (len(line) - len(line.lstrip()))
+    parts = [f'"{match["package"]}"', f'"{match["name"]}"']
+    parts.append(f'sha256="{ModelFile(target).verify()}"')
+    pinned = "".join(f"{indent}    {part},\n" for part in parts)
+    pinned = f"ModelFile.packaged(\n{pinned}{indent})"
     source.write_text(text[: match.start()] + pinned + text[match.end() :], encoding="utf-8")
     return target, source
 

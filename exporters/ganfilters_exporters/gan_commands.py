@@ -241,17 +241,24 @@ def evaluate() -> None:
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the samples."
 )
 @click.option("--threads", type=_POSITIVE, help="Threads on the CPU.")
+@click.option("--write-card", is_flag=True, help="Put the figures into the card of MODEL.")
 def evaluate_gan_command(**values: Any) -> None:
     """Measure a generator: MODEL is an .onnx file, or the folder of a run. Prints JSON."""
     need("this", "torch", "onnxruntime")
     import torch
 
-    from .gan.evaluate import EvaluationRequest, evaluate_gan
+    from .gan.evaluate import EvaluationRequest, evaluate_gan, write_figures
 
-    threads = values.pop("threads")
+    threads, write = values.pop("threads"), values.pop("write_card")
     if threads:
         torch.set_num_threads(threads)
-    click.echo(json.dumps(evaluate_gan(EvaluationRequest(**values)), indent=2))
+    request = EvaluationRequest(**values)
+    if write and request.model.is_dir():
+        raise UsageError(f"--write-card: {request.model} is a run's folder, which has no card")
+    found = evaluate_gan(request)
+    if write:
+        write_figures(request.model, found)
+    click.echo(json.dumps(found, indent=2))
 
 
 @click.command()

@@ -213,7 +213,7 @@ class Latent(Filter[LatentParams]):
     )
     Params = LatentParams
     traits = Traits(input="optional")
-    models: ClassVar[tuple[ModelFile, ...]] = (MODELS["landscape"],)
+    models: ClassVar[tuple[ModelFile, ...]] = tuple(MODELS.values())
 
     def generate(self, params: LatentParams) -> Image:
         """Return a picture made from nothing."""

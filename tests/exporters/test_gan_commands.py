@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -181,11 +182,30 @@ def test_samples_depend_on_the_seed_alone(trained: Path) -> None:
     assert not torch.equal(first, sampler.sample(7, 4)[0])
 
 
-def test_the_evaluate_command(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_evaluate_command(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(evaluating, "BACKBONES", {"efficientnet-lite0": backbone})
     words = ["gan", str(trained / "toy.onnx"), "--data", str(trained / "toy.npz")]
     done = CliRunner().invoke(evaluate, [*words, "--count", "100"], catch_exceptions=False)
-    assert json.loads(done.output)["samples"] == 100
+    found = json.loads(done.output)
+    assert found["samples"] == 100
+    # The figures go into the card, and nothing else of the file changes.
+    model = tmp_path / "toy.onnx"
+    shutil.copy(trained / "toy.onnx", model)
+    words[1] = str(model)
+    CliRunner().invoke(evaluate, [*words, "--count", "100", "--write-card"], catch_exceptions=False)
+    before, after = ModelFile(trained / "toy.onnx").card, ModelFile(model).card
+    assert after.quality["frechet_distance"] == pytest.approx(found["frechet_distance"], rel=1e-3)
+    assert after.quality["class_accuracy"] == pytest.approx(found["class_accuracy"]["samples"])
+    assert after.model_copy(update={"quality": before.quality}) == before
+    sampled = [open_sampler(file, 1).sample(4, 1.0, 0)[0] for file in (trained / "toy.onnx", model)]
+    assert torch.equal(*sampled)
+    run = next(trained.glob("*.run"), trained)
+    with pytest.raises(UsageError, match="is a run's folder, which has no card"):
+        CliRunner().invoke(
+            evaluate, ["gan", str(run), *words[2:], "--write-card"], catch_exceptions=False
+        )
 
 
 def test_what_cannot_be_evaluated(trained: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ganfilters.errors import UsageError
+from ganfilters.models import ModelFile
 
 from ..backbones import BACKBONES, Backbone
 from ..data import Pictures
@@ -30,7 +31,7 @@ from .samplers import Sampler, open_sampler
 from .sheet import grid, write_picture
 from .train import load_data
 
-__all__ = ["EvaluationRequest", "evaluate_gan"]
+__all__ = ["EvaluationRequest", "evaluate_gan", "write_figures"]
 
 FEATURE_SIDE, SMALL_FEATURE_SIDE = 128, 64
 """Side that pictures are resized to; the second for those that are no larger than `SMALL`."""
@@ -271,3 +272,23 @@ def _accuracy(
         "by_class": by_class,
         "classifier": "convolutional network" if own else "linear, on the features",
     }
+
+
+def write_figures(model: Path, found: dict[str, Any]) -> None:
+    """Put what `evaluate_gan` found into the card of an ``.onnx`` file."""
+    # Imported here: measuring a run needs no onnx.
+    import onnx_ir as ir
+
+    from .. import export
+
+    names = ("samples", "truncation", "frechet_distance", "kernel_distance", "precision", "recall",
+             "density", "coverage")  # fmt: skip
+    figures = {name: float(found[name]) for name in names}
+    figures |= {f"diversity_{key}": float(value) for key, value in found["diversity"].items()}
+    if "class_accuracy" in found:
+        figures["class_accuracy"] = found["class_accuracy"]["samples"]
+        figures["class_accuracy_of_held_out_data"] = found["class_accuracy"]["held_out_data"]
+    rounded = {name: float(f"{value:.4g}") for name, value in figures.items()}
+    card = ModelFile(model).card
+    changed = card.model_copy(update={"quality": {**card.quality, **rounded}})
+    export.write(ir.load(model), model, changed, overwrite=True)
