@@ -185,14 +185,14 @@ def latent_kmnist() -> PIL.Image.Image:
 
 def latent_edits() -> PIL.Image.Image:
     """One picture, mixed, edited, truncated; another from a photo."""
-    plain: dict[str, Any] = {"size": 192, "seed": 7, "class_": "volcano"}
+    plain: dict[str, Any] = {"size": 192, "seed": 13, "class_": "volcano"}
     rocket = photo("rocket").crop((110, 0, 110 + 427, 427)).resize((192, 192))
     found = HOST.apply("latent", rocket, project=True)
     return sheet(
         [
-            ("--seed 7 --class volcano", latent(**plain)),
+            ("--seed 13 --class volcano", latent(**plain)),
             ("--truncation 0", latent(**plain, truncation=0)),
-            ("--truncation 1.2", latent(**plain, truncation=1.2)),
+            ("--truncation 1.1", latent(**plain, truncation=1.1)),
             ("--class volcano,coast", latent(**{**plain, "class_": "volcano,coast"})),
             ("--mix-seed 3", latent(**plain, mix_seed=3)),
             ("--edit pc1=2", latent(**plain, edit="pc1=2")),

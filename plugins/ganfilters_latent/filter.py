@@ -32,10 +32,20 @@ from ganfilters_latent.space import closed_curve, layers_of, load, moved, save
 __all__ = ["MODELS", "Latent", "LatentParams"]
 
 MODELS: dict[str, ModelFile] = {
-    "landscape": ModelFile.packaged("ganfilters_latent", "models/landscape.onnx", sha256="0" * 64),
-    "kmnist": ModelFile.packaged("ganfilters_latent", "models/kmnist.onnx", sha256="0" * 64),
+    "landscape": ModelFile.packaged(
+        "ganfilters_latent",
+        "models/landscape.onnx",
+        sha256="0e3a93de792f6a632ac969904ad641e4c6b072b25a5f5cdfe3b10fbeee74672a",
+    ),
+    "kmnist": ModelFile.packaged(
+        "ganfilters_latent",
+        "models/kmnist.onnx",
+        sha256="4734a3f4a07e3de3965954dd606ded28405d49dcc842f16430d088d09d3390ee",
+    ),
     "kmnist-dense": ModelFile.packaged(
-        "ganfilters_latent", "models/kmnist-dense.onnx", sha256="0" * 64
+        "ganfilters_latent",
+        "models/kmnist-dense.onnx",
+        sha256="d4587e18f98bda2ce7259f7257d0cb9ca18f795346d4fff865b2b764802130dc",
     ),
 }
 """Networks that ship here, by name."""
@@ -135,7 +145,7 @@ class LatentParams(Params):
         examples=list(CLASSES),
     )
     truncation: float = Field(
-        0.8,
+        0.7,
         ge=0.0,
         le=2.0,
         description="How far a picture may be from the mean of its class: small is typical, 1 is "

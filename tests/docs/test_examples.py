@@ -89,7 +89,7 @@ def test_commands_in_the_documentation_parse(line: str) -> None:
             for name, value in context.params.items()
             if name in ("preset", *FILTERS[command.name or ""].Params.model_fields)
             and value is not None
-            and name not in ("model", "guide", "style_image")
+            and name not in ("model", "guide", "style_image", "latent", "save_latent")
         }
         schema.validate(FILTERS[command.name or ""].Params, given, flags=True)
 

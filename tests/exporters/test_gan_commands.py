@@ -199,8 +199,8 @@ def test_the_evaluate_command(
     assert after.quality["frechet_distance"] == pytest.approx(found["frechet_distance"], rel=1e-3)
     assert after.quality["class_accuracy"] == pytest.approx(found["class_accuracy"]["samples"])
     assert after.model_copy(update={"quality": before.quality}) == before
-    sampled = [open_sampler(file, 1).sample(4, 1.0, 0)[0] for file in (trained / "toy.onnx", model)]
-    assert torch.equal(*sampled)
+    samples = [open_sampler(file, 1).sample(4, 0)[0] for file in (trained / "toy.onnx", model)]
+    assert torch.equal(*samples)
     run = next(trained.glob("*.run"), trained)
     with pytest.raises(UsageError, match="is a run's folder, which has no card"):
         CliRunner().invoke(
