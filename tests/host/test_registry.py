@@ -38,7 +38,7 @@ def test_the_plugin_named_like_the_filter_is_loaded_alone(tmp_path: Path) -> Non
     trap = plugin(tmp_path, "raise RuntimeError('must not be imported')", "trap.py")
     registry = Registry.discover([trap])
     assert registry.get("dream").distribution == "ganfilters"
-    assert [source.name for source in registry._pending] == ["style", "trap"]
+    assert [source.name for source in registry._pending] == ["latent", "style", "trap"]
 
 
 def test_an_unknown_filter_suggests_the_nearest() -> None:
