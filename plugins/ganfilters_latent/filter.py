@@ -232,9 +232,10 @@ class Latent(Filter[LatentParams]):
         network = self._network(params)
         if params.grid is not None:
             return Image(_sized(self._sheet(network, params), params.size))
-        w = self._w(network, params, params.seed)
         if params.latent is not None:
             w = load(params.latent, network)
+        else:
+            w = self._w(network, params, params.seed)
         return Image(_sized(self._drawn(network, params, w), params.size))
 
     def apply(self, image: Image, params: LatentParams) -> Image:

@@ -53,12 +53,6 @@ class Network:
         """
         return cls(runtime, model, model.card_for(filter_name))
 
-    @cached_property
-    def inputs(self) -> frozenset[str]:
-        """Names of what it takes for ``gradient`` and ``distance``, but for the target."""
-        session = self.runtime.session(self.model, ["gradient", "distance"])
-        return frozenset(session.inputs) - {"target"}
-
     @property
     def size(self) -> int:
         """Side of its pictures in pixels."""

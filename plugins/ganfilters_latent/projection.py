@@ -56,9 +56,10 @@ def project(
     channels = target.mean(axis=2, keepdims=True) if network.channels == 1 else target
     wanted = np.ascontiguousarray(channels.transpose(2, 0, 1)[None], np.float32)
     start, middle, spread = _nearest_of_many(network, wanted, seed, class_weights)
-    run = network.runtime.session(network.model, ["gradient", "distance"]).bind(
-        {"target": wanted}, ["gradient", "distance"]
-    )
+    outputs = ["gradient", "distance"]
+    constants = {**network.given(start[None]), "target": wanted}
+    del constants["w"]
+    run = network.runtime.session(network.model, outputs).bind(constants, outputs)
     rng = np.random.default_rng(seed)
     w, best, least = start, start, math.inf
     first, second = np.zeros_like(w), np.zeros_like(w)
@@ -67,8 +68,7 @@ def project(
         report_progress(0.1 + 0.9 * part, f"step {step + 1} of {steps}")
         noise = _WANDERING * max(0.0, 1 - part / _FADED) ** 2
         wandering = w + noise * spread * rng.standard_normal(w.shape).astype(np.float32)
-        feeds = network.given(wandering[None])
-        gradient, distance = run(**{k: v for k, v in feeds.items() if k in network.inputs})
+        gradient, distance = run(w=wandering[None])
         if distance[0] < least and noise < 1e-3:
             least, best = float(distance[0]), wandering
         first += (1 - _MOMENTA[0]) * (gradient[0] - first)

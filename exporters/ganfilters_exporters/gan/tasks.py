@@ -360,8 +360,8 @@ class Generation(Adversarial):
             if self.config.perceptual:
                 features = self.frozen["features"]
                 with torch.no_grad():
-                    wanted = features(real)
-                term = feature_matching(features(fake), wanted)
+                    real_features = features(real)
+                term = feature_matching(features(fake), real_features)
                 scalars["perceptual"] = term
                 total = total + self.config.perceptual * term
         self.update("generator", total)
