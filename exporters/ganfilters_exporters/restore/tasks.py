@@ -397,6 +397,8 @@ class Denoising(_Cleaning, Task):
         from ..task import Average
 
         self.how, self.pictures, self.network = config, pictures, network
+        # The layout of the weights is that of all that follows; a CPU takes a tenth less time.
+        network.to(memory_format=torch.channels_last)
         self.modules["generator"] = network
         self.optimizers["generator"] = torch.optim.Adam(network.parameters(), config.rate)
         self.averages["generator"] = Average(network, config.average)
