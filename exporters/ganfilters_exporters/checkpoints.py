@@ -18,6 +18,9 @@ __all__ = ["CHECKPOINT", "PREVIOUS", "read_checkpoint", "write_checkpoint"]
 CHECKPOINT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
 
 
+_KEYS = {"step", "seconds", "seed", "identity", "modules", "optimizers", "averages", "task"}
+
+
 def write_checkpoint(folder: Path, state: Mapping[str, Any]) -> Path:
     """Write ``checkpoint.pt`` whole or not at all; what was there becomes the previous one."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -29,7 +32,8 @@ def write_checkpoint(folder: Path, state: Mapping[str, Any]) -> Path:
             os.fsync(file.fileno())
         Path(temporary).chmod(0o644)
         target = folder / CHECKPOINT
-        if target.exists():
+        # A damaged one must not push out the good one before it.
+        if target.exists() and _damage(target) is None:
             target.replace(folder / PREVIOUS)
         Path(temporary).replace(target)
     except BaseException:
@@ -61,13 +65,12 @@ def read_checkpoint(
         if not path.exists():
             continue
         try:
-            # The archive's checksums are read first: torch.load does not compare all of them.
-            with zipfile.ZipFile(path) as archive:
-                broken = archive.testzip()
-            if broken is not None:
-                raise zipfile.BadZipFile(f"bad checksum of {broken}")
+            # First, as torch.load does not compare all checksums.
+            damage = _damage(path)
+            if damage is not None:
+                raise zipfile.BadZipFile(damage)
             state = torch.load(path, map_location="cpu", weights_only=True)
-            if not isinstance(state, dict) or "step" not in state:
+            if not isinstance(state, dict) or not state.keys() >= _KEYS:
                 raise ValueError("no checkpoint of this trainer")
         except Exception as error:  # noqa: BLE001 - damage shows as many kinds of error
             reason = (str(error) or type(error).__name__).splitlines()[0]
@@ -79,3 +82,13 @@ def read_checkpoint(
         names = " and ".join(map(str, damaged))
         raise UsageError(f"{names}: damaged, and no other checkpoint is there; delete to restart")
     return None
+
+
+def _damage(path: Path) -> str | None:
+    """Return what is wrong with the archive, None if its checksums are right."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            broken = archive.testzip()
+    except (OSError, zipfile.BadZipFile) as error:
+        return str(error) or type(error).__name__
+    return None if broken is None else f"bad checksum of {broken}"

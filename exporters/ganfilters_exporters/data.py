@@ -19,11 +19,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -414,15 +416,36 @@ def load_arrays(file: Path, labels: Path | None = None, *, channels: int | None 
         found = _read_npz(labels)
     if not found:
         return Pictures(tensor)
-    classes = torch.from_numpy(found[0].astype(np.int64))
-    if classes.shape != (len(tensor),) or int(classes.min()) < 0:
-        raise UsageError(f"{labels or file} has labels of shape {tuple(classes.shape)}, not (N,)")
-    return Pictures(tensor, classes, tuple(str(n) for n in range(int(classes.max()) + 1)))
+    return Pictures(tensor, *_classes(found[0], len(tensor), labels or file))
+
+
+def _classes(
+    found: npt.NDArray[Any], count: int, file: Path
+) -> tuple[torch.Tensor, tuple[str, ...]]:
+    """Return labels as numbers (N,), and the names of the classes."""
+    if found.shape != (count,):
+        raise UsageError(f"{file} has labels of shape {found.shape} for {count} pictures")
+    if found.dtype.kind in "US":
+        names, numbers = np.unique(found, return_inverse=True)
+        return torch.from_numpy(numbers.astype(np.int64)), tuple(map(str, names.astype(str)))
+    if found.dtype.kind not in "iub":
+        raise UsageError(
+            f"{file} has labels of type {found.dtype}; whole numbers or names are needed"
+        )
+    least, most = int(found.min()), int(found.max())
+    if least < 0 or most >= count:
+        raise UsageError(
+            f"{file} has labels from {least} to {most}; number the classes from 0 on, each used"
+        )
+    return torch.from_numpy(found.astype(np.int64)), tuple(str(n) for n in range(most + 1))
 
 
 def _read_npz(file: Path) -> list[npt.NDArray[Any]]:
     try:
-        with np.load(file, allow_pickle=False) as archive:
+        # Opened here: NumPy leaves a file open that it cannot read.
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
             return [archive[key] for key in archive]
-    except (OSError, ValueError, TypeError) as error:
-        raise UsageError(f"{file} cannot be read as .npz: {_reason(error)}") from error
+    except (OSError, ValueError, TypeError, EOFError, BadZipFile, zlib.error) as error:
+        # NumPy takes what is no archive for a pickle, and tells how to read one unsafely.
+        reason = "it is no archive" if "pickle" in str(error) else _reason(error)
+        raise UsageError(f"{file} cannot be read as .npz: {reason}") from error

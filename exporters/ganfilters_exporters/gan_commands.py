@@ -14,7 +14,7 @@ import click
 
 from ganfilters.errors import UsageError
 
-from .train_commands import need, shown, tell, train_config, training_options
+from .train_commands import Number, need, shown, tell, train_config, training_options
 
 __all__ = ["evaluate", "gan", "plot"]
 
@@ -22,7 +22,7 @@ _EXISTING = click.Path(exists=True, path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _POSITIVE = click.IntRange(min=1)
-_WEIGHT = click.FloatRange(min=0)
+_WEIGHT = Number(min=0)
 
 _LOSSES = ("minimax", "nonsaturating", "lsgan", "hinge", "wgan-gp")
 
@@ -70,7 +70,7 @@ _OPTIONS = [
                  help="Discriminator steps for one of the generator.  [default: 1; wgan-gp: 5]"),
     click.option("--augment", default="color,translation,cutout", show_default=True,
                  help="Differentiable augmentation, or none."),
-    click.option("--augment-strength", type=click.FloatRange(0, 2), default=1.0, show_default=True,
+    click.option("--augment-strength", type=Number(0, 2), default=1.0, show_default=True,
                  help="1 for the ranges of its paper."),
     click.option("--modulation", type=click.Choice(["none", "batch", "adain", "demod"]),
                  help="How w modulates layers after the first: all for style, batch for dcgan.  "
@@ -78,7 +78,7 @@ _OPTIONS = [
     click.option("--mapping", type=click.IntRange(0, 8),
                  help="Layers of the mapping network.  [default: 2 for style with "
                  "modulation, else 0]"),
-    click.option("--mixing", type=click.FloatRange(0, 1), default=0.5, show_default=True,
+    click.option("--mixing", type=Number(0, 1), default=0.5, show_default=True,
                  help="Share of steps with style mixing, where w modulates layers."),
     click.option("--noise/--no-noise", default=True, show_default=True,
                  help="Noise for each layer of a style network."),
@@ -103,11 +103,11 @@ _OPTIONS = [
     click.option("--backbone", type=_FILE,
                  help="EfficientNet-Lite0 weights.  [default: those of its package]"),
     click.option("--batch", type=_POSITIVE, help="Pictures in a step.  [default: 64; style: 16]"),
-    click.option("--rate", type=click.FloatRange(min=0, min_open=True),
+    click.option("--rate", type=Number(min=0, min_open=True),
                  help="Learning rate.  [default: 0.0002]"),
-    click.option("--ema", type=click.FloatRange(0, 1, max_open=True), default=0.999,
+    click.option("--ema", type=Number(0, 1, max_open=True), default=0.999,
                  show_default=True, help="Decay of the average of the generator's weights."),
-    click.option("--zoom", type=click.FloatRange(0.3, 1),
+    click.option("--zoom", type=Number(0.3, 1),
                  help="Smallest random cut, as a share of the side.  [default: 1 for .npz, grey "
                  "or pairs; else 0.9]"),
     click.option("--flip/--no-flip", default=None,
@@ -223,7 +223,7 @@ def evaluate() -> None:
 )
 @click.option(
     "--truncation",
-    type=click.FloatRange(0, 2),
+    type=Number(0, 2),
     default=1.0,
     show_default=True,
     help="Of the samples.",
@@ -238,7 +238,11 @@ def evaluate() -> None:
     "--backbone", type=_FILE, help="EfficientNet-Lite0 weights.  [default: those of its package]"
 )
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the samples."
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Seed of the samples.",
 )
 @click.option("--threads", type=_POSITIVE, help="Threads on the CPU.")
 @click.option("--write-card", is_flag=True, help="Put the figures into the card of MODEL.")

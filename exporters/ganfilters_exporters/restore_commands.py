@@ -15,15 +15,15 @@ import click
 
 from ganfilters.errors import UsageError
 
-from .train_commands import need, shown, tell, train_config, training_options
+from .train_commands import Number, need, shown, tell, train_config, training_options
 
 __all__ = ["denoise", "inpaint"]
 
 _EXISTING = click.Path(exists=True, path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _POSITIVE = click.IntRange(min=1)
-_WEIGHT = click.FloatRange(min=0)
-_RATE = click.FloatRange(min=0, min_open=True)
+_WEIGHT = Number(min=0)
+_RATE = Number(min=0, min_open=True)
 _GAME = click.Choice(["hinge", "nonsaturating"])
 
 _INPAINT_EXAMPLES = """\b
@@ -47,7 +47,7 @@ _COMMON = [
     click.option("--backbone", type=_FILE,
                  help="EfficientNet-Lite0 weights, for the discriminator.  "
                  "[default: those of its package]"),
-    click.option("--smallest-cut", type=click.FloatRange(0.2, 1), default=0.5, show_default=True,
+    click.option("--smallest-cut", type=Number(0.2, 1), default=0.5, show_default=True,
                  help="Smallest random cut, as a share of the photograph's side."),
     click.option("--sheet-every", type=_POSITIVE, default=500, show_default=True,
                  help="Steps from one sample sheet to the next."),
@@ -91,7 +91,7 @@ _INPAINT = [
     click.option("--perceptual-size", type=click.IntRange(32, 1024), default=64, show_default=True,
                  help="Side of the part around the hole that VGG16 sees; its time goes with the "
                  "square."),
-    click.option("--guessed", type=click.FloatRange(0, 1), default=0.35, show_default=True,
+    click.option("--guessed", type=Number(0, 1), default=0.35, show_default=True,
                  help="Share of the photographs that come with a coarse guess."),
 ]  # fmt: skip
 

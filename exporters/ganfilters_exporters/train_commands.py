@@ -6,6 +6,7 @@ installed; with ``--no-export`` it needs neither onnx nor pydantic.
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 from importlib.util import find_spec
@@ -16,7 +17,7 @@ import click
 
 from ganfilters.errors import GanfiltersError, UsageError
 
-__all__ = ["need", "shown", "tell", "train", "train_config", "training_options"]
+__all__ = ["Number", "need", "shown", "tell", "train", "train_config", "training_options"]
 
 _EXISTING = click.Path(exists=True, path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -30,6 +31,19 @@ Examples:
 """
 
 
+class Number(click.FloatRange):
+    """A range of numbers that NaN and infinity are not in."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number, or fail."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not finite.", param, ctx)
+        return number
+
+
 @click.group()
 def train() -> None:
     """Train networks with PyTorch and export them to ONNX (needs the extra [train])."""
@@ -41,13 +55,13 @@ def training_options(command: Any) -> Any:
         [
             click.option("--steps", type=_POSITIVE, default=20_000, show_default=True,
                          help="Steps in all, those of earlier calls included."),
-            click.option("--minutes", type=click.FloatRange(min=0, min_open=True),
+            click.option("--minutes", type=Number(min=0, min_open=True),
                          help="Stop after this time; the same command goes on from there."),
             click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto",
                          show_default=True, help="Where to train."),
             click.option("--precision", type=click.Choice(["auto", "fp32", "bf16"]),
                          default="auto", show_default=True, help="auto: bf16 on a GPU."),
-            click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
+            click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
                          help="Seed of everything random."),
             click.option("--run", type=_FOLDER,
                          help="Folder of the run: checkpoints, log, samples; a run in it goes on.  "
@@ -171,28 +185,28 @@ def train_config(values: dict[str, Any]) -> Any:
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(min=0, min_open=True),
     default=2e-3,
     show_default=True,
     help="Learning rate.",
 )
 @click.option(
     "--content-weight",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     default=1.0,
     show_default=True,
     help="Weight of keeping what the photograph shows.",
 )
 @click.option(
     "--style-weight",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     default=4.0,
     show_default=True,
     help="Weight of painting like the style picture.",
 )
 @click.option(
     "--smooth-weight",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     default=4.0,
     show_default=True,
     help="Weight of total variation, against speckle.",

@@ -54,6 +54,7 @@ from torch import Tensor
 from ganfilters.errors import DeviceError, GanfiltersError, UsageError
 
 from .checkpoints import read_checkpoint, write_checkpoint
+from .files import CONFIG, make_folder
 from .task import Average, Task, seed_of, warm_cosine
 
 __all__ = [
@@ -70,7 +71,7 @@ __all__ = [
     "write_checkpoint",
 ]
 
-LOG, CONFIG = "log.jsonl", "config.json"
+LOG = "log.jsonl"
 
 
 class TrainingError(GanfiltersError):
@@ -376,7 +377,7 @@ class Trainer:
     def _write_config(self) -> None:
         if not self.accelerator.is_main_process:
             return
-        self.run_folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.run_folder)
         content = {
             "trainer": asdict(self.config),
             "task": self.task.identity(),

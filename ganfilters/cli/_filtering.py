@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,6 +130,7 @@ def execute(
     state.stdout_is_picture = any(job.target == STREAM for job in todo.jobs)
     _check_mask(given, needed=traits.mask == "required", made=todo.jobs[0].source is None)
     params = given_params(ctx, entry, given)
+    _check_written(params, todo)
     host = state.host(given["device"], threads=given["threads"], max_pixels=given["max_pixels"])
     prepared = host.prepare(
         chain or entry.filter.name,
@@ -176,6 +178,19 @@ def _check_mask(given: Mapping[str, Any], *, needed: bool, made: bool) -> None:
         raise UsageError(f"the mask {mask} {what}")
     if made and (mask is not None or given["strength"] != 1.0):
         raise UsageError("--mask and --strength need an INPUT to keep parts of")
+
+
+def _check_written(params: Any, todo: Plan) -> None:
+    """Refuse a filter's own new file that a picture is written to, or that is needed twice."""
+    for declared in schema.parameters(type(params)):
+        name, value = declared.name, getattr(params, declared.name)
+        if declared.kind != "new-file" or value is None:
+            continue
+        path = value.path
+        if len(todo.jobs) > 1:
+            raise UsageError(f"{schema.flag(name)} is for one picture; there are {len(todo.jobs)}")
+        if todo.jobs[0].target and os.path.realpath(todo.jobs[0].target) == os.path.realpath(path):
+            raise UsageError(f"{schema.flag(name)} and the output are the same file, {path}")
 
 
 def given_params(ctx: click.Context, entry: Entry, given: Mapping[str, Any]) -> Any:

@@ -73,6 +73,7 @@ CLASSES = (
 DIRECTIONS = tuple(f"pc{number}" for number in range(1, 11))
 
 _MOST_PICTURES = 1024
+_LARGEST_SEED = 2**32 - 1
 _WALK_BATCH = 8
 
 
@@ -109,8 +110,13 @@ def _seeds(value: Any) -> Any:
         raise ValueError("seeds are whole numbers from 0 on, written as 1,7,23") from None
     if len(seeds) < 2:
         raise ValueError("a walk needs two seeds at least, such as 1,7,23")
-    if min(seeds) < 0:
-        raise ValueError(f"{min(seeds)} is no seed; seeds are whole numbers from 0 on")
+    if len(set(seeds)) < 2:
+        raise ValueError(f"a walk from {seeds[0]} to itself goes nowhere; give two different seeds")
+    for seed in seeds:
+        if not 0 <= seed <= _LARGEST_SEED:
+            raise ValueError(
+                f"{seed} is no seed; seeds are whole numbers from 0 to {_LARGEST_SEED}"
+            )
     return seeds
 
 
@@ -135,7 +141,7 @@ class LatentParams(Params):
     seed: int = Field(
         0,
         ge=0,
-        le=2**32 - 1,
+        le=_LARGEST_SEED,
         description="Seed of the picture: the same one gives the same picture",
     )
     class_: WeightedNames | None = Field(
@@ -158,7 +164,7 @@ class LatentParams(Params):
         None, description="Columns and rows of a sheet of pictures, of this seed and those after it"
     )
     mix_seed: int | None = Field(
-        None, ge=0, le=2**32 - 1, description="Second seed, whose w goes into some layers"
+        None, ge=0, le=_LARGEST_SEED, description="Second seed, whose w goes into some layers"
     )
     mix_layers: str | None = Field(
         None,
@@ -199,6 +205,18 @@ class LatentParams(Params):
         given += ["project"] if self.project else []
         if len(given) > 1:
             raise ValueError(f"{given[0]} and {given[1]} cannot be combined; leave one out")
+        if self.latent is not None and self.class_ is not None:
+            raise ValueError("a saved latent has its class already; leave class out")
+        if self.walk is not None and self.frames < len(self.walk):
+            raise ValueError(
+                f"{self.frames} frames cannot pass {len(self.walk)} seeds; ask for as many frames "
+                "or more"
+            )
+        # Values, and not whether they are given: a replay gives all of them.
+        fields = type(self).model_fields
+        for name, needed in (("frames", "walk"), ("steps", "project")):
+            if getattr(self, name) != fields[name].default and not getattr(self, needed):
+                raise ValueError(f"{name} needs {needed} as well")
         if self.save_latent is not None and (self.walk or self.grid):
             raise ValueError("save_latent is for one picture; leave walk and grid out")
         for name, needed in (("mix_layers", "mix_seed"), ("edit_layers", "edit")):
@@ -244,6 +262,8 @@ class Latent(Filter[LatentParams]):
         network = self._network(params)
         height, width = image.pixels.shape[:2]
         if params.project:
+            # What cannot be done to a latent is said before half a minute of looking for it.
+            self._changed(network, params, np.broadcast_to(network.mean_w[:1], network.shape))
             target = np.clip(resize(image.pixels, network.size, network.size), 0.0, 1.0)
             chosen = None
             if params.class_ is not None:
@@ -325,12 +345,17 @@ class Latent(Filter[LatentParams]):
                     f"the network {network.card.name} has one layer, so there is nothing to mix"
                 )
             half = f"{network.layers // 2}-{network.layers - 1}"
-            layers = layers_of(params.mix_layers or half, network.layers)
+            layers = layers_of(
+                half if params.mix_layers is None else params.mix_layers, network.layers
+            )
             w = w.copy()
             w[layers] = self._w(network, params, params.mix_seed)[layers]
         if params.edit is not None:
-            which = params.edit_layers or f"0-{network.layers - 1}"
-            w = moved(w, network, params.edit, layers_of(which, network.layers))
+            whole = f"0-{network.layers - 1}"
+            layers = layers_of(
+                whole if params.edit_layers is None else params.edit_layers, network.layers
+            )
+            w = moved(w, network, params.edit, layers)
         return w
 
 

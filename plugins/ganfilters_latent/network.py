@@ -69,6 +69,11 @@ class Network:
         return int(self.card.extra["layers"])
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Shape of w: layers, and numbers for each."""
+        return self.layers, int(self.card.extra["w"])
+
+    @property
     def classes(self) -> list[str]:
         """Names of its classes; empty without."""
         return list(self.card.extra["classes"])
@@ -94,10 +99,11 @@ class Network:
             The network has no such class, or none at all.
         """
         classes = self.classes
-        weights = np.zeros(max(1, len(classes)), np.float32)
+        weights = np.zeros(max(1, len(classes)))
         if named is None:
             weights[_stream(seed, _CLASS).integers(len(weights))] = 1.0
-            return weights
+            drawn: FloatArray = weights.astype(np.float32)
+            return drawn
         if not classes:
             raise UsageError(f"the network {self.card.name} has no classes; leave class out")
         for name, weight in named.items():
@@ -105,8 +111,9 @@ class Network:
                 hint = nearest(name, classes, what="classes")
                 raise UsageError(f"the network has no class {name!r}; {hint}")
             weights[classes.index(name)] = weight
-        weights /= weights.sum()
-        return weights
+        weights /= weights.max()  # first, or the sum of huge ones would be infinite
+        shares: FloatArray = (weights / weights.sum()).astype(np.float32)
+        return shares
 
     def w(self, seed: int, class_weights: FloatArray, truncation: float) -> FloatArray:
         """Return the w of a seed, (layers, W).
@@ -125,7 +132,7 @@ class Network:
         feeds = {
             "z": z[None],
             "class_weights": class_weights[None],
-            "w": np.zeros((1, self.layers, int(self.card.extra["w"])), np.float32),
+            "w": np.zeros((1, *self.shape), np.float32),
             "truncation": np.array(truncation, np.float32),
         }
         session = self.runtime.session(self.model, ["w_used"])

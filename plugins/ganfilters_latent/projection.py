@@ -3,8 +3,9 @@
 The distance and its gradient are outputs of the network's own file; the steps are Adam's (Kingma
 and Ba 2015). The schedule is that of Karras et al. 2020, "Analyzing and Improving the Image Quality
 of StyleGAN", appendix D: noise on w that fades, and a rate that rises and falls. Two things differ:
-the beginning is the nearest of many random latents, of all classes, as a few landscapes are nearer
-than their mean; and each layer gets a w of its own (W+, Abdal et al. 2019), which comes nearer.
+the beginning is the nearest of many random latents and the mean of each class, as a few landscapes
+are nearer than any mean; and each layer gets a w of its own (W+, Abdal et al. 2019), which comes
+nearer.
 """
 
 from __future__ import annotations
@@ -92,12 +93,15 @@ def _nearest_of_many(
             classes = max(1, len(network.classes))
             chosen = np.eye(classes, dtype=np.float32)[number % classes]
         found.append(network.w(seed + number, chosen, 0.8))
+    middle = np.stack(found).mean(axis=0)
+    spread = float(np.std(found, axis=0).mean())
+    means = network.mean_w if class_weights is None else class_weights[None] @ network.mean_w
+    found += [middle, *(np.broadcast_to(mean, network.shape) for mean in means)]
     candidates = np.stack(found)
     session = network.runtime.session(network.model, ["distance"])
     distances: list[float] = []
-    for at in range(0, _CANDIDATES, _BATCH):
+    for at in range(0, len(candidates), _BATCH):
         feeds = {**network.given(candidates[at : at + _BATCH]), "target": target}
         distances.extend(session.run(feeds, ["distance"])[0])
     nearest = candidates[int(np.argmin(distances))]
-    middle = candidates.mean(axis=0)
-    return nearest, middle, float(candidates.std(axis=0).mean())
+    return nearest, middle, spread

@@ -14,6 +14,7 @@ from ganfilters_latent.network import Network
 __all__ = ["closed_curve", "layers_of", "load", "moved", "save"]
 
 _FORMAT = "ganfilters latent 1"
+_FARTHEST = 100
 
 
 def layers_of(text: str, layers: int) -> list[int]:
@@ -34,10 +35,17 @@ def layers_of(text: str, layers: int) -> list[int]:
         first, dash, last = (word.strip() for word in part.partition("-"))
         if not first.isdecimal() or (dash and not last.isdecimal()):
             raise UsageError(f"{text!r} names no layers; write them as 0-2,5")
-        found |= set(range(int(first), int(last or first) + 1))
-    if not found or max(found) >= layers:
-        which = f"layers 0 to {layers - 1}" if layers > 1 else "one layer, 0"
-        raise UsageError(f"{text!r} names layers that the network does not have; it has {which}")
+        start, end = int(first), int(last or first)
+        if start > end:
+            raise UsageError(
+                f"{text!r} names no layers; the coarser comes first, as in {last}-{first}"
+            )
+        if end >= layers:
+            which = f"layers 0 to {layers - 1}" if layers > 1 else "one layer, 0"
+            raise UsageError(
+                f"{text!r} names layers that the network does not have; it has {which}"
+            )
+        found |= set(range(start, end + 1))
     return sorted(found)
 
 
@@ -83,6 +91,11 @@ def moved(
         if name not in network.directions:
             known = ", ".join(network.directions)
             raise UsageError(f"the network has no direction {name!r}; it has {known}")
+        if abs(amount) > _FARTHEST:
+            raise UsageError(
+                f"edit moves {amount:g} deviations along {name}; pictures stand {-_FARTHEST} to "
+                f"{_FARTHEST}"
+            )
         result[list(layers)] += np.float32(amount) * network.directions[name]
     return result
 
@@ -118,7 +131,7 @@ def load(file: DataFile, network: Network) -> FloatArray:
         known = record["format"] == _FORMAT
         w = np.array(record["w"], np.float32)
         sha256, name = str(record["sha256"]), str(record["model"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         known = False
     if not known:
         raise UsageError(f"{file.path} holds no latent; save one with --save-latent")
@@ -127,6 +140,8 @@ def load(file: DataFile, network: Network) -> FloatArray:
             f"{file.path} holds a latent of the network {name} ({sha256[:12]}...), not of "
             f"{network.card.name}; name its network with --model"
         )
-    if w.shape != (network.layers, network.mean_w.shape[1]) or not np.isfinite(w).all():
+    if w.shape != network.shape:
         raise UsageError(f"{file.path} is damaged: its latent has the shape {w.shape}")
+    if not np.isfinite(w).all():
+        raise UsageError(f"{file.path} is damaged: its latent has numbers that are not finite")
     return w

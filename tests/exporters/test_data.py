@@ -164,5 +164,34 @@ def test_arrays_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no uint8 pictures"):
         load_arrays(tmp_path / "z.npz")
     np.savez(tmp_path / "w.npz", np.zeros((3, 4, 4), np.uint8), np.arange(2))
-    with pytest.raises(UsageError, match=r"labels of shape \(2,\)"):
+    with pytest.raises(UsageError, match=r"labels of shape \(2,\) for 3 pictures"):
         load_arrays(tmp_path / "w.npz")
+    squares = np.zeros((3, 4, 4), np.uint8)
+    for labels, message in (
+        ([0, 1, 3_000_000_000], "labels from 0 to 3000000000; number the classes from 0 on"),
+        ([0, -1, 2], "labels from -1 to 2"),
+        ([0, 0.5, 1], "labels of type float64; whole numbers or names"),
+    ):
+        np.savez(tmp_path / "v.npz", squares, np.array(labels))
+        with pytest.raises(UsageError, match=message):
+            load_arrays(tmp_path / "v.npz")
+
+
+@pytest.mark.parametrize("how", ["empty", "cut", "flip"])
+def test_a_damaged_npz_is_named(tmp_path: Path, how: str) -> None:
+    file = tmp_path / "broken.npz"
+    np.savez(file, np.arange(3000, dtype=np.uint8).reshape(-1, 10, 10))
+    content = bytearray(file.read_bytes())
+    if how == "flip":
+        content[500] ^= 255
+    file.write_bytes({"empty": b"", "cut": content[:1000]}.get(how, bytes(content)))
+    with pytest.raises(UsageError, match=r"broken\.npz cannot be read as \.npz"):
+        load_arrays(file)
+
+
+def test_labels_may_be_names(tmp_path: Path) -> None:
+    np.savez(tmp_path / "n.npz", np.zeros((3, 4, 4), np.uint8), np.array(["oak", "elm", "oak"]))
+    found = load_arrays(tmp_path / "n.npz")
+    assert found.classes == ("elm", "oak")
+    assert found.labels is not None
+    assert found.labels.tolist() == [1, 0, 1]

@@ -61,6 +61,31 @@ def test_an_existing_file_stays(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="exists; pass --overwrite"):
         call(npz(tmp_path), tmp_path / "x.onnx", "--arch", "mlp")
     assert (tmp_path / "x.onnx").read_bytes() == b"mine"
+    with pytest.raises(UsageError, match=r"give one that ends in \.onnx"):
+        call(npz(tmp_path), tmp_path / "x.txt", "--arch", "mlp")
+
+
+def test_a_run_replaces_its_own_file_and_no_other(trained: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.onnx"
+    other.write_bytes(b"mine")
+    words = ["--arch", "mlp", "--conditional", "--run", str(trained / "toy.onnx.run")]
+    with pytest.raises(UsageError, match="exists; pass --overwrite"):
+        call(trained / "toy.npz", other, *words)
+    assert other.read_bytes() == b"mine"
+
+
+def test_numbers_that_are_none_are_refused(tmp_path: Path) -> None:
+    for option in ("--rate", "--zoom", "--diversity", "--ema"):
+        words = ["--data", str(npz(tmp_path)), "--out", str(tmp_path / "x.onnx"), "--arch", "mlp"]
+        done = CliRunner().invoke(gan, [*words, option, "nan"])
+        assert done.exit_code == 2
+        assert "nan is not finite" in done.output
+
+
+def test_pictures_that_are_all_alike_are_nothing_to_learn_from(tmp_path: Path) -> None:
+    np.savez(tmp_path / "same.npz", np.full((8, 28, 28), 7, np.uint8))
+    with pytest.raises(UsageError, match="the data has no two different pictures"):
+        call(tmp_path / "same.npz", tmp_path / "x.onnx", "--arch", "mlp", "--dry-run")
 
 
 @pytest.mark.parametrize(
@@ -81,6 +106,11 @@ def test_an_existing_file_stays(tmp_path: Path) -> None:
         ("--arch style --feature-size 100", "not a multiple of 32"),
         ("--arch dcgan --augment blur", "there is no augmentation 'blur'"),
         ("--arch dcgan --pairs .", "give it without --data"),
+        ("--arch style --batch 1", "give 2 or more"),
+        (
+            "--arch dcgan --loss wgan-gp --conditional --diversity 1",
+            "cannot mix with real ones of other classes",
+        ),
     ],
 )
 def test_options_that_do_not_go_together(tmp_path: Path, words: str, message: str) -> None:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ganfilters.errors import DeviceError, UsageError
-from ganfilters_exporters.checkpoints import CHECKPOINT, PREVIOUS
+from ganfilters_exporters.checkpoints import CHECKPOINT, PREVIOUS, write_checkpoint
 from ganfilters_exporters.trainer import (
     Average,
     Callback,
@@ -182,6 +182,10 @@ def test_a_damaged_checkpoint_is_named_and_the_previous_one_is_used(
     assert found["step"] == 4
     assert str(path) in said[0]
     assert "damaged" in said[0]
+    # The next checkpoint takes the damaged one's place, and leaves the good one before it.
+    good = (tmp_path / PREVIOUS).read_bytes()
+    write_checkpoint(tmp_path, found)
+    assert (tmp_path / PREVIOUS).read_bytes() == good
     task = Adversaries()
     Trainer(task, tmp_path, config(steps=8)).run()
     whole = Adversaries()

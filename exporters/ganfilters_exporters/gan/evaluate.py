@@ -19,6 +19,7 @@ from ganfilters.models import ModelFile
 
 from ..backbones import BACKBONES, Backbone
 from ..data import Pictures
+from ..files import make_folder
 from .classifier import SMALL, class_accuracy, train_classifier
 from .collapse import diversity
 from .metrics import (
@@ -38,6 +39,9 @@ FEATURE_SIDE, SMALL_FEATURE_SIDE = 128, 64
 
 LAYER = "head"
 SHOWN = 12
+FEWEST = 10
+"""Real pictures: neighbours and covariances need some."""
+
 NEIGHBOURS = 4
 
 
@@ -111,8 +115,12 @@ def evaluate_gan(
             f"{request.data[0]} has the classes {', '.join(pictures.classes[:5])}, ..., the model "
             f"{', '.join(sampler.classes[:5])}, ...; give the data it was trained on"
         )
+    if len(pictures) < FEWEST:
+        raise UsageError(
+            f"{request.data[0]} has {len(pictures)} pictures; {FEWEST} are needed to compare with"
+        )
     cache = request.cache or _beside(request.model)
-    cache.mkdir(parents=True, exist_ok=True)
+    make_folder(cache)
     side = SMALL_FEATURE_SIDE if sampler.size <= SMALL else FEATURE_SIDE
     network = _Pooled(backbone(request), side)
     real_pixels = _resized(pictures.pixels, sampler.size)

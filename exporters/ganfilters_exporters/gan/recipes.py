@@ -104,6 +104,15 @@ def refuse_unfitting(values: dict[str, Any]) -> None:
         raise UsageError("--auxiliary teaches classes; give it with --conditional")
     if values["minibatch_std"] and projected:
         raise UsageError("--minibatch-std goes with --discriminator plain")
+    if values["batch"] < 2 and not (values["pairs"] or values["degrade"]):
+        raise UsageError("--batch 1 has nothing to normalise over or to compare; give 2 or more")
+    if penalised and values["conditional"] and values["diversity"]:
+        raise UsageError(
+            f"--diversity draws classes of its own, whose pictures --loss {loss} cannot mix with "
+            "real ones of other classes; use another loss, or leave one out"
+        )
+    if values["minibatch_std"] and (values["pairs"] or values["degrade"]):
+        raise UsageError("--minibatch-std does not go with pairs, which are not drawn from noise")
     if values["pairs"] or values["degrade"]:
         for name in ("conditional", "modulation", "mapping", "diversity"):
             if values[name] not in ("none", None, 0, False):

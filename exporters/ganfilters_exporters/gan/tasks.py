@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ganfilters.errors import UsageError
+
 from ..data import Pictures, apply_crops, draw_crops
 from ..task import Average, Task, seed_of
 from .augment import augment
@@ -262,7 +264,11 @@ class Generation(Adversarial):
         self.pictures = pictures
         self.layers, self.noise_size = generator.layers, generator.noise_size
         classes = self.network.classes
-        self.alarm = CollapseAlarm(self._data_diversity(), pictures.classes if classes else ())
+        varied = self._data_diversity()
+        if not bool((varied > 0).any()):
+            each = "two different pictures of a class" if classes else "two different pictures"
+            raise UsageError(f"the data has no {each}; there is nothing to generate")
+        self.alarm = CollapseAlarm(varied, pictures.classes if classes else ())
 
     def setup(self) -> None:
         """Put the data on the device if it fits."""

@@ -14,6 +14,7 @@ from ganfilters.errors import UsageError
 
 from ..backbones import BACKBONES, Backbone
 from ..data import Pictures, load_arrays, load_pictures
+from ..files import refuse_target
 from ..trainer import Callback, TrainConfig, Trainer, TrainingError, TrainResult
 from .discriminators import LiteFeatures, ProjectedDiscriminator
 from .networks import (
@@ -206,9 +207,8 @@ def train_gan(
     TrainingError
         The samples are collapsed, and the run was to stop then.
     """
-    resumed = (request.run / "checkpoint.pt").exists()
-    if request.export and request.out.exists() and not request.overwrite and not resumed:
-        raise FileExistsError(f"{request.out} exists; pass --overwrite to replace it")
+    if request.export:
+        refuse_target(request.out, request.run, overwrite=request.overwrite)
     torch.manual_seed(config.seed)
     task = make_task(request, backbone)
     pictures = task.pictures if isinstance(task, Generation) else task.targets
@@ -216,6 +216,7 @@ def train_gan(
         _report(task, pictures)
     notes = {
         "command": request.command,
+        "out": str(request.out.resolve()),
         "gan": asdict(request.gan),
         "data": {"used": len(pictures), "skipped": list(pictures.skipped)},
     }

@@ -16,6 +16,7 @@ from ganfilters.errors import UsageError
 from ..backbones import BACKBONES, Backbone
 from ..checkpoints import read_checkpoint
 from ..data import Pictures, load_pictures
+from ..files import refuse_target
 from ..gan.discriminators import LiteFeatures
 from ..gan.sheet import grid, write_picture
 from ..losses import load_vgg16_features
@@ -197,9 +198,8 @@ def _check(request: Request, size: int, multiple: int) -> None:
     """Find what is wrong before anything is read."""
     if size % multiple:
         raise UsageError(f"--size {size} is not a multiple of {multiple}")
-    resumed = (request.run / "checkpoint.pt").exists()
-    if request.export and request.out.exists() and not request.overwrite and not resumed:
-        raise FileExistsError(f"{request.out} exists; pass --overwrite to replace it")
+    if request.export:
+        refuse_target(request.out, request.run, overwrite=request.overwrite)
 
 
 def _load(request: Request, size: int, zoom: tuple[float, float]) -> Pictures:
@@ -244,6 +244,7 @@ def _train(
         print(text, file=sys.stderr)  # noqa: T201
     notes = {
         "command": request.command,
+        "out": str(request.out.resolve()),
         "how": asdict(request.how),
         "photos": {"used": len(pictures), "skipped": list(pictures.skipped)},
     }

@@ -15,6 +15,7 @@ from ganfilters.errors import UsageError
 
 from ..backbones import BACKBONES
 from ..data import Pictures, list_pictures, load_pictures
+from ..files import refuse_target
 from ..losses import load_vgg16_features
 from ..trainer import Callback, TrainConfig, Trainer, TrainResult
 from .network import MULTIPLE, NetworkConfig, StyleTable, Stylizer
@@ -125,6 +126,7 @@ def train_style(
     callback = Callback(request.sheet_every, _sheet_callback(request, task))
     notes = {
         "command": request.command,
+        "out": str(request.out.resolve()),
         "style": asdict(request.style),
         "photos": {"used": len(task.photos), "skipped": list(task.photos.skipped)},
         "styles": [str(path) for path in request.styles],
@@ -148,9 +150,8 @@ def _check(request: StyleRequest) -> None:
         raise UsageError(
             f"--corpus-size {request.style.corpus_size} is not a multiple of {PREDICTOR_MULTIPLE}"
         )
-    resumed = (request.run / "checkpoint.pt").exists()
-    if request.export and request.out.exists() and not request.overwrite and not resumed:
-        raise FileExistsError(f"{request.out} exists; pass --overwrite to replace it")
+    if request.export:
+        refuse_target(request.out, request.run, overwrite=request.overwrite)
 
 
 def _make_task(request: StyleRequest, loss_network: nn.Module) -> NamedStyles | AnyStyle:
