@@ -13,7 +13,6 @@ is measured for ours alone. Run:
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import time
 from collections.abc import Callable
@@ -24,11 +23,15 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
-from ganfilters import ModelFile, Runtime, pad_to
 from ganfilters_denoise import Denoise
-
-SIGMAS = (15, 25, 50)
-QUALITIES = (10, 30)
+from ganfilters_exporters.restore.evaluate import (
+    QUALITIES,
+    SIGMAS,
+    compressed,
+    noised,
+    open_denoiser,
+    psnr,
+)
 
 Array = np.ndarray[Any, Any]
 Clean = Callable[[Array, float], Array]
@@ -81,20 +84,9 @@ def cleaners(options: argparse.Namespace) -> dict[str, Clean]:
             found[name] = way
         else:
             print(f"{package} is not installed; it is left out")
-    model = ModelFile(options.model) if options.model else Denoise.models[0]
-    session = Runtime("cpu", threads=options.threads).session(model)
-
-    def run(noisy: Array, strengths: list[float]) -> Array:
-        # Not through the filter, whose pictures are in [0, 1]: published noise leads out of it.
-        height, width = (-(-side // 8) * 8 for side in noisy.shape[:2])
-        padded = pad_to(noisy, height, width).transpose(2, 0, 1)[None]
-        feeds = {"image": np.ascontiguousarray(padded), "strengths": np.array(strengths, "f")}
-        (denoised,) = session.run(feeds, ["denoised"])
-        made: Array = denoised[0].transpose(1, 2, 0)[: noisy.shape[0], : noisy.shape[1]]
-        return made
-
-    found["ours"] = lambda noisy, sigma: run(noisy, [sigma, 0.0])
-    found["ours, estimating"] = lambda noisy, _: run(noisy, [-1.0, -1.0])
+    denoise = open_denoiser(options.model or Denoise.models[0], options.threads)
+    found["ours"] = lambda noisy, sigma: denoise(noisy, (sigma, 0.0))
+    found["ours, estimating"] = lambda noisy, _: denoise(noisy, (-1.0, -1.0))
     return {name: way for name, way in found.items() if name.partition(",")[0] in chosen}
 
 
@@ -123,26 +115,13 @@ def skimage_way(noisy: Array, sigma: float) -> Array:
     return np.asarray(found, np.float32)
 
 
-def noised(picture: Array, sigma: float, number: int, *, clipped: bool) -> Array:
-    noise = np.random.default_rng([7, number]).standard_normal(picture.shape, np.float32)
-    noisy = picture + np.float32(sigma / 255) * noise
-    return np.rint(noisy.clip(0, 1) * 255) / np.float32(255) if clipped else noisy
-
-
-def compressed(picture: Array, quality: int) -> Array:
-    file = io.BytesIO()
-    Pillow.fromarray(np.rint(picture * 255).astype(np.uint8)).save(file, "JPEG", quality=quality)
-    return np.asarray(Pillow.open(file), np.float32) / np.float32(255)
-
-
 def measured(
     pictures: list[Array], damaged: list[Array], clean: Clean, sigma: float
 ) -> dict[str, float]:
     """Return the mean ratio in decibels, and seconds for a picture."""
     ratios, started = [], time.perf_counter()
     for picture, noisy in zip(pictures, damaged, strict=True):
-        error = float(np.square(clean(noisy, sigma).clip(0, 1) - picture).mean())
-        ratios.append(-10 * np.log10(error))
+        ratios.append(psnr(picture, clean(noisy, sigma)))
     seconds = (time.perf_counter() - started) / len(pictures)
     return {"psnr": float(np.mean(ratios)), "seconds": seconds}
 

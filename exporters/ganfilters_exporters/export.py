@@ -25,7 +25,7 @@ import torch
 from onnx_ir.passes import common as passes
 from torch import Tensor, nn
 
-from ganfilters.models import CARD_KEY, ModelCard
+from ganfilters.models import CARD_KEY, ModelCard, ModelFile
 
 from .gradient import Dynamic
 
@@ -242,6 +242,14 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
     """Raise FileExistsError if the file exists and must stay."""
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists; pass --overwrite to replace it")
+
+
+def add_quality(path: Path, figures: Mapping[str, float]) -> None:
+    """Put measured figures into the card of an ``.onnx`` file; nothing else in it changes."""
+    rounded = {name: float(f"{value:.4g}") for name, value in figures.items()}
+    card = ModelFile(path).card
+    changed = card.model_copy(update={"quality": {**card.quality, **rounded}})
+    write(ir.load(path), path, changed, overwrite=True)
 
 
 def write(model: ir.Model, path: Path, card: ModelCard, *, overwrite: bool) -> None:

@@ -265,6 +265,33 @@ def evaluate_gan_command(**values: Any) -> None:
     click.echo(json.dumps(found, indent=2))
 
 
+@evaluate.command("denoise")
+@click.argument("model", type=_FILE)
+@click.option(
+    "--photos",
+    type=_EXISTING,
+    multiple=True,
+    required=True,
+    help="Photographs that it was not trained on; may be repeated.",
+)
+@click.option(
+    "--count", type=_POSITIVE, default=20, show_default=True, help="Photographs used, of all."
+)
+@click.option("--threads", type=_POSITIVE, help="Threads on the CPU.")
+@click.option("--write-card", is_flag=True, help="Put the figures into the card of MODEL.")
+def evaluate_denoise_command(
+    model: Path, photos: tuple[Path, ...], count: int, threads: int | None, *, write_card: bool
+) -> None:
+    """Measure a denoising network, an .onnx file, on known damage. Prints JSON, in decibels."""
+    need("this", "torch", "onnxruntime")
+    from .restore.evaluate import evaluate_denoise, write_figures
+
+    found = evaluate_denoise(model, photos, count, threads)
+    if write_card:
+        write_figures(model, found)
+    click.echo(json.dumps(found, indent=2))
+
+
 @click.command()
 @click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option(

@@ -17,7 +17,8 @@ from ganfilters_exporters.trainer import TrainConfig
 from .gan_toys import backbone
 from .style_toys import loss_network, pictures
 
-__all__ = ["DENOISER", "FILLER", "backbone", "denoise_request", "inpaint_request", "loss_network"]
+__all__ = ["DENOISER", "FILLER", "backbone", "denoise_request", "inpaint_request", "loss_network",
+           "pictures"]  # fmt: skip
 
 # Threads of tiny networks only wait for one another.
 torch.set_num_threads(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from PIL import Image
 from ganfilters.errors import UsageError
 from ganfilters.models import ModelFile
 from ganfilters_exporters import export
+from ganfilters_exporters.gan_commands import evaluate
 from ganfilters_exporters.restore import train as training
 from ganfilters_exporters.restore.denoiser import Denoiser
+from ganfilters_exporters.restore.evaluate import SIGMAS, evaluate_denoise
 from ganfilters_exporters.restore.filler import Filler
 from ganfilters_exporters.restore.masks import draw_masks
 from ganfilters_exporters.restore.tasks import Filling, clean
@@ -33,6 +36,7 @@ from .restore_toys import (
     denoise_request,
     inpaint_request,
     loss_network,
+    pictures,
     quick,
 )
 
@@ -178,6 +182,33 @@ def test_denoising_learns_and_is_exported(tmp_path: Path) -> None:
         assert np.array_equal(same, estimated)
         assert np.abs(told - denoised).max() > 1e-4
     assert estimates[1] > 2 * estimates[0]
+
+
+def test_a_denoiser_is_measured_and_its_card_says_so(tmp_path: Path) -> None:
+    request = denoise_request(tmp_path)
+    train_denoise(request, quick(60))
+    photos = pictures(tmp_path / "held out", 3, 75)
+    (photos / "broken.png").write_bytes(b"no picture")
+    words = ["denoise", str(request.out), "--photos", str(photos)]
+    with pytest.raises(UsageError, match=r"broken\.png"):
+        CliRunner().invoke(evaluate, words, catch_exceptions=False)
+    (photos / "broken.png").unlink()
+    done = CliRunner().invoke(evaluate, [*words, "--write-card"], catch_exceptions=False)
+    found = json.loads(done.output)
+    assert found["photos"] == 3
+    for sigma in SIGMAS:
+        noise = -20 * math.log10(sigma / 255)
+        assert found[f"sigma_{sigma}"]["noisy"] == pytest.approx(noise, abs=2)
+    strongest = found["sigma_50"]
+    assert strongest["told"] > strongest["noisy"] + 0.2
+    assert strongest["estimated"] > strongest["noisy"]
+    assert found["jpeg_30"]["encoded"] > found["jpeg_10"]["encoded"]
+    quality = ModelFile(request.out).card_for("denoise").quality
+    assert quality["psnr_sigma_50_told"] == pytest.approx(strongest["told"], rel=1e-3)
+    assert "training_psnr" in quality
+    (tmp_path / "none").mkdir()
+    with pytest.raises(UsageError, match="no picture of 16 pixels or more"):
+        evaluate_denoise(request.out, [tmp_path / "none"])
 
 
 def test_texture_is_trained_from_a_reconstruction(tmp_path: Path) -> None:

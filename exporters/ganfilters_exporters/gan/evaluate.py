@@ -15,7 +15,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from ganfilters.errors import UsageError
-from ganfilters.models import ModelFile
 
 from ..backbones import BACKBONES, Backbone
 from ..data import Pictures
@@ -285,8 +284,6 @@ def _accuracy(
 def write_figures(model: Path, found: dict[str, Any]) -> None:
     """Put what `evaluate_gan` found into the card of an ``.onnx`` file."""
     # Imported here: measuring a run needs no onnx.
-    import onnx_ir as ir
-
     from .. import export
 
     names = ("samples", "truncation", "frechet_distance", "kernel_distance", "precision", "recall",
@@ -296,7 +293,4 @@ def write_figures(model: Path, found: dict[str, Any]) -> None:
     if "class_accuracy" in found:
         figures["class_accuracy"] = found["class_accuracy"]["samples"]
         figures["class_accuracy_of_held_out_data"] = found["class_accuracy"]["held_out_data"]
-    rounded = {name: float(f"{value:.4g}") for name, value in figures.items()}
-    card = ModelFile(model).card
-    changed = card.model_copy(update={"quality": {**card.quality, **rounded}})
-    export.write(ir.load(model), model, changed, overwrite=True)
+    export.add_quality(model, figures)
