@@ -5,6 +5,7 @@ Run ``python docs/make_pictures.py [NAME...]``; takes some minutes on a CPU.
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -205,6 +206,37 @@ def latent_edits() -> PIL.Image.Image:
     )
 
 
+def denoised() -> PIL.Image.Image:
+    """Grain, strong noise and JPEG, each before and after, cut from the middle of photos."""
+    damages: list[
+        tuple[str, str, tuple[int, int], Callable[[PIL.Image.Image], PIL.Image.Image]]
+    ] = [
+        ("astronaut", "grain, deviation 15", (150, 20), lambda p: grainy(p, 15)),
+        ("chelsea", "deviation 40", (90, 60), lambda p: grainy(p, 40)),
+        ("coffee", "JPEG, quality 10", (210, 90), lambda p: jpeg(p, 10)),
+    ]
+    cells = []
+    for name, label, (left, top), damage in damages:
+        damaged = damage(photo(name))
+        made = HOST.apply("denoise", damaged)
+        box = (left, top, left + 230, top + 230)
+        cells += [(label, damaged.crop(box)), ("ganfilters apply denoise", made.crop(box))]
+    return sheet([*cells[::2], *cells[1::2]], 3)
+
+
+def grainy(picture: PIL.Image.Image, deviation: float) -> PIL.Image.Image:
+    """Add noise, as in an 8-bit file."""
+    noise = np.random.default_rng(0).normal(0, deviation, (*picture.size[::-1], 3))
+    return PIL.Image.fromarray(np.rint(np.asarray(picture) + noise).clip(0, 255).astype(np.uint8))
+
+
+def jpeg(picture: PIL.Image.Image, quality: int) -> PIL.Image.Image:
+    """Encode and decode."""
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=quality)
+    return PIL.Image.open(file).convert("RGB")
+
+
 def save(picture: PIL.Image.Image, path: Path, limit: int = 300_000) -> None:
     """Write a JPEG in the best quality that stays under a number of bytes."""
     for quality in range(90, 40, -4):
@@ -225,6 +257,7 @@ PICTURES: dict[str, Callable[[], PIL.Image.Image]] = {
     "latent-classes": latent_classes,
     "latent-kmnist": latent_kmnist,
     "latent-edits": latent_edits,
+    "denoise": denoised,
 }
 
 
