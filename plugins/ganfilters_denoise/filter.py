@@ -11,7 +11,11 @@ from ganfilters import Filter, Image, ModelFile, ModelParam, Params, Tiling, Tra
 
 __all__ = ["Denoise", "DenoiseParams"]
 
-_MODEL = ModelFile.packaged("ganfilters_denoise", "models/denoise.onnx", sha256="0" * 64)
+_MODEL = ModelFile.packaged(
+    "ganfilters_denoise",
+    "models/denoise.onnx",
+    sha256="0f879559320f975c29ce9cadcf6d419c41f92af1b61cdac6ef90c949f77bf1b9",
+)
 
 _ESTIMATE = -1.0
 

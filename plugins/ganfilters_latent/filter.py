@@ -40,12 +40,12 @@ MODELS: dict[str, ModelFile] = {
     "kmnist": ModelFile.packaged(
         "ganfilters_latent",
         "models/kmnist.onnx",
-        sha256="4734a3f4a07e3de3965954dd606ded28405d49dcc842f16430d088d09d3390ee",
+        sha256="f64348be8a3083dec5b5ae5079a57a637318599f2d651cca25e1d129de6cfd4d",
     ),
     "kmnist-dense": ModelFile.packaged(
         "ganfilters_latent",
         "models/kmnist-dense.onnx",
-        sha256="d4587e18f98bda2ce7259f7257d0cb9ca18f795346d4fff865b2b764802130dc",
+        sha256="4d35bc129a498ef2030f1cc3e77f5cdd86480b5ba876aa2534d3934491b0f799",
     ),
 }
 """Networks that ship here, by name."""
