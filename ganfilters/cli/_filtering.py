@@ -183,8 +183,9 @@ def _check_mask(given: Mapping[str, Any], *, needed: bool, made: bool) -> None:
 def _check_written(params: Any, todo: Plan) -> None:
     """Refuse a filter's own new file that a picture is written to, or that is needed twice."""
     for declared in schema.parameters(type(params)):
-        name, value = declared.name, getattr(params, declared.name)
-        if declared.kind != "new-file" or value is None:
+        name = declared.name
+        value = getattr(params, name) if declared.kind == "new-file" else None
+        if value is None:
             continue
         path = value.path
         if len(todo.jobs) > 1:

@@ -212,11 +212,6 @@ class LatentParams(Params):
                 f"{self.frames} frames cannot pass {len(self.walk)} seeds; ask for as many frames "
                 "or more"
             )
-        # Values, and not whether they are given: a replay gives all of them.
-        fields = type(self).model_fields
-        for name, needed in (("frames", "walk"), ("steps", "project")):
-            if getattr(self, name) != fields[name].default and not getattr(self, needed):
-                raise ValueError(f"{name} needs {needed} as well")
         if self.save_latent is not None and (self.walk or self.grid):
             raise ValueError("save_latent is for one picture; leave walk and grid out")
         for name, needed in (("mix_layers", "mix_seed"), ("edit_layers", "edit")):

@@ -149,8 +149,6 @@ def test_a_walk_is_a_loop(host: Host, style: Path, photo: Array, tmp_path: Path)
         ({"walk": "7,4294967296"}, "4294967296 is no seed"),
         ({"walk": "7,7"}, "give two different seeds"),
         ({"walk": "1,2,3", "frames": 2}, "2 frames cannot pass 3 seeds"),
-        ({"frames": 5}, "frames needs walk"),
-        ({"steps": 5}, "steps needs project"),
         ({"mix_seed": 1, "mix_layers": ""}, "names no layers"),
         ({"mix_seed": 1, "mix_layers": "0-30000000"}, "does not have; it has"),
         ({"mix_seed": 1, "mix_layers": "1-0"}, "the coarser comes first, as in 0-1"),
