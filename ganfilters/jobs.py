@@ -249,6 +249,10 @@ class Job(Call):
         """
         if isinstance(source, Animation):
             count = len(source.frames)
+            for name in schema.new_files(self.params) if count > 1 else ():
+                raise UsageError(
+                    f"{schema.spelled(name)} is for one picture; the input has {count} frames"
+                )
             done = []
             for index, frame in enumerate(source.frames):
                 with progress_part(index / count, (index + 1) / count):

@@ -10,6 +10,7 @@ import difflib
 import json
 import keyword
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,6 +27,8 @@ from ganfilters.limits import MAX_PIXELS_KEY
 if TYPE_CHECKING:
     import click
 
+    from ganfilters.fields import DataFile
+
 __all__ = [
     "Parameter",
     "explain",
@@ -34,6 +37,7 @@ __all__ = [
     "json_schema",
     "markdown",
     "nearest_flag",
+    "new_files",
     "options",
     "parameters",
     "spelled",
@@ -43,6 +47,7 @@ __all__ = [
 ]
 
 PRESET = "preset"
+_UNDERSCORED = re.compile(r"\b[a-z]\w*_\w*")
 _PRESET_HELP = "Start from a named set of values; values given beside it win"
 _P = TypeVar("_P", bound=Params)
 _Names = Callable[[str], str]
@@ -249,6 +254,14 @@ def validate(
     return params
 
 
+def new_files(params: Params) -> dict[str, DataFile]:
+    """Return the files that a filter is to write itself, by the parameter's name."""
+    kinds = {declared.name: declared.kind for declared in parameters(type(params))}
+    return {
+        name: value for name, value in params if value is not None and kinds.get(name) == "new-file"
+    }
+
+
 def _names(flags: bool) -> _Names:
     return flag if flags else str
 
@@ -294,7 +307,8 @@ def _line(item: Mapping[str, Any], known: Mapping[str, Parameter], called: _Name
     if kind in ("value_error", "assertion_error"):
         message = message.partition(", ")[2]
     if not place:
-        return message
+        # A check of several parameters names them as Python does; only such names are no words.
+        return _UNDERSCORED.sub(lambda m: called(m[0]) if m[0] in known else m[0], message)
     name = str(place[0])
     label = called(name)
     if kind == "extra_forbidden":

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from ganfilters.errors import UsageError
 
-__all__ = ["CONFIG", "make_folder", "refuse_target"]
+__all__ = ["CONFIG", "make_folder", "read_config", "refuse_target"]
 
 CONFIG = "config.json"
 """What a run was started with, in its folder."""
@@ -27,6 +28,15 @@ def make_folder(folder: Path) -> None:
     except OSError as error:
         reason = "it is a file" if folder.is_file() else error.strerror or error
         raise UsageError(f"the folder {folder} cannot be made: {reason}") from error
+
+
+def read_config(run: Path) -> dict[str, Any]:
+    """Return what the run of a folder was started with; nothing if that cannot be read."""
+    try:
+        config = json.loads((run / CONFIG).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return config if isinstance(config, dict) else {}
 
 
 def refuse_target(out: Path, run: Path, *, overwrite: bool) -> None:
@@ -48,12 +58,8 @@ def refuse_target(out: Path, run: Path, *, overwrite: bool) -> None:
         raise UsageError(f"--out {out} cannot be written: {above} is no folder to write to")
     if not out.exists() or overwrite:
         return
-    own = False
-    if (run / "checkpoint.pt").exists():
-        try:
-            config = json.loads((run / CONFIG).read_text("utf-8"))
-            own = config.get("out", str(out.resolve())) == str(out.resolve())
-        except (OSError, ValueError):
-            own = True  # a run of which nothing more is known goes on as it is told
+    # A run of which nothing more is known goes on as it is told.
+    here = str(out.resolve())
+    own = (run / "checkpoint.pt").exists() and read_config(run).get("out", here) == here
     if not own:
         raise FileExistsError(f"{out} exists; pass --overwrite to replace it")

@@ -54,7 +54,7 @@ from torch import Tensor
 from ganfilters.errors import DeviceError, GanfiltersError, UsageError
 
 from .checkpoints import read_checkpoint, write_checkpoint
-from .files import CONFIG, make_folder
+from .files import CONFIG, make_folder, read_config
 from .task import Average, Task, seed_of, warm_cosine
 
 __all__ = [
@@ -356,12 +356,11 @@ class Trainer:
             return
         then = json.loads(found["identity"])
         now = json.loads(json.dumps(self.task.identity()))
-        for key in sorted({*then, *now}):
-            if then.get(key) != now.get(key):
-                raise UsageError(
-                    f"{self.run_folder} holds a run with {key} = {_short(then.get(key))}, not "
-                    f"{_short(now.get(key))}; choose another folder with --run, or delete it"
-                )
+        for key, before, after in _changes(then, now):
+            raise UsageError(
+                f"{self.run_folder} holds a run with {key} = {_short(before)}, not "
+                f"{_short(after)}; choose another folder with --run, or delete it"
+            )
         if found["seed"] != self.config.seed:
             raise UsageError(
                 f"{self.run_folder} holds a run with seed {found['seed']}, not "
@@ -369,6 +368,17 @@ class Trainer:
             )
         self.load(found)
         self._say(f"resumed {self.run_folder} at step {self.step}")
+        self._tell_changes()
+
+    def _tell_changes(self) -> None:
+        """Say what this part of a run does unlike the one before: losses, weights, data."""
+        now = json.loads(json.dumps(self.notes, default=str))
+        earlier = read_config(self.run_folder)
+        then = {key: earlier[key] for key in now if key in earlier}
+        for key, before, after in _changes(then, {key: now[key] for key in then}):
+            # Where to write, and what an earlier version did not know of, change no result.
+            if key not in ("command", "out") and before is not None:
+                self._say(f"{key} is {_short(after)} from here on; it was {_short(before)}")
 
     def _say(self, text: str) -> None:
         if not self.config.quiet and self.accelerator.is_main_process:
@@ -388,6 +398,18 @@ class Trainer:
         }
         text = json.dumps(content, indent=2, default=str) + "\n"
         (self.run_folder / CONFIG).write_text(text, "utf-8")
+
+
+def _changes(
+    before: Mapping[str, Any], now: Mapping[str, Any], within: str = ""
+) -> Iterator[tuple[str, Any, Any]]:
+    """Return what differs, each as its path (``network.z``), the old value and the new one."""
+    for key in sorted({*before, *now}):
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from _changes(old, new, f"{within}{key}.")
+        elif old != new:
+            yield f"{within}{key}", old, new
 
 
 def _short(value: object) -> str:

@@ -182,12 +182,8 @@ def _check_mask(given: Mapping[str, Any], *, needed: bool, made: bool) -> None:
 
 def _check_written(params: Any, todo: Plan) -> None:
     """Refuse a filter's own new file that a picture is written to, or that is needed twice."""
-    for declared in schema.parameters(type(params)):
-        name = declared.name
-        value = getattr(params, name) if declared.kind == "new-file" else None
-        if value is None:
-            continue
-        path = value.path
+    for name, file in schema.new_files(params).items():
+        path = file.path
         if len(todo.jobs) > 1:
             raise UsageError(f"{schema.flag(name)} is for one picture; there are {len(todo.jobs)}")
         if todo.jobs[0].target and os.path.realpath(todo.jobs[0].target) == os.path.realpath(path):

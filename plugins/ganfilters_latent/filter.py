@@ -129,6 +129,28 @@ Seeds = Annotated[
 """Two seeds or more."""
 
 
+def _grid(value: Any) -> Any:
+    """Read ``"4x3"``."""
+    sides = value.lower().split("x") if isinstance(value, str) else value
+    try:
+        columns, rows = (int(side) for side in sides)
+    except (TypeError, ValueError):
+        raise ValueError("a grid is COLUMNSxROWS, for example 4x3") from None
+    if columns < 1 or rows < 1 or columns * rows > _MOST_PICTURES:
+        raise ValueError(f"a grid of {columns}x{rows} is out of range; it has 1 to "
+                         f"{_MOST_PICTURES} pictures")  # fmt: skip
+    return columns, rows
+
+
+Grid = Annotated[
+    tuple[int, int],
+    BeforeValidator(_grid),
+    PlainSerializer(lambda grid: f"{grid[0]}x{grid[1]}", return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+x\d+$"}),
+]
+"""Columns and rows."""
+
+
 class LatentParams(Params):
     """Parameters of `Latent`."""
 
@@ -160,8 +182,10 @@ class LatentParams(Params):
     noise: float = Field(
         1.0, ge=0.0, le=2.0, description="Strength of the fine random detail of each layer"
     )
-    grid: Size | None = Field(
-        None, description="Columns and rows of a sheet of pictures, of this seed and those after it"
+    grid: Grid | None = Field(
+        None,
+        description="Columns and rows of a sheet of pictures, such as 4x3: of this seed and those "
+        "after it",
     )
     mix_seed: int | None = Field(
         None, ge=0, le=_LARGEST_SEED, description="Second seed, whose w goes into some layers"
@@ -185,11 +209,13 @@ class LatentParams(Params):
     walk: Seeds | None = Field(
         None, description="Seeds of a walk that ends where it began, such as 1,7,23: an animation"
     )
-    frames: int = Field(120, ge=2, le=100_000, description="Frames of a walk")
+    frames: int = Field(120, ge=2, le=100_000, description="With walk: its frames")
     project: bool = Field(
         False, description="Find the latent whose picture is nearest to the input, and draw that"
     )
-    steps: int = Field(200, ge=1, le=10_000, description="Steps of finding a latent")
+    steps: int = Field(
+        200, ge=1, le=10_000, description="With project: steps of looking for the latent"
+    )
     latent: InputFile | None = Field(
         None, description="Latent saved earlier, in place of the seed's"
     )
@@ -217,11 +243,6 @@ class LatentParams(Params):
         for name, needed in (("mix_layers", "mix_seed"), ("edit_layers", "edit")):
             if getattr(self, name) is not None and getattr(self, needed) is None:
                 raise ValueError(f"{name} needs {needed} as well")
-        if self.grid is not None and self.grid[0] * self.grid[1] > _MOST_PICTURES:
-            raise ValueError(
-                f"a grid of {self.grid[0]}x{self.grid[1]} pictures is too large; it may have "
-                f"{_MOST_PICTURES}"
-            )
         if any(weight < 0 for weight in (self.class_ or {}).values()):
             raise ValueError("class has a negative weight; weights must be 0 or more")
         return self

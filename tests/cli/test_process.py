@@ -91,7 +91,7 @@ class Slow(Filter[NoParams]):
 
     def apply(self, image, params):
         open("started", "w").close()
-        time.sleep(30)
+        time.sleep(120)
         return image
 
 @hookimpl
@@ -105,14 +105,19 @@ def test_ctrl_c_leaves_no_file(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
     picture(tmp_path / "in.png")
     line = [*PROGRAM, "--plugin", "slow.py", "apply", "slow", "in.png", "out.png"]
-    process = subprocess.Popen(
-        [*line, "--device", "cpu"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
-    )
-    limit = time.monotonic() + 30
-    while not (tmp_path / "started").exists() and time.monotonic() < limit:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    # A shell starts background jobs with the signal ignored, and children inherit that.
+    with subprocess.Popen(
+        [*line, "--device", "cpu"], cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:  # fmt: skip
+        limit = time.monotonic() + 60
+        while not (tmp_path / "started").exists() and time.monotonic() < limit:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        try:
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert said.strip() == "ganfilters: interrupted"
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [

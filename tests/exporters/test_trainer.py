@@ -300,3 +300,19 @@ def test_the_average_and_the_schedule() -> None:
     assert average.module.weight.item() == pytest.approx(start + 0.5)
     assert [warm_cosine(s, 10, warm=1) for s in (0, 1)] == [0.5, 1.0]
     assert warm_cosine(10, 10, final=0.1) == pytest.approx(0.1)
+
+
+def test_a_resumed_run_says_what_is_unlike_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = {"how": {"rate": 0.1, "size": 8}, "data": {"used": 3}, "command": "a"}
+    Trainer(Adversaries(), tmp_path, TrainConfig(steps=1), notes=first).run()
+    capsys.readouterr()
+    then = {"how": {"rate": 0.2, "size": 8, "new": 1}, "data": {"used": 2}, "command": "b"}
+    Trainer(Adversaries(), tmp_path, TrainConfig(steps=2), notes=then).run()
+    said = capsys.readouterr().err
+    assert "how.rate is 0.2 from here on; it was 0.1" in said
+    assert "data.used is 2 from here on; it was 3" in said
+    assert "size" not in said
+    assert "new" not in said
+    assert "command" not in said

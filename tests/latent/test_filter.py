@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image as Pillow
 
-from ganfilters import Animation, Host, ModelError, UsageError
+from ganfilters import Animation, Host, Image, ModelError, UsageError
 from ganfilters.cli import command_line
 from ganfilters_latent.space import closed_curve, layers_of
 
@@ -154,7 +154,8 @@ def test_a_walk_is_a_loop(host: Host, style: Path, photo: Array, tmp_path: Path)
         ({"mix_seed": 1, "mix_layers": "1-0"}, "the coarser comes first, as in 0-1"),
         ({"edit": "pc1=1e30"}, r"edit moves 1e\+30 deviations along pc1; pictures stand"),
         ({"walk": "1,2", "grid": "2x2"}, "walk and grid cannot be combined"),
-        ({"grid": "64x64"}, "grid of 64x64 pictures is too large"),
+        ({"grid": "64x64"}, "grid: a grid of 64x64 is out of range"),
+        ({"grid": "4"}, "grid: a grid is COLUMNSxROWS"),
         ({"truncation": 2.5}, "truncation is 2.5; it must be from 0 to 2"),
         ({"class_": "bar=-1,disc=2"}, "class has a negative weight"),
         ({"edit_layers": "1"}, "edit_layers needs edit"),
@@ -239,6 +240,11 @@ def test_a_latent_is_saved_and_loaded(
         host.apply("latent", photo, save_latent=file, **params)
     with pytest.raises(UsageError, match=r"a latent of the network style \(.*not of grey"):
         host.apply("latent", photo, latent=file, model=grey)
+    moving = Animation((Image(np.float32(photo) / 255),) * 2, (40.0, 40.0))
+    other = tmp_path / "other.json"
+    with pytest.raises(UsageError, match="save-latent is for one picture; the input has 2 frames"):
+        host.apply("latent", moving, save_latent=other, **params)
+    assert not other.exists()
     record = json.loads(file.read_text())
     file.write_text(json.dumps({**record, "w": [[1.0, 2.0]]}))
     with pytest.raises(UsageError, match="is damaged: its latent has the shape"):
@@ -277,6 +283,8 @@ def test_the_command_line(style: Path, tmp_path: Path, photo: Array) -> None:
     clash = run(str(tmp_path / "a.png"), "--save-latent", str(tmp_path / "a.png"))
     assert clash.exit_code == 2
     assert "--save-latent and the output are the same file" in clash.output
+    alone = run(str(tmp_path / "m.png"), "--mix-layers", "0")
+    assert "--mix-layers needs --mix-seed as well" in alone.output
     many = run(str(out), str(same), "--save-latent", "a.json", "--out-dir", str(tmp_path / "many"))
     assert many.exit_code == 2
     assert "--save-latent is for one picture; there are 2" in many.output
