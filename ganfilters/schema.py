@@ -47,7 +47,8 @@ __all__ = [
 ]
 
 PRESET = "preset"
-_UNDERSCORED = re.compile(r"\b[a-z]\w*_\w*")
+# In the message of a check of several parameters: `name`, or a name that can be no other word.
+_MENTIONED = re.compile(r"`(\w+)`|\b([a-z]\w*_\w*)")
 _PRESET_HELP = "Start from a named set of values; values given beside it win"
 _P = TypeVar("_P", bound=Params)
 _Names = Callable[[str], str]
@@ -307,8 +308,7 @@ def _line(item: Mapping[str, Any], known: Mapping[str, Parameter], called: _Name
     if kind in ("value_error", "assertion_error"):
         message = message.partition(", ")[2]
     if not place:
-        # A check of several parameters names them as Python does; only such names are no words.
-        return _UNDERSCORED.sub(lambda m: called(m[0]) if m[0] in known else m[0], message)
+        return _MENTIONED.sub(lambda m: _mentioned(m, known, called), message)
     name = str(place[0])
     label = called(name)
     if kind == "extra_forbidden":
@@ -332,6 +332,12 @@ def _line(item: Mapping[str, Any], known: Mapping[str, Parameter], called: _Name
         low, dots, high = parameter.bounds.partition("..")
         return f"{label} is {value}; it must be {f'from {low} to {high}' if dots else low}"
     return f"{label} is {value}; it must be {parameter.expected}"
+
+
+def _mentioned(match: re.Match[str], known: Mapping[str, Parameter], called: _Names) -> str:
+    """Return a parameter's name in a message as it is to be called."""
+    name = match[1] or match[2]
+    return called(name) if name in known else match[0]
 
 
 def _shown(value: Any) -> str:

@@ -143,6 +143,7 @@ def gan(**values: Any) -> None:
 
     dry, out = values.pop("dry_run"), values["out"]
     run = values.pop("run") or out.with_name(out.name + ".run")
+    _refuse_pairless(click.get_current_context())
     config = train_config(values)
     command = "ganfilters train gan " + shlex.join(shown(click.get_current_context()))
     request = _request(values, run, config.seed, command)
@@ -151,6 +152,16 @@ def gan(**values: Any) -> None:
     except FileExistsError as error:
         raise UsageError(str(error)) from error
     tell(result, config.steps, run, out if request.export else None)
+
+
+def _refuse_pairless(context: click.Context) -> None:
+    """Refuse what needs pairs where there are none: it would be left out without a word."""
+    if context.params["pairs"] or context.params["degrade"]:
+        return
+    for name in ("reconstruction", "reconstruction_weight"):
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            flag = "--" + name.replace("_", "-")
+            raise UsageError(f"{flag} needs pairs: give --pairs DIR or --degrade KIND as well")
 
 
 def _request(values: dict[str, Any], run: Path, seed: int, command: str) -> Any:

@@ -87,11 +87,14 @@ def need(what: str, *packages: str) -> None:
 
 
 def tell(result: Any, steps: int, run: Path, written: Path | None) -> None:
-    """Print how a training ended, or what a dry run measured."""
+    """Print how a training ended, or what a dry run measured; exit with 130 if it was stopped."""
     if isinstance(result, dict):
         click.echo("  ".join(f"{key} {value:.4g}" for key, value in result.items()))
         return
     click.echo(f"{result.step} of {steps} steps done ({result.stopped}); run in {run}")
+    if result.stopped == "signal":
+        click.echo("stopped and saved; the same command goes on from here", err=True)
+        click.get_current_context().exit(130)
     if written is not None:
         click.echo(f"wrote {written}")
 
@@ -100,8 +103,9 @@ def train_config(values: dict[str, Any]) -> Any:
     """Take the options of `training_options` out of `values`; return a ``TrainConfig``."""
     import torch
 
-    from .trainer import TrainConfig
+    from .trainer import TrainConfig, check_device
 
+    check_device(values["device"])
     threads = values.pop("threads")
     if threads:
         torch.set_num_threads(threads)

@@ -49,6 +49,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from ganfilters.errors import DeviceError, GanfiltersError, UsageError
@@ -71,7 +72,7 @@ __all__ = [
     "write_checkpoint",
 ]
 
-LOG = "log.jsonl"
+LOG, LOCK = "log.jsonl", "lock"
 
 
 class TrainingError(GanfiltersError):
@@ -211,8 +212,29 @@ class Trainer:
         TrainingError
             The loss is no longer finite; the last checkpoint is from before.
         UsageError
-            The folder's checkpoints are damaged, or of another network.
+            The folder's checkpoints are damaged, or of another network; or another training is
+            running in it.
         """
+        with self._alone():
+            return self._run()
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the run's folder: two trainings in one would overwrite each other's work."""
+        if not self.accelerator.is_main_process:
+            yield
+            return
+        make_folder(self.run_folder)
+        try:
+            with FileLock(self.run_folder / LOCK, timeout=0):
+                yield
+        except Timeout as error:
+            raise UsageError(
+                f"another training is running in {self.run_folder}; wait for it, or choose another "
+                "folder with --run"
+            ) from error
+
+    def _run(self) -> TrainResult:
         self.resume()
         self._write_config()
         started = saved = time.monotonic()
@@ -224,7 +246,7 @@ class Trainer:
                 log.add(self._one_step())
                 now = time.monotonic()
                 self.seconds = before + now - started
-                if self.step % self.config.log_every == 0 or self.step == self.config.steps:
+                if self.step % self.config.log_every == 0:
                     self._report(log, (self.step - first) / max(now - started, 1e-9), now - started)
                 late = now - saved > 60 * self.config.checkpoint_minutes
                 if late or self.step % self.config.checkpoint_every == 0:
@@ -237,6 +259,8 @@ class Trainer:
                 if self.config.minutes is not None and now - started >= 60 * self.config.minutes:
                     stopped = "minutes"
                     break
+            if log.pending:
+                self._report(log, (self.step - first) / max(now - started, 1e-9), now - started)
         if self.step > first:
             if done != self.step:
                 self.save()
@@ -356,10 +380,16 @@ class Trainer:
             return
         then = json.loads(found["identity"])
         now = json.loads(json.dumps(self.task.identity()))
-        for key, before, after in _changes(then, now):
+        differences = [
+            f"{key} = {_short(before)}, not {_short(after)}"
+            for key, before, after in _changes(then, now)
+        ]
+        if differences:
+            # What the network is says most; of the rest a few words are enough.
+            differences.sort(key=lambda text: not text.startswith("network"))
             raise UsageError(
-                f"{self.run_folder} holds a run with {key} = {_short(before)}, not "
-                f"{_short(after)}; choose another folder with --run, or delete it"
+                f"{self.run_folder} holds a run with {'; with '.join(differences[:3])}; choose "
+                "another folder with --run, or delete it"
             )
         if found["seed"] != self.config.seed:
             raise UsageError(
@@ -417,13 +447,13 @@ def _short(value: object) -> str:
     return text if len(text) < 60 else text[:57] + "..."
 
 
-def make_accelerator(device: str, precision: str) -> Accelerator:
-    """Return the accelerator of a device, or say why there is none.
+def check_device(device: str) -> None:
+    """Say what is wrong with a device, before anything is read for it.
 
     Raises
     ------
     DeviceError
-        The device is unknown or absent, or cannot compute in bf16.
+        It is unknown, or absent.
     """
     if device not in ("auto", "cpu", "cuda"):
         raise DeviceError(f"there is no training device {device!r}; use auto, cpu or cuda")
@@ -432,6 +462,17 @@ def make_accelerator(device: str, precision: str) -> Accelerator:
             "device cuda: this PyTorch sees no CUDA GPU; install a CUDA build of torch and a "
             "driver, or use --device cpu"
         )
+
+
+def make_accelerator(device: str, precision: str) -> Accelerator:
+    """Return the accelerator of a device, or say why there is none.
+
+    Raises
+    ------
+    DeviceError
+        The device is unknown or absent, or cannot compute in bf16.
+    """
+    check_device(device)
     cpu = device == "cpu" or not torch.cuda.is_available()
     if precision == "auto":
         precision = "fp32" if cpu or not torch.cuda.is_bf16_supported() else "bf16"
@@ -499,6 +540,11 @@ class _Log:
         if self._file is not None:
             self._file.write(json.dumps(self.last) + "\n")
         return self.last
+
+    @property
+    def pending(self) -> bool:
+        """Whether there are steps that no line has."""
+        return self._count > 0
 
     def close(self) -> None:
         if self._file is not None:

@@ -197,7 +197,7 @@ class LatentParams(Params):
     )
     edit: WeightedNames | None = Field(
         None,
-        description="Directions to move along, in deviations, such as pc1=2,pc3=-1.5",
+        description="Directions to move along, in deviations, such as pc1=-1,pc2=0.5",
         examples=list(DIRECTIONS),
     )
     edit_layers: str | None = Field(
@@ -230,21 +230,21 @@ class LatentParams(Params):
         given = [name for name, value in alone.items() if value is not None]
         given += ["project"] if self.project else []
         if len(given) > 1:
-            raise ValueError(f"{given[0]} and {given[1]} cannot be combined; leave one out")
+            raise ValueError(f"`{given[0]}` and `{given[1]}` cannot be combined; leave one out")
         if self.latent is not None and self.class_ is not None:
-            raise ValueError("a saved latent has its class already; leave class out")
+            raise ValueError("a saved latent has its class already; leave `class_` out")
         if self.walk is not None and self.frames < len(self.walk):
             raise ValueError(
                 f"{self.frames} frames cannot pass {len(self.walk)} seeds; ask for as many frames "
                 "or more"
             )
         if self.save_latent is not None and (self.walk or self.grid):
-            raise ValueError("save_latent is for one picture; leave walk and grid out")
+            raise ValueError("`save_latent` is for one picture; leave `walk` and `grid` out")
         for name, needed in (("mix_layers", "mix_seed"), ("edit_layers", "edit")):
             if getattr(self, name) is not None and getattr(self, needed) is None:
-                raise ValueError(f"{name} needs {needed} as well")
+                raise ValueError(f"`{name}` needs `{needed}` as well")
         if any(weight < 0 for weight in (self.class_ or {}).values()):
-            raise ValueError("class has a negative weight; weights must be 0 or more")
+            raise ValueError("`class_` has a negative weight; weights must be 0 or more")
         return self
 
 
@@ -362,14 +362,18 @@ class Latent(Filter[LatentParams]):
                 )
             half = f"{network.layers // 2}-{network.layers - 1}"
             layers = layers_of(
-                half if params.mix_layers is None else params.mix_layers, network.layers
+                half if params.mix_layers is None else params.mix_layers,
+                network.layers,
+                "mix-layers",
             )
             w = w.copy()
             w[layers] = self._w(network, params, params.mix_seed)[layers]
         if params.edit is not None:
             whole = f"0-{network.layers - 1}"
             layers = layers_of(
-                whole if params.edit_layers is None else params.edit_layers, network.layers
+                whole if params.edit_layers is None else params.edit_layers,
+                network.layers,
+                "edit-layers",
             )
             w = moved(w, network, params.edit, layers)
         return w

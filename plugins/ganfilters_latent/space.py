@@ -14,11 +14,13 @@ from ganfilters_latent.network import Network
 __all__ = ["closed_curve", "layers_of", "load", "moved", "save"]
 
 _FORMAT = "ganfilters latent 1"
-_FARTHEST = 100
+_FARTHEST = 10
 
 
-def layers_of(text: str, layers: int) -> list[int]:
+def layers_of(text: str, layers: int, parameter: str = "layers") -> list[int]:
     """Read ``"0-2,5"``: layers from the coarsest, 0, to the finest.
+
+    Errors name the `parameter`.
 
     Raises
     ------
@@ -34,16 +36,17 @@ def layers_of(text: str, layers: int) -> list[int]:
     for part in text.split(","):
         first, dash, last = (word.strip() for word in part.partition("-"))
         if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise UsageError(f"{text!r} names no layers; write them as 0-2,5")
+            raise UsageError(f"{parameter} {text!r} names no layers; write them as 0-2,5")
         start, end = int(first), int(last or first)
         if start > end:
             raise UsageError(
-                f"{text!r} names no layers; the coarser comes first, as in {last}-{first}"
+                f"{parameter} {text!r} names no layers; the coarser comes first, as in "
+                f"{last}-{first}"
             )
         if end >= layers:
             which = f"layers 0 to {layers - 1}" if layers > 1 else "one layer, 0"
             raise UsageError(
-                f"{text!r} names layers that the network does not have; it has {which}"
+                f"{parameter} {text!r} names layers that the network does not have; it has {which}"
             )
         found |= set(range(start, end + 1))
     return sorted(found)
@@ -93,8 +96,8 @@ def moved(
             raise UsageError(f"the network has no direction {name!r}; it has {known}")
         if abs(amount) > _FARTHEST:
             raise UsageError(
-                f"edit moves {amount:g} deviations along {name}; pictures stand {-_FARTHEST} to "
-                f"{_FARTHEST}"
+                f"edit has {name}={amount:g}; an amount must be from {-_FARTHEST} to {_FARTHEST}, "
+                "and beyond 2 pictures fall apart"
             )
         result[list(layers)] += np.float32(amount) * network.directions[name]
     return result

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -22,6 +25,7 @@ from ganfilters_exporters.gan.evaluate import EvaluationRequest, evaluate_gan
 from ganfilters_exporters.gan.plot import plot_run
 from ganfilters_exporters.gan.recipes import RECIPES, settings_of
 from ganfilters_exporters.gan.samplers import open_sampler
+from ganfilters_exporters.gan.tasks import Generation
 from ganfilters_exporters.gan_commands import evaluate, gan, plot
 
 from .gan_toys import backbone, drawings, folders, npz
@@ -272,3 +276,31 @@ def test_a_log_is_drawn(trained: Path, tmp_path: Path) -> None:
     assert heights == sorted(heights)  # a falling loss falls: y grows downwards
     with pytest.raises(UsageError, match=r"has no log\.jsonl"):
         plot_run(tmp_path, tmp_path / "x.svg")
+
+
+def test_a_stopped_training_exports_nothing_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "x.onnx"
+    batch = Generation.batch
+
+    def stopping(task: Generation, step: int) -> Any:
+        if step == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return batch(task, step)
+
+    data = npz(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Generation, "batch", stopping)
+        done = call(data, out, "--arch", "mlp", "--steps", "9")
+    assert done.exit_code == 130
+    assert "2 of 9 steps done (signal)" in done.output
+    assert "the same command goes on from here" in done.output
+    assert not out.exists()
+    assert "3 of 3 steps done" in call(data, out, "--arch", "mlp", "--steps", "3").output
+    assert out.exists()
+
+
+def test_reconstruction_without_pairs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--reconstruction needs pairs: give --pairs DIR or"):
+        call(npz(tmp_path), tmp_path / "x.onnx", "--arch", "dcgan", "--reconstruction", "L2")

@@ -316,3 +316,18 @@ def test_a_resumed_run_says_what_is_unlike_before(
     assert "size" not in said
     assert "new" not in said
     assert "command" not in said
+
+
+def test_a_folder_has_one_training_at_a_time(tmp_path: Path) -> None:
+    def call(task: Task, step: int, folder: Path) -> None:
+        with pytest.raises(UsageError, match="another training is running in"):
+            Trainer(Adversaries(), tmp_path, config(steps=9)).run()
+
+    assert Trainer(Adversaries(), tmp_path, config(steps=2), [Callback(1, call)]).run().step == 2
+    assert Trainer(Adversaries(), tmp_path, config(steps=3)).run().step == 3
+
+
+def test_a_stopped_run_logs_its_last_steps(tmp_path: Path) -> None:
+    result = Trainer(Adversaries(), tmp_path, config(steps=9, log_every=20, minutes=1e-6)).run()
+    (line,) = (tmp_path / "log.jsonl").read_text().splitlines()
+    assert json.loads(line)["step"] == result.step

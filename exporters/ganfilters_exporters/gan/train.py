@@ -224,7 +224,7 @@ def train_gan(
     if dry_run:
         return trainer.dry_run()
     result = trainer.run()
-    if request.export:
+    if request.export and result.stopped != "signal":
         _export(request, task, config, result, backbone(request))
     return result
 

@@ -135,7 +135,7 @@ def train_style(
     if dry_run:
         return trainer.dry_run()
     result = trainer.run()
-    if request.export:
+    if request.export and result.stopped != "signal":
         _export(request, task, config, result)
     return result
 
