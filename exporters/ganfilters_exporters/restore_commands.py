@@ -86,11 +86,14 @@ _INPAINT = [
                  help="Weight of the absolute difference in the hole."),
     click.option("--perceptual-weight", "perceptual", type=_WEIGHT, default=1.0, show_default=True,
                  help="Weight of the distance of VGG16's features."),
-    click.option("--adversarial", type=_WEIGHT, default=0.2, show_default=True,
+    click.option("--adversarial", type=_WEIGHT, default=0.1, show_default=True,
                  help="Weight of the discriminator."),
     click.option("--perceptual-size", type=click.IntRange(32, 1024), default=64, show_default=True,
                  help="Side of the part around the hole that VGG16 sees; its time goes with the "
                  "square."),
+    click.option("--feature-size", type=click.IntRange(64, 1024), default=128, show_default=True,
+                 help="Side to which the discriminator's frozen features see pictures resized, a "
+                 "multiple of 32."),
     click.option("--guessed", type=Number(0, 1), default=0.35, show_default=True,
                  help="Share of the photographs that come with a coarse guess."),
 ]  # fmt: skip
@@ -123,7 +126,7 @@ def _with(*groups: list[Any]) -> Callable[[Any], Any]:
 def inpaint(**values: Any) -> None:
     """Train a network that fills holes in photographs."""
     need("training", "torch", "accelerate", "safetensors")
-    from .restore.tasks import FillingConfig
+    from .restore.filling import FillingConfig
     from .restore.train import InpaintRequest, train_inpaint
 
     _run("inpaint", values, FillingConfig, InpaintRequest, train_inpaint)
@@ -134,7 +137,7 @@ def inpaint(**values: Any) -> None:
 def denoise(**values: Any) -> None:
     """Train a network that removes noise and JPEG artefacts."""
     need("training", "torch", "accelerate", "safetensors")
-    from .restore.tasks import DenoisingConfig
+    from .restore.denoising import DenoisingConfig
     from .restore.train import DenoiseRequest, train_denoise
 
     _run("denoise", values, DenoisingConfig, DenoiseRequest, train_denoise)

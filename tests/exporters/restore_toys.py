@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from ganfilters_exporters.restore.denoiser import DenoiserConfig
+from ganfilters_exporters.restore.denoising import DenoisingConfig
 from ganfilters_exporters.restore.filler import FillerConfig
-from ganfilters_exporters.restore.tasks import DenoisingConfig, FillingConfig
+from ganfilters_exporters.restore.filling import FillingConfig
 from ganfilters_exporters.restore.train import DenoiseRequest, InpaintRequest
 from ganfilters_exporters.trainer import TrainConfig
 

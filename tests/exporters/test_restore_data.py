@@ -11,7 +11,7 @@ from PIL import Image
 
 from ganfilters_exporters.restore import masks
 from ganfilters_exporters.restore.degrade import damage, jpeg, jpeg_level
-from ganfilters_exporters.restore.tasks import make_guesses
+from ganfilters_exporters.restore.filling import make_guesses
 
 
 def test_masks_are_a_function_of_the_seed() -> None:

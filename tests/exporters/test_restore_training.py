@@ -13,6 +13,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from PIL import Image
+from torch.nn import functional
 
 from ganfilters.errors import UsageError
 from ganfilters.models import ModelFile
@@ -20,10 +21,11 @@ from ganfilters_exporters import export
 from ganfilters_exporters.gan_commands import evaluate
 from ganfilters_exporters.restore import train as training
 from ganfilters_exporters.restore.denoiser import Denoiser
+from ganfilters_exporters.restore.denoising import clean
 from ganfilters_exporters.restore.evaluate import SIGMAS, evaluate_denoise
 from ganfilters_exporters.restore.filler import Filler
+from ganfilters_exporters.restore.filling import Filling
 from ganfilters_exporters.restore.masks import draw_masks
-from ganfilters_exporters.restore.tasks import Filling, clean
 from ganfilters_exporters.restore.train import train_denoise, train_inpaint
 from ganfilters_exporters.restore_commands import denoise, inpaint
 from ganfilters_exporters.trainer import Trainer
@@ -143,6 +145,16 @@ def test_only_patches_at_the_hole_are_judged(tmp_path: Path) -> None:
     touched = task.touched(masks)
     assert 0 < int(touched[0].sum()) <= len(task.patches)
     assert int(touched[1].sum()) == 0
+    # What the hole only grazes is left out, unless nothing shows more of it.
+    grazed = torch.zeros(1, 1, 64, 64)
+    grazed[..., :34, :32] = 1
+    side = task.patches[-1]
+    last = task.touched(grazed)[0, -(side**2) :].view(side, side)
+    whole = functional.adaptive_avg_pool2d(grazed, side)[0, 0] >= 0.5
+    assert torch.equal(last, whole)
+    thin = torch.zeros(1, 1, 64, 64)
+    thin[..., 7] = 1
+    assert task.touched(thin).any()
     images = torch.zeros(2, 3, 64, 64)
     assert task.score(images, touched).shape == (int(touched.sum()),)
 

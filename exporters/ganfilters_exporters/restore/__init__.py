@@ -4,27 +4,27 @@
 |---|---|
 | `filler`, `denoiser` | the networks, and why they are built as they are |
 | `masks`, `degrade` | holes and damage to learn from |
-| `tasks` | what a step of training is; the loop is :mod:`..trainer` |
+| `filling`, `denoising`, `shared` | what a step of training is; the loop is :mod:`..trainer` |
 | `train` | the commands: read, train or go on, sample sheets, export |
 | `export` | the ONNX files: what they take and give |
 
-The discriminators, losses and augmentation are those of :mod:`..gan`.
+The discriminators and losses are those of :mod:`..gan`.
 
 Training the networks that ship
 -------------------------------
 The same commands train on a CPU and on a GPU; a run goes on where it stopped. Filling is learned at
-128 pixels, then at 256, each beginning with a warm-up without the discriminator. Photographs of 128
-pixels are cut little, or their cuts would be enlarged and blurred; larger ones may be cut more::
+64 pixels, where what belongs where is cheapest to learn, then at 128, and where there is time at
+256. Photographs of 128 pixels are cut little then, or their cuts would be enlarged and blurred::
 
     ganfilters train inpaint --photos photos --photos nature --photos scenes \
-        --teacher vgg16.safetensors --size 128 --smallest-cut 0.9 --batch 8 --steps 60000 \
-        --run runs/inpaint-128 --out inpaint.onnx --no-export
-    ganfilters train inpaint --init runs/inpaint-128 --photos photos --teacher vgg16.safetensors \
-        --size 256 --smallest-cut 0.7 --perceptual-size 96 --batch 4 --rate 2e-4 --warm-up 300 \
-        --steps 20000 --run runs/inpaint-256 --out inpaint.onnx
+        --teacher vgg16.safetensors --size 64 --smallest-cut 0.5 --perceptual-size 48 --batch 12 \
+        --rate 7e-4 --warm-up 700 --steps 6500 --run runs/inpaint-64 --out inpaint.onnx --no-export
+    ganfilters train inpaint --init runs/inpaint-64 --photos photos --photos nature \
+        --photos scenes --teacher vgg16.safetensors --size 128 --smallest-cut 0.9 \
+        --perceptual-size 48 --warm-up 60 --steps 60000 --run runs/inpaint-128 --out inpaint.onnx
 
-On a GPU larger batches (64, then 32) with ``--perceptual-size`` as large as ``--size``, and
-``--rate 1e-3``. Denoising, and the variant that leaves texture::
+On a GPU larger batches (64), ``--perceptual-size`` as large as ``--size``, and ``--rate 1e-3``.
+Denoising, and the variant that leaves texture::
 
     ganfilters train denoise --photos photos --size 96 --batch 8 --steps 100000 --out denoise.onnx
     ganfilters train denoise --init denoise.onnx.run --adversarial 0.01 --size 128 --rate 1e-4 \

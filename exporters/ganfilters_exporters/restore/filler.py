@@ -207,7 +207,11 @@ def spread(image: Tensor, mask: Tensor, levels: int) -> Tensor:
     known = 1 - mask
     planes = [torch.cat([image, known], 1)]
     for _ in range(levels):
-        planes.append(functional.avg_pool2d(planes[-1], 2))
+        half = functional.avg_pool2d(planes[-1], 2)
+        # A cell of which a quarter is known is known (their weights are added, up to 1): with means
+        # what is far from a hole seeped into it.
+        share = half[:, 3:]
+        planes.append(half / share.clamp(min=1e-6) * (4 * share).clamp(max=1.0))
     total = planes[-1].mean((2, 3), keepdim=True)
     below = (total[:, :3] / total[:, 3:].clamp(min=1e-6)).expand_as(planes[-1][:, :3])
     for number, level in enumerate(reversed(planes)):
@@ -217,6 +221,5 @@ def spread(image: Tensor, mask: Tensor, levels: int) -> Tensor:
             )
         share = level[:, 3:]
         colour = level[:, :3] / share.clamp(min=1e-6)
-        # Half of a pixel known is enough to go by.
-        below = below + (2 * share).clamp(max=1.0) * (colour - below)
+        below = below + share * (colour - below)
     return below

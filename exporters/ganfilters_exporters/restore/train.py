@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,18 +25,10 @@ from ..task import Task
 from ..trainer import Callback, TrainConfig, Trainer, TrainResult
 from .degrade import jpeg
 from .denoiser import MULTIPLE, Denoiser, DenoiserConfig
+from .denoising import Denoising, DenoisingConfig, TexturedDenoising, clean
 from .filler import Filler, FillerConfig
+from .filling import Filling, FillingConfig, make_guesses
 from .masks import draw_mask
-from .tasks import (
-    Denoising,
-    DenoisingConfig,
-    Filling,
-    FillingConfig,
-    TexturedDenoising,
-    clean,
-    make_guesses,
-    numbers_for_sheet,
-)
 
 __all__ = ["DenoiseRequest", "InpaintRequest", "train_denoise", "train_inpaint"]
 
@@ -156,6 +148,8 @@ def train_inpaint(
     """
     how = request.how
     _check(request, how.size, FEATURE_MULTIPLE)
+    if how.feature_size % FEATURE_MULTIPLE:
+        raise UsageError(f"--feature-size {how.feature_size} is not a multiple of 32")
     torch.manual_seed(config.seed)
     teacher = loss_network or load_vgg16_features(request.teacher)
     pictures = _load(request, how.size, how.zoom)
@@ -163,7 +157,7 @@ def train_inpaint(
     if request.init:
         network = Filler(FillerConfig.from_dict(_start(request.init, "inpaint")))
         network.load_state_dict(_weights(request.init))
-    features = LiteFeatures(backbone(request.backbone), how.size)
+    features = LiteFeatures(backbone(request.backbone), how.feature_size)
     task = Filling(how, pictures, network, features, teacher)
     return _train(request, config, task, pictures, _filling_sheet(request, pictures), dry_run)
 
@@ -252,7 +246,7 @@ def _train(
     if dry_run:
         return trainer.dry_run()
     result = trainer.run()
-    if request.export:
+    if request.export and result.stopped != "signal":
         # Imported here: training needs neither onnx nor onnxruntime.
         from .export import export_restorer
 
@@ -281,8 +275,13 @@ def _samples(request: Any, pictures: Pictures) -> Tensor:
         files = list_pictures(request.sheet_photos)
         files = files[:: max(1, len(files) // SHEET_PHOTOS)]
     else:
-        files = [Path(pictures.names[n]) for n in numbers_for_sheet(pictures, SHEET_PHOTOS)]
+        files = [Path(pictures.names[n]) for n in _all_over(pictures, SHEET_PHOTOS)]
     return load_samples(files[:SHEET_PHOTOS], side)
+
+
+def _all_over(pictures: Pictures, count: int) -> Sequence[int]:
+    """Return numbers of pictures from all over the data."""
+    return range(0, len(pictures), max(1, len(pictures) // count))[:count]
 
 
 def _filling_sheet(

@@ -1,0 +1,237 @@
+"""A step of learning to remove noise, with and without a game; the loop is :mod:`..trainer`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..data import Pictures
+from ..gan.discriminators import LiteFeatures, ProjectedDiscriminator
+from ..gan.perceptual import perceptual_distance
+from ..gan.tasks import Adversarial
+from ..task import Average, Task, warm_cosine
+from .degrade import Damaged, damage
+from .denoiser import Denoiser
+from .shared import cuts, game, psnr
+
+__all__ = ["Denoising", "DenoisingConfig", "TexturedDenoising", "clean"]
+
+
+@dataclass(frozen=True)
+class DenoisingConfig:
+    """How the denoising network is trained.
+
+    Attributes
+    ----------
+    size : int
+        Side of the photographs in pixels; a multiple of 8, of 32 with a discriminator.
+    batch : int
+        Photographs in a step.
+    rate : float
+        Learning rate of Adam.
+    adversarial : float
+        Weight of the game, for texture; 0 for reconstruction alone.
+    features : float
+        With a game: weight of the distance of frozen features.
+    loss : str
+        A key of :data:`..gan.losses.LOSSES`.
+    r1 : float
+        Weight of R1, every 16 steps; 0 for none.
+    zoom : tuple of float
+        Cuts of the photographs, as shares of their side.
+    average : float
+        Decay of the average of the weights.
+    seed : int
+        Seed of the run.
+    """
+
+    size: int = 96
+    batch: int = 8
+    rate: float = 1e-3
+    adversarial: float = 0.0
+    features: float = 0.2
+    loss: str = "hinge"
+    r1: float = 0.0
+    zoom: tuple[float, float] = (0.43, 1.0)
+    average: float = 0.999
+    seed: int = 0
+
+
+def _identity(network: Denoiser, config: DenoisingConfig) -> dict[str, Any]:
+    return {
+        "kind": "denoise",
+        "network": network.config.to_dict(),
+        "size": config.size,
+        "batch": config.batch,
+        "adversarial": config.adversarial > 0,
+    }
+
+
+def _reconstruct(network: nn.Module, damaged: Damaged) -> tuple[Tensor, Tensor]:
+    """Return the denoised pictures, and the loss of the estimated strengths.
+
+    Half of the pictures are denoised with the true strengths, half with the estimated ones.
+    """
+    true = torch.cat([damaged.sigma / 255, damaged.jpeg.expand_as(damaged.sigma)], 1)
+    true = functional.avg_pool2d(true, 4)
+    estimated = network.estimate(damaged.images)  # type: ignore[operator]
+    told = torch.rand(len(true), 1, 1, 1, device=true.device) < 0.5
+    strengths = torch.where(told, true, estimated.detach().to(true.dtype))
+    cleaned = network(damaged.images, strengths)
+    # Both scaled to be about 1 where they are strong.
+    scale = torch.tensor([255 / 50, 1.0], device=true.device)[None, :, None, None]
+    return cleaned, ((estimated.float() - true) * scale).abs().mean()
+
+
+def _charbonnier(found: Tensor, wanted: Tensor) -> Tensor:
+    """Return a mean absolute difference that is smooth at zero (Charbonnier et al. 1994)."""
+    return ((found - wanted).square() + 1e-6).sqrt().mean()
+
+
+class _Cleaning:
+    """What both ways to train share: data and samples."""
+
+    how: DenoisingConfig
+    pictures: Pictures
+
+    def damaged(self, task: Any, step: int) -> tuple[Tensor, Damaged]:
+        """Return the photographs of a step, clean and damaged."""
+        photos = cuts(self.pictures, self.how, step, task)
+        return photos, damage(photos)
+
+
+@torch.no_grad()
+def clean(network: nn.Module, images: Tensor, sigma: float | None = None) -> tuple[Tensor, Tensor]:
+    """Return cleaned pictures, and the strengths used: estimated, or noise of `sigma` alone."""
+    strengths = network.estimate(images)  # type: ignore[operator]
+    if sigma is not None:
+        strengths = torch.zeros_like(strengths)
+        strengths[:, 0] = sigma / 255
+    return network(images, strengths), strengths
+
+
+class Denoising(_Cleaning, Task):
+    """Remove noise with the least error.
+
+    Parameters
+    ----------
+    config : DenoisingConfig
+        How.
+    pictures : Pictures
+        Photographs.
+    network : Denoiser
+        The network, with whatever weights it starts from.
+    """
+
+    def __init__(self, config: DenoisingConfig, pictures: Pictures, network: Denoiser) -> None:
+        super().__init__()
+        self.how, self.pictures, self.network = config, pictures, network
+        # The layout of the weights is that of all that follows; a CPU takes a tenth less time.
+        network.to(memory_format=torch.channels_last)
+        self.modules["generator"] = network
+        self.optimizers["generator"] = torch.optim.Adam(network.parameters(), config.rate)
+        self.averages["generator"] = Average(network, config.average)
+        self.batch_images = config.batch
+        self.clip = 1.0
+
+    def setup(self) -> None:
+        """Move the photographs to the device if they fit."""
+        self.pictures = self.pictures.to(self.device)
+
+    def batch(self, step: int) -> tuple[Tensor, Damaged]:
+        """Return photographs, clean and damaged."""
+        return self.damaged(self, step)
+
+    def step(self, batch: tuple[Tensor, Damaged], step: int) -> dict[str, Tensor]:  # noqa: ARG002
+        """Learn from one batch."""
+        photos, damaged = batch
+        with self.autocast():
+            cleaned, estimate = _reconstruct(self.modules["generator"], damaged)
+        error = _charbonnier(cleaned.float(), photos)
+        self.update("generator", error + 0.02 * estimate)
+        return {
+            "loss": error,
+            "estimate": estimate,
+            "psnr": psnr(cleaned, photos),
+            "psnr_before": psnr(damaged.images, photos),
+        }
+
+    def rate(self, step: int, steps: int) -> float:
+        """Rise, then fall along a cosine to a fiftieth."""
+        return warm_cosine(step, steps, warm=100, final=0.02)
+
+    def identity(self) -> dict[str, Any]:
+        """Return the network and what must not change in a run."""
+        return _identity(self.network, self.how)
+
+
+class TexturedDenoising(_Cleaning, Adversarial):
+    """Remove noise and leave texture: a discriminator tells smoothed pictures from photographs.
+
+    Parameters
+    ----------
+    config : DenoisingConfig
+        How.
+    pictures : Pictures
+        Photographs.
+    network : Denoiser
+        The network, trained to reconstruct.
+    features : LiteFeatures
+        Frozen features, for the discriminator and a distance.
+    """
+
+    def __init__(
+        self,
+        config: DenoisingConfig,
+        pictures: Pictures,
+        network: Denoiser,
+        features: LiteFeatures,
+    ) -> None:
+        judge = ProjectedDiscriminator(features, 0, seed=config.seed)
+        super().__init__(game(config), network, judge, features)
+        self.how, self.pictures, self.network = config, pictures, network
+        self.clip = 10.0
+
+    def setup(self) -> None:
+        """Move the photographs to the device if they fit."""
+        self.pictures = self.pictures.to(self.device)
+
+    def batch(self, step: int) -> tuple[Tensor, Damaged]:
+        """Return photographs, clean and damaged."""
+        return self.damaged(self, step)
+
+    def step(self, batch: tuple[Tensor, Damaged], step: int) -> dict[str, Tensor]:
+        """Update the discriminator, then the generator."""
+        how = self.how
+        photos, damaged = batch
+        with self.autocast():
+            cleaned, estimate = _reconstruct(self.modules["generator"], damaged)
+        cleaned = cleaned.float()
+        real, fake = photos * 2 - 1, cleaned * 2 - 1
+        scalars = self.train_discriminator(real, fake, None, step)
+        features = self.frozen["features"]
+        with self.autocast(), self.judge_fixed():
+            error = _charbonnier(cleaned, photos)
+            with torch.no_grad():
+                wanted = features(real)
+            far = perceptual_distance(features(fake), wanted)
+            game = self.loss.generator(self.score(fake, None))
+            total = error + 0.02 * estimate + how.features * far + how.adversarial * game
+        self.update("generator", total)
+        found = {name: value.detach() for name, value in scalars.items()}
+        return {
+            "loss": error,
+            "estimate": estimate,
+            "features": far,
+            "game": game,
+            "psnr": psnr(cleaned, photos),
+            **found,
+        }
+
+    def identity(self) -> dict[str, Any]:
+        """Return the network and what must not change in a run."""
+        return _identity(self.network, self.how)
