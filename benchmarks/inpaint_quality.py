@@ -29,6 +29,7 @@ from torch import Tensor
 
 from ganfilters import Image, ModelFile, Runtime
 from ganfilters_exporters.backbones import BACKBONES
+from ganfilters_exporters.export import add_quality
 from ganfilters_exporters.gan.metrics import frechet_distance
 from ganfilters_exporters.gan.perceptual import perceptual_distance
 from ganfilters_exporters.losses import load_vgg16_features
@@ -79,6 +80,8 @@ def main() -> None:
                          "frechet": frechet, "seconds": seconds})  # fmt: skip
             print(rows[-1], flush=True)
     table(rows, list(ways))
+    if options.write_card:
+        write_card(options.model, rows, len(photos))
     if options.json:
         options.json.write_text(json.dumps({"photos": len(photos), "rows": rows}, indent=1))
 
@@ -94,7 +97,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, help="folder for the pictures")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
-    return parser.parse_args()
+    parser.add_argument("--write-card", action="store_true", help="put ours into MODEL's card")
+    options = parser.parse_args()
+    if options.write_card and not options.model:
+        parser.error("--write-card needs --model")
+    return options
 
 
 def fillers(options: argparse.Namespace) -> dict[str, Fill]:
@@ -185,6 +192,15 @@ def tensor(pixels: Array) -> Tensor:
 def save(pixels: Array, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Pillow.fromarray(np.rint(pixels * 255).astype(np.uint8)).save(path)
+
+
+def write_card(model: Path, rows: list[dict[str, Any]], photos: int) -> None:
+    """Put the network's own figures into its card."""
+    figures: dict[str, float] = {"photos": photos}
+    for row in rows:
+        if row["way"] == "gan":
+            figures |= {f"{f}_{row['holes']}": row[f] for f in ("psnr", "perceptual", "frechet")}
+    add_quality(model, figures)
 
 
 def table(rows: list[dict[str, Any]], ways: list[str]) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
+import PIL.ImageOps
 
 from ganfilters import Host, contact_sheet
 
@@ -196,9 +197,9 @@ def latent_edits() -> PIL.Image.Image:
             ("--truncation 1.1", latent(**plain, truncation=1.1)),
             ("--class volcano,coast", latent(**{**plain, "class_": "volcano,coast"})),
             ("--mix-seed 3", latent(**plain, mix_seed=3)),
-            ("--edit pc1=2", latent(**plain, edit="pc1=2")),
-            ("--edit pc1=-2", latent(**plain, edit="pc1=-2")),
-            ("--edit pc2=2", latent(**plain, edit="pc2=2")),
+            ("--edit pc1=1", latent(**plain, edit="pc1=1")),
+            ("--edit pc1=-1", latent(**plain, edit="pc1=-1")),
+            ("--edit pc2=1", latent(**plain, edit="pc2=1")),
             ("rocket.jpg", rocket),
             ("--project", found),
         ],
@@ -221,6 +222,39 @@ def denoised() -> PIL.Image.Image:
         made = HOST.apply("denoise", damaged)
         box = (left, top, left + 230, top + 230)
         cells += [(label, damaged.crop(box)), ("ganfilters apply denoise", made.crop(box))]
+    return sheet([*cells[::2], *cells[1::2]], 3)
+
+
+def inpainted() -> PIL.Image.Image:
+    """Show towers, scratches with letters, and a cup: each with its hole, and filled."""
+
+    def towers(draw: PIL.ImageDraw.ImageDraw) -> None:
+        draw.polygon([(194, 118), (206, 118), (216, 384), (160, 384)], fill=255)
+        draw.polygon([(438, 118), (452, 118), (482, 392), (432, 392)], fill=255)
+
+    def scratches(draw: PIL.ImageDraw.ImageDraw) -> None:
+        draw.line((60, 20, 300, 480), fill=255, width=5)
+        draw.line((330, 10, 280, 210, 310, 500), fill=255, width=3)
+        draw.text((60, 290), "HOLIDAYS 1969", fill=255, font=PIL.ImageFont.load_default(44))
+
+    def cup(draw: PIL.ImageDraw.ImageDraw) -> None:
+        draw.ellipse((162, 8, 416, 222), fill=255)
+        draw.polygon([(165, 110), (414, 110), (404, 220), (330, 262), (215, 245)], fill=255)
+        draw.polygon([(398, 60), (430, 62), (425, 95), (400, 210), (360, 200)], fill=255)
+        draw.ellipse((186, 220, 270, 316), fill=255)
+        draw.ellipse((306, 216, 414, 334), fill=255)
+
+    cells = []
+    for name, shape in (("rocket", towers), ("astronaut", scratches), ("coffee", cup)):
+        picture = photo(name)
+        mask = PIL.Image.new("L", picture.size)
+        shape(PIL.ImageDraw.Draw(mask))
+        filled = HOST.apply("inpaint", picture, mask=mask, dilate=1)
+        holed = picture.copy()
+        holed.paste("white", mask=mask)
+        size = (400, 300)
+        ways = (("the hole", holed), ("ganfilters apply inpaint", filled))
+        cells += [(label, PIL.ImageOps.fit(made, size)) for label, made in ways]
     return sheet([*cells[::2], *cells[1::2]], 3)
 
 
@@ -257,6 +291,7 @@ PICTURES: dict[str, Callable[[], PIL.Image.Image]] = {
     "latent-classes": latent_classes,
     "latent-kmnist": latent_kmnist,
     "latent-edits": latent_edits,
+    "inpaint": inpainted,
     "denoise": denoised,
 }
 

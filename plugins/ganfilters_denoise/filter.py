@@ -14,7 +14,7 @@ __all__ = ["Denoise", "DenoiseParams"]
 _MODEL = ModelFile.packaged(
     "ganfilters_denoise",
     "models/denoise.onnx",
-    sha256="0f879559320f975c29ce9cadcf6d419c41f92af1b61cdac6ef90c949f77bf1b9",
+    sha256="f6dfc741aac2b3f10731ab472ec320f93259e144fcd78e1f15668ad245fd61c2",
 )
 
 _ESTIMATE = -1.0

@@ -1,10 +1,10 @@
 """The finest detail of a large filling, taken from what is around the hole.
 
-A large hole is filled by the network at about half the picture's size. What is missing then is the
-last octave: grain, texture, the sharpness of edges. It costs three quarters of the network's time
-and is what the surroundings are full of, so it is copied from there: for every small block of the
-filling, the place that looks most alike when it is blurred as much gives what blurring took from it
-(example-based super-resolution, Freeman et al. 2002; residuals for holes, Yi et al. 2020).
+The last octave is what a network of this size draws worst: grain, texture, the sharpness of edges.
+The surroundings are full of it, so it is copied from there: for every small block of the filling,
+the place that looks most alike when it is blurred as much gives what blurring took from it
+(example-based super-resolution, Freeman et al. 2002; residuals for holes, Yi et al. 2020). It takes
+a tenth of the network's time.
 """
 
 from __future__ import annotations

@@ -30,7 +30,11 @@ from ganfilters_inpaint.network import Network
 
 __all__ = ["Inpaint", "InpaintParams", "Outpaint", "OutpaintParams"]
 
-_MODEL = ModelFile.packaged("ganfilters_inpaint", "models/inpaint.onnx", sha256="0" * 64)
+_MODEL = ModelFile.packaged(
+    "ganfilters_inpaint",
+    "models/inpaint.onnx",
+    sha256="637f1e4b6ca34a67c7bca243fee3b88ec40c149920079f85587a3b4ece0a9a43",
+)
 
 Method = Literal["gan", "patchmatch", "telea", "navier-stokes"]
 

@@ -2,9 +2,9 @@
 
 A network that learned holes of some 100 pixels is lost in one of 1000. So the picture is first
 shrunk until the hole's thickness is what the network knows; that filling is the guess for a larger
-size, and so on up to the picture's own. With a guess the network only makes sharp what is there.
-What is large is done in tiles, one after the other, each seeing what those before it filled; of the
-largest holes, `detail` makes the last step.
+size, and so on up to the picture's own. With a guess the network only makes sharp what is there;
+the finest detail of each size comes from around the hole, see `detail`. What is large is done in
+tiles, one after the other, each seeing what those before it filled.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from ganfilters import (
 )
 from ganfilters_inpaint.detail import detailed
 from ganfilters_inpaint.holes import BoolArray, bounds, enlarged
+from ganfilters_inpaint.tone import continued, in_tone
 
 __all__ = ["Network"]
 
@@ -34,10 +35,13 @@ _MARGIN = 64
 # Where less of a pixel of the shrunk picture is known, it belongs to the hole.
 _KNOWN = 0.7
 _TRAINING_SIZE = 128
-# Holes thicker than this in pixels get their finest detail from around them.
-_DETAIL = 384
-# The share of the time that this takes, in pixels of the network for each of its own.
-_DETAIL_COST = 0.1
+# Holes at least this thick at some size, in pixels, get their finest detail from around them; the
+# network's own is not as sharp.
+_COPIED = 16
+# At the picture's own size the network draws in holes up to this thickness.
+_DRAWN = 128
+# What the network was seen to fill best without a guess, as a part of the training size.
+_BEST = 0.35
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Network:
     def thickest(self) -> float:
         """Thickness in pixels of the holes that the network fills best without a guess."""
         training = self.card.extra.get("training", {})
-        return 0.5 * float(training.get("size", _TRAINING_SIZE))
+        return _BEST * float(training.get("size", _TRAINING_SIZE))
 
     def fill(
         self, pixels: FloatArray, hole: BoolArray, seed: int, *, thick: float, open_side: bool
@@ -72,18 +76,20 @@ class Network:
             The hole lies at the border, so that it is as hard as one twice as thick.
         """
         halvings = self._halvings(thick * (2 if open_side else 1))
-        copied = thick > _DETAIL and halvings > 0
         cost = 4.0 ** np.arange(halvings + 1)
-        cost[-1] *= _DETAIL_COST if copied else 1.0
         done = np.cumsum([0.0, *cost]) / cost.sum()
         guess: FloatArray | None = None
         for number, (small, missing) in enumerate(_pyramid(pixels, hole, halvings)):
             rng = np.random.default_rng([seed, number])
             with progress_part(done[number], done[number + 1]):
-                if guess is not None and copied and number == halvings:
-                    guess = detailed(small, missing, guess, rng)
-                else:
-                    guess = self._fill_level(small, missing, guess, rng)
+                # Of the largest holes the finest size is not drawn: it is most of the time.
+                if guess is None or number < halvings or thick <= _DRAWN:
+                    small = self._fill_level(small, missing, guess, rng)
+                    if thick * 0.5 ** (halvings - number) < _COPIED:
+                        guess = small
+                        continue
+                    guess = _halved(small)
+                guess = detailed(small, missing, guess, rng)
         assert guess is not None  # noqa: S101 - there is at least one level
         return guess[: hole.shape[0], : hole.shape[1]]
 
@@ -116,6 +122,10 @@ class Network:
             area = rows, columns
             hint = None if guess is None else enlarged(guess, area, hole.shape)
             made = self._run(filled[area], todo[area], hint, rng)
+            if hint is None:
+                made = continued(made, filled[area], todo[area])
+            else:
+                made = in_tone(made, hint, todo[area])
             offset = [s.start - a.start for s, a in zip(tile, area, strict=True)]
             inner = tuple(
                 slice(first, first + s.stop - s.start)
@@ -178,9 +188,9 @@ def _pyramid(
 ) -> list[tuple[FloatArray, BoolArray]]:
     """Return the picture and its hole at each size, the last of which is its own.
 
-    Nothing of the hole's content gets into what is known. The sides are padded to be halved evenly.
+    Nothing of the hole's content gets into what is known. The sides are padded to be even at each.
     """
-    height, width = (-(-side >> halvings) << halvings for side in hole.shape)
+    height, width = (-(-side >> halvings + 1) << halvings + 1 for side in hole.shape)
     pixels, missing = pad_to(pixels, height, width), pad_to(hole.astype(np.float32), height, width)
     levels = [(pixels, missing > 0)]
     if halvings:

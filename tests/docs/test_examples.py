@@ -135,6 +135,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: Path) -> Path:
     half = PIL.Image.new("L", (96, 64))
     half.paste(255, (0, 0, 96, 32))
     half.save("sky.png")
+    half.save("object.png")
     return tmp_path
 
 

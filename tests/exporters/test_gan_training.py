@@ -135,7 +135,9 @@ def test_another_network_in_the_same_run_is_refused(tmp_path: Path) -> None:
     other = dataclasses.replace(made, gan=how(loss="lsgan"))
     with pytest.raises(UsageError, match='holds a run with loss = "nonsaturating", not "lsgan"'):
         train_gan(other, steps(3))
-    with pytest.raises(UsageError, match="holds a run with classes"):
+    with pytest.raises(
+        UsageError, match=r"holds a run with network\.classes = 3, not 0; with classes"
+    ):
         train_gan(dataclasses.replace(made, conditional=False), steps(3))
 
 

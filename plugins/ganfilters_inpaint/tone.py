@@ -1,0 +1,117 @@
+"""The tone of a filling: that of what is around it, and of the coarser filling it came from.
+
+A network that has seen few pictures gives a filling a cast of its own: orange cloth turns greyish.
+Its structure and texture are kept here, and its mean colours over some pixels corrected. Sources:
+the correction that is interpolated from the hole's edge is that of seamless cloning (Pérez et al.
+2003), the interpolation push-pull (Gortler et al. 1996).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ganfilters import FloatArray
+from ganfilters_inpaint.holes import BoolArray, thickness
+
+__all__ = ["continued", "in_tone"]
+
+# Means are taken over so many pixels to each side.
+_EDGE = 4
+_MEAN = 12
+# A hole is thin where half of what is so near is known.
+_THIN = 16
+# Column of weights that gives the lightness of a colour (ITU-R BT.601).
+_LIGHTNESS = np.array([[0.299], [0.587], [0.114]], np.float32)
+
+
+def continued(made: FloatArray, pixels: FloatArray, hole: BoolArray) -> FloatArray:
+    """Return the filling with the colours at its edge being those on the other side.
+
+    Parameters
+    ----------
+    made
+        The filled picture, (H, W, 3) in [0, 1].
+    pixels
+        The picture; what is in the hole does not matter.
+    hole
+        (H, W).
+    """
+    inside = hole.astype(np.float32)[..., None]
+    toned = made + _tone(made, pixels, inside) * inside
+    # Of a thin hole the means on both sides differ by what the picture shows there.
+    if thickness(hole) >= _THIN:
+        toned += _step(toned, pixels, inside) * inside
+    return np.clip(toned, 0.0, 1.0)
+
+
+def _tone(made: FloatArray, pixels: FloatArray, inside: FloatArray) -> FloatArray:
+    """Return what brings the filling to the colours that come from its edge, (H, W, 3).
+
+    Where the network is unsure it goes grey. So colour is carried on smoothly everywhere, and
+    lightness where the hole is thin; in the middle of a large one the network knows better.
+    """
+    # From the edge alone: what is farther, such as a shadow, is no business of the hole's.
+    edge = (1 - inside) * (_sums(inside, _EDGE) > 0.5).astype(np.float32)
+    apart: FloatArray = _spread(pixels * edge, edge) - made
+    thin = np.clip(2 * _sums(1 - inside, _THIN) / np.float32((2 * _THIN + 1) ** 2), 0.0, 1.0)
+    change = apart - (1 - thin) * (apart @ _LIGHTNESS)
+    return _mean(change, inside, _MEAN)[0]
+
+
+def _step(made: FloatArray, pixels: FloatArray, inside: FloatArray) -> FloatArray:
+    """Return what takes away the step at the edge, interpolated from there, (H, W, 3)."""
+    within, _ = _mean(made, inside, _EDGE)
+    without, known = _mean(pixels, 1 - inside, _EDGE)
+    # Sure where both sides are in sight.
+    most = np.float32((2 * _EDGE + 1) * _EDGE)
+    return _spread(without - within, inside * np.clip(known / most, 0.0, 1.0))
+
+
+def in_tone(made: FloatArray, guess: FloatArray, hole: BoolArray) -> FloatArray:
+    """Return the filling with the colours of the guess, as they are over some pixels.
+
+    The guess was made with more of the picture in sight; the network adds what is finer.
+    """
+    weight = hole.astype(np.float32)[..., None]
+    shift, _ = _mean(made - guess, weight, _MEAN)
+    return np.clip(made - shift * weight, 0.0, 1.0)
+
+
+def _mean(values: FloatArray, weight: FloatArray, radius: int) -> tuple[FloatArray, FloatArray]:
+    """Return the weighted means over squares around each pixel, and the weights there."""
+    sums = _sums(np.concatenate([values * weight, weight], axis=2), radius)
+    total = sums[..., -1:]
+    mean = sums[..., :-1] / np.maximum(total, np.float32(1.0))
+    return mean.astype(np.float32, copy=False), total
+
+
+def _spread(values: FloatArray, weight: FloatArray) -> FloatArray:
+    """Interpolate between values where their weight is small, (H, W, C) and (H, W, 1)."""
+    height, width = weight.shape[:2]
+    planes = np.concatenate([values * weight, weight], axis=2)
+    if min(height, width) <= 2:
+        total = planes.mean(axis=(0, 1), keepdims=True)
+        below = np.broadcast_to(total[..., :-1] / np.maximum(total[..., -1:], 1e-6), values.shape)
+    else:
+        even = np.pad(planes, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        half = (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4
+        share = half[..., -1:]
+        # A cell of which a corner is known is known: else what is far away would seep in.
+        coarse = _spread(half[..., :-1] / np.maximum(share, 1e-6), np.minimum(4 * share, 1))
+        large = coarse.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
+        below = _sums(large, 1) / _sums(np.ones((height, width, 1), np.float32), 1)
+    found: FloatArray = below + weight * (values - below)
+    return found.astype(np.float32, copy=False)
+
+
+def _sums(planes: FloatArray, radius: int) -> FloatArray:
+    """Return the sums over the squares of side 2 `radius` + 1 around each pixel."""
+    found = planes
+    for axis in (0, 1):
+        edges = [(0, 0)] * planes.ndim
+        edges[axis] = (radius + 1, radius)
+        sums = np.cumsum(np.pad(found, edges), axis=axis, dtype=np.float64).swapaxes(0, axis)
+        found = (
+            (sums[2 * radius + 1 :] - sums[: -2 * radius - 1]).swapaxes(0, axis).astype(np.float32)
+        )
+    return found
