@@ -417,7 +417,6 @@ class Trainer:
     def _write_config(self) -> None:
         if not self.accelerator.is_main_process:
             return
-        make_folder(self.run_folder)
         content = {
             "trainer": asdict(self.config),
             "task": self.task.identity(),

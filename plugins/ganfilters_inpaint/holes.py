@@ -10,7 +10,17 @@ import numpy.typing as npt
 
 from ganfilters import FloatArray, resize
 
-__all__ = ["BoolArray", "Part", "bounds", "coloured", "enlarged", "grown", "parts", "thickness"]
+__all__ = [
+    "BoolArray",
+    "Part",
+    "bounds",
+    "coloured",
+    "enlarged",
+    "grown",
+    "halved",
+    "parts",
+    "thickness",
+]
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -105,6 +115,15 @@ def enlarged(guess: FloatArray, area: tuple[slice, slice], shape: tuple[int, ...
     box = (columns.start * across, rows.start * down, columns.stop * across, rows.stop * down)
     size = columns.stop - columns.start, rows.stop - rows.start
     return np.clip(resize(guess, *size, box=box), 0.0, 1.0)
+
+
+def halved(planes: FloatArray) -> FloatArray:
+    """Return the means of 2 x 2 pixels."""
+    result = planes[::2, ::2] + planes[::2, 1::2]
+    result += planes[1::2, ::2]
+    result += planes[1::2, 1::2]
+    result *= np.float32(0.25)
+    return result
 
 
 def _distance(hole: BoolArray, limit: float) -> FloatArray:

@@ -24,7 +24,7 @@ from ganfilters import (
     report_progress,
 )
 from ganfilters_inpaint.detail import detailed
-from ganfilters_inpaint.holes import BoolArray, bounds, enlarged
+from ganfilters_inpaint.holes import BoolArray, bounds, enlarged, halved
 from ganfilters_inpaint.tone import continued, in_tone
 
 __all__ = ["Network"]
@@ -88,7 +88,7 @@ class Network:
                     if thick * 0.5 ** (halvings - number) < _COPIED:
                         guess = small
                         continue
-                    guess = _halved(small)
+                    guess = halved(small)
                 guess = detailed(small, missing, guess, rng)
         assert guess is not None  # noqa: S101 - there is at least one level
         return guess[: hole.shape[0], : hole.shape[1]]
@@ -197,16 +197,7 @@ def _pyramid(
         share = 1 - missing
         known = pixels * share[..., None]
     for _ in range(halvings):
-        share, known = _halved(share), _halved(known)
+        share, known = halved(share), halved(known)
         small = np.clip(known / np.maximum(share, np.float32(_KNOWN))[..., None], 0.0, 1.0)
         levels.append((small.astype(np.float32, copy=False), share < _KNOWN))
     return levels[::-1]
-
-
-def _halved(planes: FloatArray) -> FloatArray:
-    """Return the means of 2 x 2 pixels."""
-    result = planes[::2, ::2] + planes[::2, 1::2]
-    result += planes[1::2, ::2]
-    result += planes[1::2, 1::2]
-    result *= np.float32(0.25)
-    return result

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ganfilters import FloatArray
-from ganfilters_inpaint.holes import BoolArray, thickness
+from ganfilters_inpaint.holes import BoolArray, halved, thickness
 
 __all__ = ["continued", "in_tone"]
 
@@ -94,10 +94,11 @@ def _spread(values: FloatArray, weight: FloatArray) -> FloatArray:
         below = np.broadcast_to(total[..., :-1] / np.maximum(total[..., -1:], 1e-6), values.shape)
     else:
         even = np.pad(planes, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        half = (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4
+        half = halved(even)
         share = half[..., -1:]
         # A cell of which a corner is known is known: else what is far away would seep in.
-        coarse = _spread(half[..., :-1] / np.maximum(share, 1e-6), np.minimum(4 * share, 1))
+        known = half[..., :-1] / np.maximum(share, np.float32(1e-6))
+        coarse = _spread(known.astype(np.float32, copy=False), np.clip(4 * share, 0.0, 1.0))
         large = coarse.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
         below = _sums(large, 1) / _sums(np.ones((height, width, 1), np.float32), 1)
     found: FloatArray = below + weight * (values - below)
