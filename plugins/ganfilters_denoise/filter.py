@@ -56,6 +56,8 @@ class Denoise(Filter[DenoiseParams]):
         """Return the cleaned picture."""
         model = params.model or _MODEL
         model.card_for(self.name)  # first, as its errors say more than the session's
+        if params.sigma == 0 and params.jpeg == 0:
+            return image  # the network would remove what it sees all the same
         strengths = [
             _ESTIMATE if params.sigma is None else params.sigma,
             _ESTIMATE if params.jpeg is None else params.jpeg / 100,
@@ -66,4 +68,6 @@ class Denoise(Filter[DenoiseParams]):
         }
         (denoised,) = self.runtime.session(model).run(feeds, ["denoised"])
         pixels = np.clip(denoised[0].transpose(1, 2, 0), 0.0, 1.0)
+        if (image.pixels == image.pixels[..., :1]).all():  # what is grey stays so
+            pixels = np.broadcast_to(pixels.mean(axis=2, keepdims=True), pixels.shape)
         return image.replace(pixels=np.ascontiguousarray(pixels))

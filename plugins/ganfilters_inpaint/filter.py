@@ -7,6 +7,7 @@ strength nor the exact bytes of the input outside its mask.
 from __future__ import annotations
 
 import re
+from operator import index
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -27,6 +28,7 @@ from ganfilters import (
 from ganfilters_inpaint import classic
 from ganfilters_inpaint.holes import BoolArray, Part, coloured, grown, parts, thickness
 from ganfilters_inpaint.network import Network
+from ganfilters_inpaint.tone import is_grey
 
 __all__ = ["Inpaint", "InpaintParams", "Outpaint", "OutpaintParams"]
 
@@ -40,9 +42,12 @@ Method = Literal["gan", "patchmatch", "telea", "navier-stokes"]
 
 # A mask that is painted or compressed is not quite black where it is black.
 _SELECTED = 0.1
-# What the network sees around a hole, in thicknesses of the hole, and at least in pixels.
+# What the network sees around a hole, in thicknesses of the hole, and at least in pixels; twice as
+# many thicknesses at the border, where there is only one side to go by.
 _CONTEXT = 1.0
 _CONTEXT_MIN = 64
+# A larger result than the host would read is a slip of the keyboard.
+_LARGEST_RESULT = 200_000_000
 _COLOUR = re.compile(r"#?([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
 
 
@@ -50,7 +55,7 @@ def _read_colour(value: Any) -> tuple[int, int, int]:
     match = _COLOUR.fullmatch(value.strip()) if isinstance(value, str) else None
     channels = tuple(int(part, 16) for part in match.groups()) if match else value
     try:
-        red, green, blue = (int(part) for part in channels)
+        red, green, blue = (index(part) for part in channels)
     except (TypeError, ValueError):
         raise ValueError("a colour is #rrggbb, for example #ff00ff") from None
     if not all(0 <= part <= 255 for part in (red, green, blue)):
@@ -61,7 +66,9 @@ def _read_colour(value: Any) -> tuple[int, int, int]:
 def _read_sides(value: Any) -> tuple[int, int, int, int]:
     given = value.split(",") if isinstance(value, str) else value
     try:
-        left, top, right, bottom = (int(part) for part in given)
+        left, top, right, bottom = (
+            int(part) if isinstance(part, str) else index(part) for part in given
+        )
     except (TypeError, ValueError):
         raise ValueError("write LEFT,TOP,RIGHT,BOTTOM in pixels, for example 64,0,64,0") from None
     sides = (left, top, right, bottom)
@@ -170,7 +177,7 @@ class Inpaint(Filter[InpaintParams]):
                 f"the hole grown by dilate {params.dilate:g} and seam {params.seam:g} is the whole "
                 "picture, so nothing is left to go by; make them smaller"
             )
-        filled = _filled(self, image.pixels, ~untouched, params)
+        filled = _filled(self, image.pixels, image.alpha, ~untouched, params)
         _fade(image.pixels[area], filled[area], weight)
         alpha = image.alpha
         if alpha is not None and params.from_alpha:
@@ -198,19 +205,28 @@ class Outpaint(Filter[OutpaintParams]):
         """Return the larger picture."""
         left, top, right, bottom = params.expand
         margins = ((top, bottom), (left, right))
+        width, height = image.width + left + right, image.height + top + bottom
+        if width * height > _LARGEST_RESULT:
+            raise UsageError(
+                f"expand makes a picture of {width} x {height} pixels; at most "
+                f"{_LARGEST_RESULT // 10**6} megapixels can be made"
+            )
         pixels = np.pad(image.pixels, (*margins, (0, 0)), mode="edge")
         hole = np.pad(np.zeros(image.pixels.shape[:2], np.bool_), margins, constant_values=True)
         if image.mask is not None:
             hole |= np.pad(image.mask > _SELECTED, margins)
         if hole.all():
-            raise UsageError("the mask covers the whole picture; nothing is left to go by")
+            raise UsageError(
+                "the mask covers the whole picture, so nothing is left to go by; white means fill, "
+                "and --invert-mask turns a mask round"
+            )
         area, weight = grown(hole, 0.0, params.seam)
         hole[area] = weight > 0
-        made = _filled(self, pixels, hole, params)
-        _fade(pixels[area], made[area], weight)
         alpha = None
         if image.alpha is not None:
             alpha = np.pad(image.alpha, margins, constant_values=np.float32(1.0))
+        made = _filled(self, pixels, alpha, hole, params)
+        _fade(pixels[area], made[area], weight)
         return Image(made, alpha=alpha)
 
 
@@ -238,22 +254,36 @@ def _hole(image: Image, params: InpaintParams) -> BoolArray:
             f"{what}; give a mask that is white there (--mask FILE), from_alpha for what is "
             "transparent, or mask_color for what is painted over"
         )
-    if found.all():
-        raise UsageError(
-            "the whole picture is to be filled, so nothing is left to go by; white means fill, and "
-            "--invert-mask turns a mask round"
-        )
-    share = np.count_nonzero(found) / found.size
-    if share > params.largest:
-        raise UsageError(
-            f"{share:.0%} of the picture is to be filled: probably the mask is inverted (white "
-            "means fill; --invert-mask turns it round); largest=1 fills it all the same"
-        )
+    _check_share(found, image, params)
     return found
 
 
+def _check_share(found: BoolArray, image: Image, params: InpaintParams) -> None:
+    """Refuse to fill all or nearly all of a picture, as nobody means that."""
+    share = np.count_nonzero(found) / found.size
+    if share < 1 and share <= params.largest:
+        return
+    if image.mask is not None:
+        hint = "white means fill, and --invert-mask turns a mask round"
+    elif params.mask_color is not None:
+        hint = f"lower tolerance, which is {params.tolerance:g}, or give a mask instead"
+    else:
+        hint = "from_alpha takes what is only partly transparent too; give a mask instead"
+    if share == 1:
+        raise UsageError(f"the whole picture is to be filled, so nothing is left to go by; {hint}")
+    suspicion = ", so the mask is probably inverted" if image.mask is not None else ""
+    raise UsageError(
+        f"{share:.0%} of the picture is to be filled{suspicion}; {hint}; largest=1 fills it all "
+        "the same"
+    )
+
+
 def _filled(
-    owner: Filter[Any], pixels: FloatArray, hole: BoolArray, params: _FillParams
+    owner: Filter[Any],
+    pixels: FloatArray,
+    alpha: FloatArray | None,
+    hole: BoolArray,
+    params: _FillParams,
 ) -> FloatArray:
     """Return the picture with every hole filled, one after the other."""
     network = None
@@ -263,41 +293,54 @@ def _filled(
         network = Network(owner.runtime.session(model), card)
     else:
         classic.require(params.method)
+    # Nobody sees the colours of what is transparent, and editors leave black there.
+    unknown = hole.copy() if alpha is None else hole | (alpha == 0)
+    grey = is_grey(pixels, ~unknown)
     result = pixels.copy()
     found = list(parts(hole, 2 * _CONTEXT_MIN))
     for number, part in enumerate(found):
         with progress_part(number / len(found), (number + 1) / len(found)):
             report_progress(0.0, f"hole {number + 1} of {len(found)}")
-            _fill_part(result, hole, part, network, params)
+            made = _fill_part(result, unknown, part, network, params)
+        if grey:
+            made = made.mean(axis=2, keepdims=True)
+        np.copyto(result[part.slices], made, where=part.hole[..., None])
+        unknown[part.slices] &= ~part.hole
     return result
 
 
 def _fill_part(
-    result: FloatArray, hole: BoolArray, part: Part, network: Network | None, params: _FillParams
-) -> None:
-    """Fill one part in place, seeing what is around it."""
+    pixels: FloatArray,
+    unknown: BoolArray,
+    part: Part,
+    network: Network | None,
+    params: _FillParams,
+) -> FloatArray:
+    """Return the part's box filled, by what is around it."""
+    height, width = unknown.shape
     thick = thickness(part.hole)
+    open_side = any(
+        span.start == 0 or span.stop == side
+        for span, side in zip(part.slices, unknown.shape, strict=True)
+    )
     if params.method == "gan":
-        margin = max(_CONTEXT_MIN, round(_CONTEXT * thick))
+        margin = max(_CONTEXT_MIN, round(_CONTEXT * thick * (2 if open_side else 1)))
     else:
         margin = classic.context(params.method, max(part.hole.shape))
-    height, width = hole.shape
     rows = slice(max(part.rows.start - margin, 0), min(part.rows.stop + margin, height))
     columns = slice(max(part.columns.start - margin, 0), min(part.columns.stop + margin, width))
+    top, left = part.rows.start - rows.start, part.columns.start - columns.start
+    box = slice(top, top + part.hole.shape[0]), slice(left, left + part.hole.shape[1])
     # Other holes in sight are unknown as well, unless they were filled before.
-    missing = hole[rows, columns]
+    seen, missing = pixels[rows, columns], unknown[rows, columns]
+    if missing.all():  # but for the hole all is transparent, whose colours are better than none
+        missing = np.zeros_like(missing)
+        missing[box] = part.hole
     if network is not None:
-        box = part.slices
-        open_side = any(
-            span.start == 0 or span.stop == side for span, side in zip(box, hole.shape, strict=True)
-        )
-        seen = result[rows, columns]
         made = network.fill(seen, missing, params.seed, thick=thick, open_side=open_side)
     else:
-        made = classic.fill(params.method, result[rows, columns], missing, params.seed)  # type: ignore[arg-type]
-    top, left = part.rows.start - rows.start, part.columns.start - columns.start
-    inner = made[top : top + part.hole.shape[0], left : left + part.hole.shape[1]]
-    np.copyto(result[part.slices], inner, where=part.hole[..., None])
+        made = classic.fill(params.method, seen, missing, params.seed)  # type: ignore[arg-type]
+    return made[box]
 
 
 def _fade(before: FloatArray, after: FloatArray, weight: FloatArray) -> None:

@@ -13,13 +13,15 @@ import numpy as np
 from ganfilters import FloatArray
 from ganfilters_inpaint.holes import BoolArray, halved, thickness
 
-__all__ = ["continued", "in_tone"]
+__all__ = ["continued", "in_tone", "is_grey"]
 
 # Means are taken over so many pixels to each side.
 _EDGE = 4
 _MEAN = 12
 # A hole is thin where half of what is so near is known.
 _THIN = 16
+# Rows of a picture handled at a time.
+_ROWS = 64
 # Column of weights that gives the lightness of a colour (ITU-R BT.601).
 _LIGHTNESS = np.array([[0.299], [0.587], [0.114]], np.float32)
 
@@ -75,6 +77,15 @@ def in_tone(made: FloatArray, guess: FloatArray, hole: BoolArray) -> FloatArray:
     weight = hole.astype(np.float32)[..., None]
     shift, _ = _mean(made - guess, weight, _MEAN)
     return np.clip(made - shift * weight, 0.0, 1.0)
+
+
+def is_grey(pixels: FloatArray, known: BoolArray) -> bool:
+    """Return whether what is known of the picture is grey, so that its filling must be too."""
+    for top in range(0, len(pixels), _ROWS):  # the first rows of a colour picture tell
+        seen = pixels[top : top + _ROWS][known[top : top + _ROWS]]
+        if (seen != seen[:, :1]).any():
+            return False
+    return True
 
 
 def _mean(values: FloatArray, weight: FloatArray, radius: int) -> tuple[FloatArray, FloatArray]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from ganfilters import Host, Image, UsageError
 from ganfilters.testing.subject import Subject
@@ -25,6 +26,24 @@ def test_what_is_given_counts(host: Host, denoiser: Path, photo: Array) -> None:
     for number, first in enumerate(results):
         for second in results[number + 1 :]:
             assert not np.array_equal(first, second)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_told_that_there_is_nothing_it_leaves_the_picture(
+    host: Host, denoiser: Path, photo: Array, dtype: Any
+) -> None:
+    given = photo.astype(dtype) * (np.iinfo(dtype).max // 255)
+    assert np.array_equal(host.apply("denoise", given, model=denoiser, sigma=0, jpeg=0), given)
+    assert not np.array_equal(host.apply("denoise", given, model=denoiser, sigma=0), given)
+
+
+def test_grey_stays_grey(host: Host, denoiser: Path, photo: Array, tmp_path: Path) -> None:
+    file, out = tmp_path / "in.png", tmp_path / "out.png"
+    Pillow.fromarray(photo[..., 0]).save(file)
+    host.apply("denoise", file, model=denoiser).save(out)
+    with Pillow.open(out) as made:
+        assert made.mode == "L"
+        assert not np.array_equal(np.asarray(made), photo[..., 0])
 
 
 def test_strength_and_mask_are_the_hosts(

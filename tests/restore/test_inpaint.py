@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 
@@ -132,7 +133,7 @@ def test_bad_masks_are_told(host: Host, filler: Path, photo: Array) -> None:
         run(mask=np.full(shape, 255, np.uint8))
     mostly = np.full(shape, 255, np.uint8)
     mostly[60:90, 60:100] = 0
-    with pytest.raises(UsageError, match=r"95% .* probably the mask is inverted .*--invert-mask"):
+    with pytest.raises(UsageError, match=r"95% .* mask is probably inverted; .*--invert-mask"):
         run(mask=mostly)
     run(mask=mostly, invert_mask=True)
     with pytest.raises(UsageError, match="grown by dilate 200 and seam 0 is the whole picture"):
@@ -140,6 +141,81 @@ def test_bad_masks_are_told(host: Host, filler: Path, photo: Array) -> None:
     run(mask=mostly, largest=1)
     with pytest.raises(ImageError):
         run(mask=np.zeros((10, 10), np.uint8))
+
+
+def test_too_much_is_told_by_what_selected_it(direct: Inpaint, filler: Path, photo: Array) -> None:
+    """A picture that is half transparent everywhere has no mask to turn round."""
+    pixels, alpha = floats(photo), np.full(photo.shape[:2], 0.5, np.float32)
+    with pytest.raises(UsageError, match=r"whole picture .*; from_alpha takes what is only partly"):
+        direct.apply(Image(pixels, alpha=alpha), InpaintParams(model=filler, from_alpha=True))
+    alpha[:4] = 1
+    with pytest.raises(UsageError, match=r"^97% of the picture is to be filled; from_alpha takes"):
+        direct.apply(Image(pixels, alpha=alpha), InpaintParams(model=filler, from_alpha=True))
+    with pytest.raises(UsageError, match=r"whole picture .*; lower tolerance, which is 255, or"):
+        direct.apply(Image(pixels), InpaintParams(model=filler, mask_color="000000", tolerance=255))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_grey_picture_stays_grey(
+    host: Host, filler: Path, photo: Array, hole: Array, dtype: Any, tmp_path: Path
+) -> None:
+    grey = photo[..., 0].astype(dtype) * (np.iinfo(dtype).max // 255)
+    file, out = tmp_path / "in.png", tmp_path / "out.png"
+    file.write_bytes(imagecodecs.png_encode(grey))
+    host.apply("inpaint", file, mask=hole, model=filler).save(out)
+    made = imagecodecs.png_decode(out.read_bytes())
+    assert made.dtype == dtype
+    assert made.shape == grey.shape
+    assert np.array_equal(made[hole == 0], grey[hole == 0])
+    assert (made != grey)[hole > 0].mean() > 0.5
+    painted = np.dstack([photo[..., 0]] * 3)
+    painted[hole > 0] = (255, 0, 255)
+    cleaned = host.apply("inpaint", painted, mask_color="ff00ff", model=filler)
+    assert (cleaned == cleaned[..., :1]).all()
+
+
+@pytest.mark.parametrize("method", ["gan", "telea"])
+def test_colours_under_what_is_transparent_are_not_seen(
+    host: Host, filler: Path, photo: Array, hole: Array, method: str
+) -> None:
+    """Editors leave black there, which must not get into a hole beside it."""
+    if method != "gan":
+        pytest.importorskip("cv2")
+    alpha = np.full(hole.shape, 255, np.uint8)
+    alpha[:, :60] = 0  # up to the hole
+    results = []
+    for colour in (0, 200):
+        given = np.dstack([np.where(alpha[..., None] > 0, photo, np.uint8(colour)), alpha])
+        made = host.apply("inpaint", given, mask=hole, method=method, model=filler)
+        assert np.array_equal(made[hole == 0], given[hole == 0])
+        results.append(made[hole > 0])
+        larger = host.apply("outpaint", given, expand=(0, 8, 0, 0), method=method, model=filler)
+        results.append(larger[:8])
+    assert np.array_equal(results[0], results[2])
+    assert np.array_equal(results[1], results[3])
+    nothing = np.dstack([photo, np.where(hole > 0, np.uint8(255), np.uint8(0))])
+    made = host.apply("inpaint", nothing, mask=hole, method=method, model=filler)
+    assert np.abs(made[hole > 0][:, :3].astype(float) - photo[hole > 0]).mean() < 25
+
+
+def test_a_filled_hole_is_known_to_the_next(
+    host: Host, filler: Path, photo: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide = np.tile(photo, (1, 3, 1))
+    mask = np.zeros(wide.shape[:2], np.uint8)
+    mask[:, 60:160] = mask[:, 300:400] = 255  # further apart than what is filled together
+    seen = []
+    original = Network.fill
+
+    def fill(self: Network, pixels: Array, missing: Array, *rest: Any, **named: Any) -> Array:
+        seen.append((missing.shape, int(missing.sum())))
+        return original(self, pixels, missing, *rest, **named)
+
+    monkeypatch.setattr(Network, "fill", fill)
+    monkeypatch.setattr("ganfilters_inpaint.filter._CONTEXT", 3.0)
+    host.apply("inpaint", wide, mask=mask, model=filler)
+    one = 100 * len(mask)
+    assert [missing for _, missing in seen] == [2 * one, one]
 
 
 def test_tiny_pictures_are_filled(host: Host, filler: Path) -> None:
@@ -198,6 +274,13 @@ def test_outpainting_keeps_the_picture(host: Host, filler: Path, photo: Array) -
         host.apply("outpaint", photo, expand="24", model=filler)
     with pytest.raises(UsageError, match="at least one must grow"):
         host.apply("outpaint", photo, expand="0,0,0,0", model=filler)
+    with pytest.raises(UsageError, match="LEFT,TOP,RIGHT,BOTTOM"):
+        host.apply("outpaint", photo, expand=(1.5, 0, 0, 0), model=filler)
+    with pytest.raises(UsageError, match="16560 x 16528 pixels; at most 200 megapixels"):
+        host.apply("outpaint", photo, expand=(8192,) * 4, model=filler)
+    white = np.full(photo.shape[:2], 255, np.uint8)
+    with pytest.raises(UsageError, match=r"whole picture, .*--invert-mask"):
+        host.apply("outpaint", photo, mask=white, expand="8,0,0,0", model=filler)
 
 
 @pytest.mark.parametrize("method", ["telea", "navier-stokes", "patchmatch"])

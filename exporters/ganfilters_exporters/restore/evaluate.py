@@ -51,9 +51,10 @@ def evaluate_denoise(
     Returns
     -------
     dict
-        ``photos``, their number, and mean peak signal-to-noise ratios in decibels: for each of
-        `SIGMAS` ``noisy``, ``told`` (the network is told the deviation) and ``estimated``; for
-        each of `QUALITIES` ``encoded`` and ``estimated``.
+        ``photos``, their number, ``skipped``, those that are broken or too small, and mean peak
+        signal-to-noise ratios in decibels: for each of `SIGMAS` ``noisy``, ``told`` (the network is
+        told the deviation) and ``estimated``; for each of `QUALITIES` ``encoded`` and
+        ``estimated``.
 
     Raises
     ------
@@ -63,11 +64,16 @@ def evaluate_denoise(
     denoise = open_denoiser(model, threads)
     files = list_pictures(photos)
     files = files[:: max(1, len(files) // count)][:count]
-    pictures = [_read(file) for file in files]
-    pictures = [picture for picture in pictures if min(picture.shape[:2]) >= SMALLEST]
+    pictures, skipped = [], []
+    for file in files:
+        try:
+            pictures.append(_read(file))
+        except ValueError as error:
+            skipped.append(str(error))
     if not pictures:
-        raise UsageError(f"no picture of {SMALLEST} pixels or more in {photos[0]}")
-    found: dict[str, Any] = {"photos": len(pictures)}
+        text = f"; {len(skipped)} skipped, the first: {skipped[0]}" if skipped else ""
+        raise UsageError(f"{', '.join(map(str, photos))} holds no usable picture{text}")
+    found: dict[str, Any] = {"photos": len(pictures), "skipped": skipped}
     for sigma in SIGMAS:
         noisy = [noised(picture, sigma, n) for n, picture in enumerate(pictures)]
         found[f"sigma_{sigma}"] = {
@@ -140,10 +146,20 @@ def write_figures(model: Path, found: dict[str, Any]) -> None:
 
 
 def _read(file: Path) -> Array:
+    """Return a picture, (H, W, 3) in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        It is broken or too small: names the file.
+    """
     try:
-        return np.asarray(read_picture(file), np.float32) / np.float32(255)
+        picture = np.asarray(read_picture(file), np.float32) / np.float32(255)
     except (OSError, ValueError, SyntaxError) as error:  # what Pillow raises for broken files
-        raise UsageError(f"{file} cannot be read as a picture: {error}") from error
+        raise ValueError(f"{file}: {error}") from error
+    if min(picture.shape[:2]) < SMALLEST:
+        raise ValueError(f"{file}: pictures of {SMALLEST} pixels or more are needed")
+    return picture
 
 
 def _mean(pictures: Sequence[Array], found: Sequence[Array]) -> float:
