@@ -168,7 +168,7 @@ def train_config(values: dict[str, Any]) -> Any:
     type=click.IntRange(32, 1024),
     default=256,
     show_default=True,
-    help="Side of the photographs in pixels, a multiple of 4.",
+    help="Side of the photographs in pixels, a multiple of 8.",
 )
 @click.option(
     "--style-size",
@@ -185,12 +185,16 @@ def train_config(values: dict[str, Any]) -> Any:
     help="Side of the parts of the corpus's paintings in pixels, a multiple of 32.",
 )
 @click.option(
-    "--batch", type=_POSITIVE, default=4, show_default=True, help="Photographs in a step."
+    "--batch",
+    type=_POSITIVE,
+    default=1,
+    show_default=True,
+    help="Photographs in a step: few learn most from each, more fill a GPU.",
 )
 @click.option(
     "--rate",
     type=Number(min=0, min_open=True),
-    default=2e-3,
+    default=5e-3,
     show_default=True,
     help="Learning rate.",
 )
@@ -218,9 +222,9 @@ def train_config(values: dict[str, Any]) -> Any:
 @click.option(
     "--blocks",
     type=click.IntRange(1, 12),
-    default=5,
+    default=6,
     show_default=True,
-    help="Residual blocks of a new network.",
+    help="Residual blocks of a new network, at an eighth of the size.",
 )
 @click.option(
     "--sheet-every",

@@ -17,7 +17,7 @@ from ganfilters_exporters.style.network import NetworkConfig
 # Threads of tiny networks only wait for one another.
 torch.set_num_threads(1)
 
-TINY = NetworkConfig(half=4, quarter=8, full=4, blocks=1, kernel=3, stem=3)
+TINY = NetworkConfig(half=4, quarter=8, eighth=8, full=4, outer=1, blocks=1, stem=3)
 
 
 def loss_network(channels: tuple[int, ...] = (4, 6, 8, 8)) -> Features:

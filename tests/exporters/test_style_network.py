@@ -11,7 +11,7 @@ import torch
 
 from ganfilters.errors import UsageError
 from ganfilters.models import ModelFile
-from ganfilters_exporters.style.export import StyleGraph, export_style, read_trained
+from ganfilters_exporters.style.export import StyleGraph, export_style, measured_reach, read_trained
 from ganfilters_exporters.style.network import NetworkConfig, StyleTable, Stylizer
 from ganfilters_exporters.style.predictor import PaintingStatistics, Predictor
 
@@ -39,7 +39,7 @@ def onnx_session(file: Path) -> onnxruntime.InferenceSession:
 def test_given_statistics_give_what_measured_ones_gave() -> None:
     net = network()
     style = table(net)(torch.tensor([[0.25, 0.75]]))
-    image = torch.rand(1, 3, 36, 52)
+    image = torch.rand(1, 3, 40, 56)
     whole, statistics = net(image, style)
     assert whole.shape == image.shape
     assert statistics.shape == (1, 2, net.channels)
@@ -50,16 +50,16 @@ def test_given_statistics_give_what_measured_ones_gave() -> None:
     assert torch.allclose(whole, again, atol=1e-6)
 
 
-@pytest.mark.parametrize("config", [TINY, NetworkConfig(4, 8, 4, 2, 5, 5)])
+@pytest.mark.parametrize("config", [TINY, NetworkConfig(4, 6, 8, 4, 2, 2, 5)])
 def test_tiles_equal_the_whole_picture_at_the_reach(config: NetworkConfig) -> None:
     net = network(config)
     style = table(net)(torch.tensor([[1.0, 0.0]]))
-    image = torch.rand(1, 3, 160, 240)
+    image = torch.rand(1, 3, 160, 480)
     with torch.no_grad():
         whole, statistics = net(image, style)
-        reach = -(-net.reach // 4) * 4
-        left = net(image[..., : 120 + reach], style, statistics)[0][..., :120]
-        right = net(image[..., 120 - reach :], style, statistics)[0][..., reach:]
+        reach = -(-net.reach // 8) * 8
+        left = net(image[..., : 240 + reach], style, statistics)[0][..., :240]
+        right = net(image[..., 240 - reach :], style, statistics)[0][..., reach:]
     tiles = torch.cat([left, right], 3)
     assert float((tiles - whole).abs().max()) < 1e-4  # 2/255 is what is asked
 
@@ -67,13 +67,13 @@ def test_tiles_equal_the_whole_picture_at_the_reach(config: NetworkConfig) -> No
 def test_the_reach_is_no_larger_than_the_gradient_says() -> None:
     net = network()
     style = table(net)(torch.tensor([[1.0, 0.0]]))
-    image = torch.rand(1, 3, 128, 128, requires_grad=True)
+    image = torch.rand(1, 3, 256, 256, requires_grad=True)
     statistics = net(image, style)[1].detach()
-    net(image, style, statistics)[0][0, :, 64, 64].sum().backward()
+    net(image, style, statistics)[0][0, :, 128, 128].sum().backward()
     assert image.grad is not None
     rows = image.grad.abs().sum((0, 1, 3)).nonzero().flatten()
-    seen = max(64 - int(rows.min()), int(rows.max()) - 64)
-    assert seen <= net.reach <= seen + 8
+    seen = max(128 - int(rows.min()), int(rows.max()) - 128)
+    assert seen <= net.reach <= seen + 16
 
 
 @pytest.fixture(scope="module")
@@ -90,11 +90,26 @@ def test_the_file_has_a_card_and_parity(named: tuple[Path, StyleGraph]) -> None:
     card = ModelFile(named[0]).card_for("style")
     assert card.extra["any_painting"] is False
     assert [s["name"] for s in card.extra["styles"]] == ["calm", "wild"]
-    assert card.extra["reach"] == named[1].network.reach
-    assert card.size_multiple == 4
+    assert card.size_multiple == 8
     assert card.parity is not None
     assert max(card.parity.measured.values()) < 1e-4
     assert card.quality["onnx_largest_difference_255"] < 0.1
+
+
+def test_the_measured_reach_hides_the_ends_of_tiles() -> None:
+    net = network(NetworkConfig(4, 6, 8, 4, 2, 2, 5), seed=1)
+    graph = StyleGraph(net, table(net))
+    reach = measured_reach(graph)
+    assert reach % 16 == 0
+    assert 16 < reach <= net.reach + 16
+    image = torch.rand(1, 3, 96, 512)
+    with torch.no_grad():
+        whole, statistics = net(image, graph.table.styles[:1])
+        tile = net(image[..., : 256 + reach], graph.table.styles[:1], statistics)[0][..., :256]
+    assert float((tile - whole[..., :256]).abs().max()) < 1 / 255
+    net.after.mix2.weight.data.zero_()  # nothing far away is left to be seen
+    net.back.weight.data.zero_()
+    assert measured_reach(graph) < reach
 
 
 def run(file: Path, graph: StyleGraph, **feeds: np.ndarray) -> dict[str, np.ndarray]:
@@ -105,7 +120,7 @@ def run(file: Path, graph: StyleGraph, **feeds: np.ndarray) -> dict[str, np.ndar
 
 def test_statistics_given_to_a_file(named: tuple[Path, StyleGraph]) -> None:
     out, graph = named
-    image, _, _, weights = (value.numpy() for value in graph.example(48, 80, 0))
+    image, _, _, weights = (value.numpy() for value in graph.example(48, 200, 0))
     whole = run(out, graph, image=image, style_weights=weights)
     assert whole["statistics_used"][1].min() > 0
     given = whole["statistics_used"]
@@ -113,7 +128,7 @@ def test_statistics_given_to_a_file(named: tuple[Path, StyleGraph]) -> None:
     assert np.abs(whole["styled"] - again["styled"]).max() < 1e-5
     assert np.array_equal(again["statistics_used"], given)
     # The same statistics for part of the picture: another picture than its own would give.
-    part = {"image": image[..., :40], "style_weights": weights}
+    part = {"image": image[..., :136], "style_weights": weights}
     tile, alone = run(out, graph, statistics=given, **part), run(out, graph, **part)
     assert np.abs(tile["styled"][..., :16] - whole["styled"][..., :16]).max() < 1e-4
     assert np.abs(alone["styled"][..., :16] - whole["styled"][..., :16]).max() > 0.01
@@ -126,7 +141,9 @@ def test_what_is_given_is_not_measured(named: tuple[Path, StyleGraph]) -> None:
     operators = [node.op_type for node in graph.node]
     assert "Where" not in operators
     assert "ReduceMean" not in operators
-    assert operators.count("If") == 6 + 2 * (TINY.blocks - 1) + 2  # and the style
+    outside, block = 7, 2  # normalisations
+    blocks = TINY.outer + TINY.blocks + 1
+    assert operators.count("If") == outside + block * blocks + 1  # and the style
 
 
 def test_convolutions_have_no_computed_bias(named: tuple[Path, StyleGraph]) -> None:

@@ -107,7 +107,8 @@ def test_tiles_equal_the_whole_picture(named: Path, size: tuple[int, int]) -> No
     rng = np.random.default_rng(3)
     pixels = rng.random((*size, 3), np.float32)
     tiled = net.paint(pixels, style, 256)
-    down, right = (-(-side // 4) * 4 for side in size)
+    multiple = net.card.size_multiple
+    down, right = (-(-side // multiple) * multiple for side in size)
     padded = np.pad(pixels, ((0, down - size[0]), (0, right - size[1]), (0, 0)), mode="symmetric")
     whole = net._run(padded, style, net._statistics(pixels, style, 256))[0]
     assert apart(255 * tiled, 255 * whole[: size[0], : size[1]]) < 0.5  # 2 is what is asked

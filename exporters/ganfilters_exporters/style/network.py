@@ -7,9 +7,11 @@ et al. 2016: no checkerboard), is Johnson 2016's. Upsampling is bilinear: after 
 upsampling the blocks of four pixels showed as a weave in flat regions.
 
 What is different, and why: the usual 9 x 9 convolutions at full size cost more than all residual
-blocks, so the first layer here already halves the size, and the last ones are thin. The time saved
-goes into residual blocks that are three times as wide and reach further: depthwise 5 x 5 and
-pointwise convolutions (Howard et al. 2017), without a non-linearity between the two.
+blocks, so the first layer here already halves the size, and the last ones are thin. Most residual
+blocks work at an eighth of the size, where a block costs a quarter, sees twice as far and may be
+wider for the same time; two before them and one after keep what a quarter of the size shows (the
+layout of Ronneberger et al. 2015). All are depthwise and pointwise convolutions (Howard et al.
+2017), without a non-linearity between the two.
 
 Instance normalisation makes each pixel depend on the whole picture. So that a picture can be
 painted in tiles, the statistics can be given instead of measured: thumbnail instance normalisation
@@ -30,8 +32,11 @@ from torch.nn import functional
 __all__ = ["NetworkConfig", "StyleTable", "Stylizer"]
 
 EPSILON = 1e-5
-MULTIPLE = 4
-SMALLEST = 16
+OUTER_KERNEL, KERNEL = 5, 3
+"""Sides of the depthwise kernels at a quarter and at an eighth of the size."""
+MULTIPLE = 8
+SMALLEST = 24
+"""Reflection at an eighth of the size needs more than a pixel on each side."""
 
 
 @dataclass(frozen=True)
@@ -40,21 +45,20 @@ class NetworkConfig:
 
     Attributes
     ----------
-    half, quarter, full : int
-        Channels at half, a quarter of and the full size.
-    blocks : int
-        Residual blocks.
-    kernel : int
-        Side of their depthwise kernels.
+    half, quarter, eighth, full : int
+        Channels at half, a quarter, an eighth of and the full size.
+    outer, blocks : int
+        Residual blocks at a quarter before the smallest size, and at an eighth.
     stem : int
         Side of the first kernel.
     """
 
     half: int = 24
-    quarter: int = 96
-    full: int = 12
-    blocks: int = 5
-    kernel: int = 5
+    quarter: int = 64
+    eighth: int = 160
+    full: int = 8
+    outer: int = 2
+    blocks: int = 6
     stem: int = 5
 
     def to_dict(self) -> dict[str, Any]:
@@ -147,7 +151,11 @@ class Stylizer(nn.Module):
         self.config = c = config or NetworkConfig()
         self.stem = ReflectConv(3, c.half, c.stem, 2)
         self.down = ReflectConv(c.half, c.quarter, 3, 2)
-        self.blocks = nn.ModuleList(Residual(c.quarter, c.kernel) for _ in range(c.blocks))
+        self.before = nn.ModuleList(Residual(c.quarter, OUTER_KERNEL) for _ in range(c.outer))
+        self.deeper = ReflectConv(c.quarter, c.eighth, 3, 2)
+        self.blocks = nn.ModuleList(Residual(c.eighth, KERNEL) for _ in range(c.blocks))
+        self.back = ReflectConv(c.eighth, c.quarter, 1)
+        self.after = Residual(c.quarter, OUTER_KERNEL)
         # Enlarging fewer channels: each pair of convolutions saves a tenth of the time.
         self.narrow1 = ReflectConv(c.quarter, 2 * c.half, 1)
         self.up1 = ReflectConv(2 * c.half, c.half, 3)
@@ -161,8 +169,7 @@ class Stylizer(nn.Module):
     @property
     def channels(self) -> int:
         """Number C of normalised channels: a style is 2 * C numbers."""
-        c = self.config
-        return c.half + c.quarter * (1 + 2 * c.blocks) + c.half + c.full + 3
+        return sum(count for count, _ in self._normalised())
 
     def neutral(self) -> Tensor:
         """Return the style that training starts from, (2, C): scales of 1, shifts of 0.
@@ -170,12 +177,16 @@ class Stylizer(nn.Module):
         Residual blocks start small, so that the picture passes at first (Goyal et al. 2017,
         section 5.1); without that, heavy style losses erase it before it is learned.
         """
-        c = self.config
-        style = torch.stack([torch.ones(self.channels), torch.zeros(self.channels)])
-        for block in range(c.blocks):
-            end = c.half + c.quarter * (1 + 2 * (block + 1))
-            style[0, end - c.quarter : end] = 0.2
-        return style
+        scales = torch.cat([torch.full((count,), scale) for count, scale in self._normalised()])
+        return torch.stack([scales, torch.zeros_like(scales)])
+
+    def _normalised(self) -> list[tuple[int, float]]:
+        """Return the channels of each normalisation in order, and the scale it starts from."""
+        c, small = self.config, 0.2
+        outer, inner = [(c.quarter, 1.0), (c.quarter, small)], [(c.eighth, 1.0), (c.eighth, small)]
+        encoder = [(c.half, 1.0), (c.quarter, 1.0), *outer * c.outer]
+        middle = [(c.eighth, 1.0), *inner * c.blocks, (c.quarter, small), *outer]
+        return [*encoder, *middle, (c.half, 1.0), (c.full, 1.0), (3, 1.0), (3, small)]
 
     @property
     def reach(self) -> int:
@@ -184,9 +195,12 @@ class Stylizer(nn.Module):
         Tiles that overlap by this much on each side agree with the whole picture.
         """
         c = self.config
-        blocks = 4 * 2 * c.blocks * (c.kernel // 2)
-        # Upsampling places a pixel anywhere in its block of 4, hence the last term.
-        return c.stem // 2 + 2 * 1 + blocks + 4 * 1 + 2 * 1 + 1 + MULTIPLE
+        outer, inner = 4 * 2 * (OUTER_KERNEL // 2), 8 * 2 * (KERNEL // 2)
+        encoder = c.stem // 2 + 2 + outer * c.outer + 4
+        # Enlarging by two reaches one pixel of the smaller size, each 3 x 3 kernel another.
+        decoder = 8 + outer + (4 + 2) + (2 + 1) + 1
+        # A pixel lies anywhere in its block of 8, hence the last term.
+        return encoder + inner * c.blocks + decoder + MULTIPLE
 
     def forward(
         self,
@@ -200,7 +214,7 @@ class Stylizer(nn.Module):
         Parameters
         ----------
         image : Tensor
-            (N, 3, H, W), RGB in [0, 1]; H and W are multiples of 4, at least 16.
+            (N, 3, H, W), RGB in [0, 1]; H and W are multiples of 8, at least 24.
         style : Tensor
             (N or 1, 2, C): the scales, then the shifts.
         given : Tensor, optional
@@ -217,21 +231,26 @@ class Stylizer(nn.Module):
         norms = Norms(style, given, known)
         x = functional.relu(norms(self.stem(image * 2 - 1)))
         x = functional.relu(norms(self.down(x)))
-        for block in self.blocks:
+        for block in self.before:
             x = block(x, norms)
+        small = functional.relu(norms(self.deeper(x)))
+        for block in self.blocks:
+            small = block(small, norms)
+        x = functional.relu(self.after(x + norms(_twice(self.back(small))), norms))
         x = functional.relu(norms(self.up1(_twice(self.narrow1(x)))))
         x = functional.relu(norms(self.up2(_twice(self.narrow2(x)))))
-        painting = torch.sigmoid(norms(self.last(x)))
+        colours = norms(_twice(_twice(functional.avg_pool2d(image, 4))))
+        painting = torch.sigmoid(norms(self.last(x)) + colours)
         return painting, torch.cat(norms.used, 2)
 
 
 def _measure(x: Tensor) -> Tensor:
     """Return means and deviations over positions, (N, c, H, W) to (N, 2, c)."""
     mean = x.mean((2, 3))
-    centred = x - mean[:, :, None, None]
-    # A product, since a square is exported as a general power, five times as slow.
-    deviation = ((centred * centred).mean((2, 3)) + EPSILON).sqrt()
-    return torch.stack([mean, deviation], 1)
+    # Not of centred values, which takes one pass more over the picture. A product, since a square
+    # is exported as a general power, five times as slow.
+    variance = (x * x).mean((2, 3)) - mean * mean
+    return torch.stack([mean, (variance.clamp_min(0.0) + EPSILON).sqrt()], 1)
 
 
 def _twice(x: Tensor) -> Tensor:
