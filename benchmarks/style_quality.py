@@ -59,7 +59,7 @@ def main() -> None:
                 with torch.no_grad():
                     terms = loss(tensor(painted), tensor(picture), target)
                 values = {key: float(terms[key]) for key in ("content", "style", "loss")}
-                rows.append({"style": painting.name, "photo": photo.stem, "way": name, **values})
+                rows.append({"painting": painting.name, "photo": photo.stem, "way": name, **values})
                 print(rows[-1], flush=True)
     table(rows, list(methods))
     if options.json:
@@ -156,15 +156,15 @@ def pillow(image: Tensor) -> Pillow.Image:
 def table(rows: Sequence[dict[str, object]], methods: Sequence[str]) -> None:
     """Print means over photographs, for each style and for all."""
     print(f"\nganfilters {ganfilters.__version__}; means over photographs: content / style / loss")
-    print("| style |" + "".join(f" {name} |" for name in methods))
+    print("| painting |" + "".join(f" {name} |" for name in methods))
     print("|---" * (len(methods) + 1) + "|")
-    for style in [*dict.fromkeys(str(row["style"]) for row in rows), "all"]:
+    for painting in [*dict.fromkeys(row["painting"] for row in rows), "all"]:
         cells = []
         for name in methods:
-            chosen = [r for r in rows if r["way"] == name and style in ("all", r["style"])]
+            chosen = [r for r in rows if r["way"] == name and painting in ("all", r["painting"])]
             means = (np.mean([r[key] for r in chosen]) for key in ("content", "style", "loss"))
             cells.append(" / ".join(f"{mean:.3f}" for mean in means))
-        print(f"| {style} |" + "".join(f" {cell} |" for cell in cells))
+        print(f"| {painting} |" + "".join(f" {cell} |" for cell in cells))
 
 
 if __name__ == "__main__":

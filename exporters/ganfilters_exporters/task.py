@@ -137,23 +137,26 @@ class Task:
         """Return the context of the chosen precision, for forward passes and losses."""
         return self.accelerator.autocast()  # type: ignore[no-any-return]
 
-    def update(self, name: str, loss: Tensor) -> None:
-        """Let one optimiser take a step down the gradient of `loss`, and no other.
+    def update(self, names: str | tuple[str, ...], loss: Tensor) -> None:
+        """Let one optimiser, or some, take a step down the gradient of `loss`, and no other.
 
         A generator's loss also reaches the discriminator's weights; their gradients are dropped
         when that optimiser's own update begins.
         """
-        optimizer = self.optimizers[name]
-        optimizer.zero_grad(set_to_none=True)
+        optimizers = [self.optimizers[n] for n in ([names] if isinstance(names, str) else names)]
+        for optimizer in optimizers:
+            optimizer.zero_grad(set_to_none=True)
         self.accelerator.backward(loss)
         if self.clip is not None:
-            weights = [p for group in optimizer.param_groups for p in group["params"]]
+            weights = [p for o in optimizers for group in o.param_groups for p in group["params"]]
             norm = torch.nn.utils.clip_grad_norm_(weights, self.clip)
             if not torch.isfinite(norm):
                 self.skipped += 1
-                optimizer.zero_grad(set_to_none=True)
+                for optimizer in optimizers:
+                    optimizer.zero_grad(set_to_none=True)
                 return
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
 
     def plain(self, name: str) -> nn.Module:
         """Return a network without what several GPUs wrap around it."""

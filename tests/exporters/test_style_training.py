@@ -17,7 +17,7 @@ from PIL import Image
 
 from ganfilters.errors import UsageError
 from ganfilters.models import ModelFile
-from ganfilters_exporters.data import load_pictures
+from ganfilters_exporters.data import Pictures, load_pictures
 from ganfilters_exporters.losses import Weights
 from ganfilters_exporters.style import train as training
 from ganfilters_exporters.style.network import Stylizer
@@ -196,10 +196,10 @@ def test_a_photograph_of_one_colour_does_not_end_the_run(
         Image.new("RGB", (64, 64), (255, 255, 255)).save(folder / f"{number}.png")
     deep = dataclasses.replace(TINY, blocks=8)
     request = dataclasses.replace(request_, photos=(folder,), network=deep, export=False)
-    result = train_style(request, config(5), loss_network=loss_network())
+    result = train_style(request, config(40), loss_network=loss_network())
     assert not isinstance(result, dict)
-    assert result.step == 5
-    assert log(request.run)[-1]["skipped_updates"] > 0
+    assert result.step == 40
+    assert any(line.get("skipped_updates", 0) > 0 for line in log(request.run))
 
 
 def test_colours_change_within_bounds_and_by_the_generator_alone() -> None:
@@ -230,6 +230,55 @@ def test_any_style_is_resumed_with_its_calibration(request_: StyleRequest, tmp_p
         strict=True,
     ):
         assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_every_other_picture_is_in_a_named_style(
+    request_: StyleRequest, tmp_path: Path, count: int
+) -> None:
+    photos, corpus = load_pictures(request_.photos, 40), load_pictures(request_.styles, 96)
+    paintings = find_paintings(list(request_.styles), {})
+    how = dataclasses.replace(HOW, batch=count)
+    seen = PaintingStatistics(backbone())
+    task = AnyStyle(how, photos, corpus, loss_network(), Stylizer(TINY), seen, paintings)
+    Trainer(task, tmp_path / "run", config(2)).run()
+    named, others, all_named = 0, 0, []
+    for step in range(4):
+        photo, chosen, painting = task.batch(step)
+        assert len(photo) == count == len(chosen) + len(painting)
+        named, others = named + len(chosen), others + len(painting)
+        all_named += chosen.tolist()
+    assert named in (others, others + 1)
+    # Every style as often as the others, over the whole row.
+    assert abs(all_named.count(0) - all_named.count(1)) <= 1
+
+
+def test_photographs_are_hardly_enlarged(request_: StyleRequest, tmp_path: Path) -> None:
+    stored = load_pictures(request_.photos, 48)
+    cuts = []
+
+    def spy(*args: object, zoom: tuple[float, float], **kwargs: object) -> object:
+        cuts.append(zoom)
+        return Pictures.batch(stored, *args, zoom=zoom, **kwargs)  # type: ignore[arg-type]
+
+    for size in (16, 48, 96):
+        how = dataclasses.replace(HOW, size=size)
+        paintings = find_paintings(list(request_.styles), {})
+        task = NamedStyles(how, stored, paintings, loss_network(), Stylizer(TINY))
+        Trainer(
+            task,
+            tmp_path / str(size),
+            config(
+                1,
+            ),
+            [],
+        ).dry_run()
+        object.__setattr__(task.photos, "batch", spy)
+        assert task.contents(0).shape[-1] == size
+        object.__delattr__(task.photos, "batch")
+    assert cuts[0][0] == HOW.zoom[0]  # small enough for any cut
+    assert cuts[1][0] == pytest.approx(1 / 1.2)
+    assert cuts[2] == (1.0, 1.0)
 
 
 def test_options_for_single_styles(tmp_path: Path) -> None:

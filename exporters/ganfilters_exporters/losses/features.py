@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ganfilters.errors import UsageError
 
 from ..backbones import vgg16
+from .winograd import with_winograd
 
 __all__ = ["LAYERS", "Features", "load_vgg16_features"]
 
@@ -66,4 +67,5 @@ def load_vgg16_features(weights: Path) -> Features:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise UsageError(f"{weights} cannot be used as loss network: {reason}") from error
     network = Features(backbone.segments, [layer.name for layer in backbone.layers])
-    return network.eval().requires_grad_(False)
+    with_winograd(network.eval().requires_grad_(False))
+    return network

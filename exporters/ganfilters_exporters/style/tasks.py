@@ -9,8 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ganfilters.errors import UsageError
+
 from ..data import Pictures
 from ..losses import PerceptualLoss, Weights
+from ..muon import Muon, mixing_weights
 from ..task import Average, Task, seed_of, warm_cosine
 from .network import StyleTable, Stylizer
 from .paintings import Painting, load_painting
@@ -18,6 +21,10 @@ from .predictor import PaintingStatistics, Predictor
 
 __all__ = ["CORPUS_ZOOM", "AnyStyle", "NamedPaintings", "NamedStyles", "OneStyle", "StyleConfig"]
 
+
+ROWS, PREDICTOR = 2.0, 0.3
+"""Factors of the learning rate. A style's row gets a gradient only from its own pictures, so it may
+move faster; the predictor's layers are wide, and each painting pulls at all of them."""
 
 CORPUS_ZOOM = (0.4, 1.0)
 """Cuts of the corpus's paintings, as shares of their side: strokes of many widths."""
@@ -39,7 +46,8 @@ class StyleConfig:
     batch : int
         Photographs in a step.
     rate : float
-        Learning rate of Adam.
+        Learning rate of Muon for the convolutions and of Adam for what else the network has;
+        twice as much for the styles' rows, 0.3 of it for the predictor.
     seed : int
         Seed of the data.
     zoom : tuple of float
@@ -55,12 +63,12 @@ class StyleConfig:
     size: int = 256
     style_size: int = 256
     corpus_size: int = 192
-    batch: int = 4
-    rate: float = 2e-3
+    batch: int = 1
+    rate: float = 5e-3
     seed: int = 0
     zoom: tuple[float, float] = (0.4, 1.0)
     weights: Weights = field(default_factory=Weights)
-    average: float = 0.998
+    average: float = 0.999
     warm: int = 50
 
 
@@ -84,15 +92,26 @@ class _StyleTask(Task):
         """Move the photographs to the device, if they fit."""
         self.photos = self.photos.to(self.device)
 
-    def optimise(self, groups: list[dict[str, Any]]) -> None:
-        """Make the one optimiser."""
-        self.optimizers["all"] = torch.optim.Adam(groups, self.config.rate, betas=(0.9, 0.99))
+    def optimise(self, factors: dict[str, float]) -> None:
+        """Make the optimisers of the modules named, with factors of the learning rate."""
+        rate, groups = self.config.rate, []
+        for name, factor in factors.items():
+            module = self.modules[name]
+            mixing = mixing_weights(module)
+            if mixing:
+                self.optimizers["mixing"] = Muon(mixing, factor * rate)
+            left = [p for p in module.parameters() if all(p is not weight for weight in mixing)]
+            groups.append({"params": left, "lr": factor * rate})
+        self.optimizers["rest"] = torch.optim.Adam(groups, rate, betas=(0.9, 0.99))
 
     def contents(self, step: int) -> Tensor:
         """Return the photographs of a step, (batch, 3, size, size)."""
         c, a = self.config, self.accelerator
+        # Enlarged by a fifth at most: from blurred photographs a network learns to paint blurs.
+        sharp = min(c.zoom[1], c.size / (1.2 * self.photos.pixels.shape[1]))
+        zoom = (max(c.zoom[0], sharp), c.zoom[1])
         images, _ = self.photos.batch(
-            step, c.batch, c.size, c.seed, device=self.device, zoom=c.zoom,
+            step, c.batch, c.size, c.seed, device=self.device, zoom=zoom,
             process=a.process_index, processes=a.num_processes,
         )  # fmt: skip
         return images.to(memory_format=torch.channels_last)
@@ -119,7 +138,7 @@ class _StyleTask(Task):
         """Take the loss and let the optimiser step."""
         with self.autocast():
             terms: dict[str, Tensor] = self.loss(painted, photo, *loss)
-        self.update("all", terms["loss"])
+        self.update(tuple(self.optimizers), terms["loss"])
         return terms
 
 
@@ -199,13 +218,7 @@ class NamedStyles(_StyleTask):
 
     def _trained(self, net: Stylizer, table: StyleTable) -> None:
         self.modules |= {"net": net, "table": table}
-        # A style's row gets a gradient only from its own pictures, so it may move faster.
-        self.optimise(
-            [
-                {"params": list(net.parameters())},
-                {"params": list(table.parameters()), "lr": 2 * self.config.rate},
-            ]
-        )
+        self.optimise({"net": 1.0, "table": ROWS})
         if self.config.average:
             for name, module in (("net", net), ("table", table)):
                 self.averages[name] = Average(module, self.config.average)
@@ -272,7 +285,7 @@ class OneStyle(NamedStyles):
         net.requires_grad_(False).eval()
         self.frozen["net"] = net
         self.modules["table"] = table
-        self.optimise([{"params": list(table.parameters())}])
+        self.optimise({"table": 1.0})
 
     @property
     def painter(self) -> nn.Module:
@@ -283,7 +296,7 @@ class OneStyle(NamedStyles):
 class AnyStyle(_StyleTask):
     """A network, a predictor of styles learned from many paintings, and rows of named styles.
 
-    Each step paints half of the photographs in named styles, if there are any, and the others like
+    Every other photograph is painted in a named style, if there are any, and the others like
     paintings of the corpus. Both kinds share the network, so their style vectors can be blended.
 
     Parameters
@@ -320,36 +333,40 @@ class AnyStyle(_StyleTask):
                 with torch.no_grad():
                     table.styles.copy_(rows)
             self.modules["table"] = table
-        self.optimise(
-            [
-                {"params": list(module.parameters()), "lr": config.rate * factor}
-                for name, module in self.modules.items()
-                for factor in [2 if name == "table" else 1]
-            ]
-        )
+        factors = {"net": 1.0, "table": ROWS, "predictor": PREDICTOR}
+        self.optimise({name: factors[name] for name in self.modules})
         if config.average:
             for name, module in self.modules.items():
                 self.averages[name] = Average(module, config.average)
-        self.fixed = config.batch // 2 if paintings else 0
 
     def setup(self) -> None:
-        """Bring the predictor's inputs to one scale, measured on paintings as trained on."""
+        """Bring the predictor's inputs to one scale, measured on paintings as trained on.
+
+        Raises
+        ------
+        UsageError
+            Several processes with one picture each: some would wait for others for ever.
+        """
+        if len(self.named) and self.config.batch < 2 and self.accelerator.num_processes > 1:
+            raise UsageError("--batch 1 is for one device; give --batch 2 or more")
         super().setup()
         if len(self.named):
             self.named.measure(self.loss, self.config.style_size, self.device)
         self.corpus = self.corpus.to(self.device)
         with torch.no_grad():
-            seen = [self.frozen["statistics"](self.styles(-1 - n)) for n in range(16)]
+            seen = [self.frozen["statistics"](self.styles(-1 - n, 4)) for n in range(16)]
         self.plain("predictor").calibrate(torch.cat(seen))  # type: ignore[operator]
         if "predictor" in self.averages:
             self.averages["predictor"].update(self.plain("predictor"), 0)
 
-    def styles(self, step: int) -> Tensor:
+    def styles(self, step: int, count: int) -> Tensor:
         """Return parts of paintings, (N, 3, side, side): mirrored, and most of them recoloured."""
         c, a = self.config, self.accelerator
+        if not count:
+            return torch.empty(0, 3, c.corpus_size, c.corpus_size, device=self.device)
         seed = seed_of("paintings", c.seed)
         images, _ = self.corpus.batch(
-            max(step, 0), c.batch - self.fixed, c.corpus_size, seed if step >= 0 else seed - step,
+            max(step, 0), count, c.corpus_size, seed if step >= 0 else seed - step,
             device=self.device, zoom=CORPUS_ZOOM, process=a.process_index,
             processes=a.num_processes,
         )  # fmt: skip
@@ -358,26 +375,35 @@ class AnyStyle(_StyleTask):
 
     def batch(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return photographs, the numbers of the first ones' styles, and the others' paintings."""
-        start = self.place(step) * self.fixed
-        chosen = self.named.choose(start, self.fixed, self.config.seed)
-        return self.contents(step), chosen.to(self.device), self.styles(step)
+        count = self.config.batch
+        first, named = self.place(step) * count, 0
+        if len(self.named):  # those at even places in the row of all photographs
+            named = (first + count + 1) // 2 - (first + 1) // 2
+        chosen = self.named.choose((first + 1) // 2, named, self.config.seed)
+        return self.contents(step), chosen.to(self.device), self.styles(step, count - named)
 
     def step(self, batch: tuple[Tensor, Tensor, Tensor], step: int) -> dict[str, Tensor]:  # noqa: ARG002
         """Paint each photograph in its style or like its painting, and learn."""
         photo, chosen, painting = batch
         with self.autocast():
-            with torch.no_grad():
-                statistics = self.frozen["statistics"](painting)
-                target = self.loss.style_target(painting)
-            style = self.modules["predictor"](statistics)
-            contents = styles = torch.ones(len(painting), device=photo.device)
-            if self.fixed:
-                style = torch.cat([self.named.rows(self.modules["table"], chosen), style])
-                grams, *factors = self.named.wanted(chosen)
-                target = {layer: torch.cat([grams[layer], target[layer]]) for layer in target}
-                contents, styles = (torch.cat([f, contents]) for f in factors)
-            painted, _ = self.modules["net"](photo, style)
-        return self.finish(painted, photo, target, contents, styles)
+            parts = []
+            if len(chosen):
+                rows = self.named.rows(self.modules["table"], chosen)
+                parts.append((rows, *self.named.wanted(chosen)))
+            if len(painting):
+                parts.append(self._predicted(painting))
+            style, targets, contents, styles = zip(*parts, strict=True)
+            painted, _ = self.modules["net"](photo, torch.cat(style))
+        target = {layer: torch.cat([grams[layer] for grams in targets]) for layer in targets[0]}
+        return self.finish(painted, photo, target, torch.cat(contents), torch.cat(styles))
+
+    def _predicted(self, painting: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor, Tensor]:
+        """Return the style of paintings, what the loss wants, and factors of 1."""
+        with torch.no_grad():
+            statistics = self.frozen["statistics"](painting)
+            target = self.loss.style_target(painting)
+        ones = torch.ones(len(painting), device=painting.device)
+        return self.modules["predictor"](statistics), target, ones, ones
 
     @torch.no_grad()
     def paint(self, photo: Tensor, painting: Tensor) -> Tensor:
