@@ -40,12 +40,12 @@ MODELS: dict[str, ModelFile] = {
     "kmnist": ModelFile.packaged(
         "ganfilters_latent",
         "models/kmnist.onnx",
-        sha256="f64348be8a3083dec5b5ae5079a57a637318599f2d651cca25e1d129de6cfd4d",
+        sha256="52683adf0cafb60452c08f3822768c148b7eb18e257bb32444932a4a3011401e",
     ),
     "kmnist-dense": ModelFile.packaged(
         "ganfilters_latent",
         "models/kmnist-dense.onnx",
-        sha256="4d35bc129a498ef2030f1cc3e77f5cdd86480b5ba876aa2534d3934491b0f799",
+        sha256="ed8ae6c61a358dab1785790b07494cc7ec64f91e6074ae0f235a0a6c07e96082",
     ),
 }
 """Networks that ship here, by name."""

@@ -196,10 +196,10 @@ def test_a_photograph_of_one_colour_does_not_end_the_run(
         Image.new("RGB", (64, 64), (255, 255, 255)).save(folder / f"{number}.png")
     deep = dataclasses.replace(TINY, blocks=8)
     request = dataclasses.replace(request_, photos=(folder,), network=deep, export=False)
-    result = train_style(request, config(5), loss_network=loss_network())
+    result = train_style(request, config(40), loss_network=loss_network())
     assert not isinstance(result, dict)
-    assert result.step == 5
-    assert log(request.run)[-1]["skipped_updates"] > 0
+    assert result.step == 40
+    assert any(line.get("skipped_updates", 0) > 0 for line in log(request.run))
 
 
 def test_colours_change_within_bounds_and_by_the_generator_alone() -> None:

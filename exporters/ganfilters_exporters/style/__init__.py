@@ -12,7 +12,7 @@ on a CPU and on a GPU; a run goes on where it stopped. On one GPU, in slices of 
     ganfilters train style --styles paintings --corpus van_gogh --photos photos \
         --teacher vgg16.safetensors \
         --options exporters/ganfilters_exporters/style/paintings.toml --style-weight 8 \
-        --size 224 --style-size 384 --batch 32 --rate 2e-3 --steps 40000 --minutes 9 \
+        --size 224 --style-size 448 --batch 16 --steps 40000 --minutes 9 \
         --device cuda --precision bf16 --run runs/style --out style.onnx --overwrite
 
 `--no-export` trains where onnx is missing; the same command without it, on a machine with the run's
@@ -22,8 +22,8 @@ On a CPU, small pictures, and the named styles first: they teach the network to 
 two commands made the network that ships here, on two cores (AVX2) shared with other work: 1,220
 steps in 26 minutes, then 2,100 in 100 minutes. The second rate follows the cosine of ``--steps``,
 so more steps mean a slower fall. The photographs were 3,000 of Imagenette, the corpus 400
-paintings of van Gogh. It is an early network: longer training, and larger photographs, will make
-it better::
+paintings of van Gogh. It is an early network, of the time before Muon, with Adam for everything:
+the commands repeat its data and sizes, not its steps. Longer training will make it better::
 
     ganfilters train style --styles paintings --photos photos --teacher vgg16.safetensors \
         --options exporters/ganfilters_exporters/style/paintings.toml --style-weight 8 \
