@@ -13,13 +13,13 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import Tensor
+from turns import in_turns
 
 from ganfilters.onnxfile import extract
 from ganfilters_exporters import export
@@ -149,15 +149,7 @@ def generation(network: Generator, threads: int, repeat: int) -> list[float]:
         lambda: drawing.run(["image"], alone),
     ]
     network.requires_grad_(False)
-    seconds: list[list[float]] = [[] for _ in calls]
-    for call in calls:
-        call()
-    for _ in range(repeat):  # in turns: whatever slows the machine slows all
-        for call, found in zip(calls, seconds, strict=True):
-            start = time.perf_counter()
-            call()
-            found.append(time.perf_counter() - start)
-    return [statistics.median(found) for found in seconds]
+    return in_turns(calls, repeat)
 
 
 if __name__ == "__main__":

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import argparse
 import copy
-import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import nn
+from turns import in_turns
 
 from ganfilters_exporters.losses import PerceptualLoss, Weights, load_vgg16_features
 from ganfilters_exporters.losses.winograd import WinogradConv
@@ -63,19 +62,6 @@ def step(network: nn.Module, size: int, count: int) -> Callable[[], None]:
         loss(picture, content, target)["loss"].backward()
 
     return call
-
-
-def in_turns(calls: list[Callable[[], None]], repeat: int) -> list[float]:
-    """Return each call's median seconds; whatever slows the machine slows all."""
-    seconds: list[list[float]] = [[] for _ in calls]
-    for call in calls:
-        call()
-    for _ in range(repeat):
-        for call, found in zip(calls, seconds, strict=True):
-            start = time.perf_counter()
-            call()
-            found.append(time.perf_counter() - start)
-    return [statistics.median(found) for found in seconds]
 
 
 if __name__ == "__main__":

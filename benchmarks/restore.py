@@ -12,16 +12,15 @@ tiles. Run:
 from __future__ import annotations
 
 import argparse
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from turns import in_turns
 
 import ganfilters_denoise
 import ganfilters_inpaint
@@ -62,11 +61,13 @@ def main() -> None:
     else:
         print("pypatchmatch is not installed; it is left out")
     print("inpaint, 512 x 512, hole of 256 x 256, seconds:")
-    for name, seconds in in_turns(calls, options.repeat).items():
+    for name, seconds in zip(calls, in_turns(list(calls.values()), options.repeat), strict=True):
         print(f"  {name}: {seconds:.3f}")
     megapixel = picture(1024, 1024)
-    call = {"ours": lambda: owner.apply("denoise", megapixel, model=options.denoise)}
-    print(f"denoise, 1024 x 1024: {in_turns(call, options.repeat)['ours']:.2f} s")
+    (alone,) = in_turns(
+        [lambda: owner.apply("denoise", megapixel, model=options.denoise)], options.repeat
+    )
+    print(f"denoise, 1024 x 1024: {alone:.2f} s")
     for name, model in (("inpaint", options.inpaint), ("denoise", options.denoise)):
         seconds, gigabytes = peak(name, model, options.threads)
         print(f"{name}, 24 megapixels: {seconds:.2f} s, peak memory {gigabytes:.2f} GB")
@@ -90,19 +91,6 @@ def biharmonic(pixels: np.ndarray[Any, Any], mask: np.ndarray[Any, Any]) -> obje
     from skimage.restoration import inpaint_biharmonic
 
     return inpaint_biharmonic(pixels, mask > 0, channel_axis=-1)
-
-
-def in_turns(calls: dict[str, Callable[[], object]], repeat: int) -> dict[str, float]:
-    """Return each call's median seconds; whatever slows the machine slows all."""
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for call in calls.values():
-        call()
-    for _ in range(repeat):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(found) for name, found in seconds.items()}
 
 
 def large(owner: Host, name: str, model: str) -> float:

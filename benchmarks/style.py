@@ -13,17 +13,16 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image as Pillow
+from turns import in_turns
 
 from ganfilters import Host, ModelFile
 from ganfilters_exporters import export
@@ -54,19 +53,6 @@ def main() -> None:
         )
     print(f"\ntiles of 1024 against the whole at 2048 x 2048: {seams(options.model):.2f}/255")
     print(f"24 megapixels, peak memory: {peak(options.model):.2f} GB")
-
-
-def in_turns(calls: list[Callable[[], object]], repeat: int) -> list[float]:
-    """Return each call's median seconds; whatever slows the machine slows all."""
-    seconds: list[list[float]] = [[] for _ in calls]
-    for call in calls:
-        call()
-    for _ in range(repeat):
-        for call, found in zip(calls, seconds, strict=True):
-            start = time.perf_counter()
-            call()
-            found.append(time.perf_counter() - start)
-    return [statistics.median(found) for found in seconds]
 
 
 def ours(model: Path, size: int, threads: int) -> Callable[[], object]:
