@@ -141,7 +141,7 @@ def test_what_is_given_is_not_measured(named: tuple[Path, StyleGraph]) -> None:
     operators = [node.op_type for node in graph.node]
     assert "Where" not in operators
     assert "ReduceMean" not in operators
-    outside, block = 7, 2  # normalisations
+    outside, block = 8, 2  # normalisations
     blocks = TINY.outer + TINY.blocks + 1
     assert operators.count("If") == outside + block * blocks + 1  # and the style
 

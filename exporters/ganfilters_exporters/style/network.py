@@ -13,6 +13,11 @@ wider for the same time; two before them and one after keep what a quarter of th
 layout of Ronneberger et al. 2015). All are depthwise and pointwise convolutions (Howard et al.
 2017), without a non-linearity between the two.
 
+The blurred photograph itself, normalised and scaled by the style as any feature is, is added before
+the last non-linearity. The losses compare normalised features, so they hardly tell a picture from
+its negative: without this, networks settled on dark faces and pale helmets, and took longer to
+get there.
+
 Instance normalisation makes each pixel depend on the whole picture. So that a picture can be
 painted in tiles, the statistics can be given instead of measured: thumbnail instance normalisation
 (Chen et al. 2022). With given statistics the network is an ordinary convolutional one, and each
