@@ -29,7 +29,7 @@ from ganfilters_exporters.losses import PerceptualLoss, Weights, load_vgg16_feat
 from ganfilters_exporters.style.paintings import Painting, find_paintings, read_options
 
 OPTIONS = Path(__file__).parents[1] / "exporters/ganfilters_exporters/style/paintings.toml"
-STYLE_WEIGHT = 5.0
+STYLE_WEIGHT = 3.0
 """Of the optimised loss, content weighing 1: what the shipped network was trained with."""
 
 Paint = Callable[[Pillow.Image, Painting], Pillow.Image]
@@ -39,7 +39,9 @@ def main() -> None:
     options = parse()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    loss = PerceptualLoss(load_vgg16_features(options.teacher), Weights(1.0, STYLE_WEIGHT, 0.0))
+    loss = PerceptualLoss(
+        load_vgg16_features(options.teacher), Weights(1.0, STYLE_WEIGHT, 0.0, 0.0)
+    )
     paintings = find_paintings([options.paintings], read_options(OPTIONS))
     if options.styles:
         paintings = [p for p in paintings if p.name in options.styles]

@@ -23,6 +23,7 @@ _EXISTING = click.Path(exists=True, path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _POSITIVE = click.IntRange(min=1)
+_TERMS = ("content", "style", "smooth", "tone")
 
 _STYLE_EXAMPLES = """\b
 Examples:
@@ -220,6 +221,13 @@ def train_config(values: dict[str, Any]) -> Any:
     help="Weight of total variation, against speckle.",
 )
 @click.option(
+    "--tone-weight",
+    type=Number(min=0),
+    default=1.0,
+    show_default=True,
+    help="Weight of keeping light and dark where the photograph has them.",
+)
+@click.option(
     "--blocks",
     type=click.IntRange(1, 12),
     default=6,
@@ -261,7 +269,7 @@ def style(**values: Any) -> None:
     dry = values.pop("dry_run")
     run = values.pop("run") or values["out"].with_name(values["out"].name + ".run")
     config = train_config(values)
-    weights = Weights(*(values.pop(f"{name}_weight") for name in ("content", "style", "smooth")))
+    weights = Weights(**{name: values.pop(f"{name}_weight") for name in _TERMS})
     names = ("size", "style_size", "corpus_size", "batch", "rate")
     how = StyleConfig(weights=weights, seed=config.seed, **{n: values.pop(n) for n in names})
     request = StyleRequest(

@@ -15,6 +15,7 @@ from ganfilters_exporters.losses import (
     ContentLoss,
     GramLoss,
     PerceptualLoss,
+    ToneLoss,
     TotalVariation,
     Weights,
     gram,
@@ -78,12 +79,23 @@ def test_gradients_are_those_of_finite_differences(part: str) -> None:
     assert torch.autograd.gradcheck(value, (image,), eps=1e-6, atol=1e-5, rtol=1e-3)
 
 
+def test_tones_are_compared_by_place_not_by_height() -> None:
+    loss = ToneLoss(8)
+    photo = torch.rand(2, 3, 8, 6).repeat_interleave(8, 2).repeat_interleave(8, 3)
+    assert loss(photo, photo).abs().max() < 0.01
+    assert loss(0.2 + 0.5 * photo, photo).abs().max() < 0.02  # less contrast costs nothing
+    assert (loss(1 - photo, photo) > 1.9).all()
+    assert (loss(photo.roll(24, 3), photo) > 0.3).all()
+    flat = torch.full_like(photo, 0.5)  # asks for nothing
+    assert torch.allclose(loss(photo, flat), loss(1 - photo, flat), atol=1e-4)
+
+
 def test_the_sum_weighs_each_picture() -> None:
-    loss = PerceptualLoss(loss_network(), Weights(1.0, 2.0, 3.0))
+    loss = PerceptualLoss(loss_network(), Weights(1.0, 2.0, 3.0, 0.5))
     image, photo, painting = torch.rand(3, 2, 3, 32, 32)
     target = loss.style_target(painting)
     terms = loss(image, photo, target)
-    expected = terms["content"] + 2 * terms["style"] + 3 * terms["smooth"]
+    expected = terms["content"] + 2 * terms["style"] + 3 * terms["smooth"] + terms["tone"] / 2
     assert terms["loss"].item() == pytest.approx(expected.item(), rel=1e-5)
     heavier = loss(image, photo, target, style_scale=torch.tensor([2.0, 2.0]))
     more = heavier["loss"] - terms["loss"]

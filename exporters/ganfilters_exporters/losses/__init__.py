@@ -1,7 +1,7 @@
 """Losses as modules that compose: features, content, Gram matrices, smoothness."""
 
 from .features import LAYERS, Features, load_vgg16_features
-from .style import ContentLoss, GramLoss, PerceptualLoss, TotalVariation, Weights, gram
+from .style import ContentLoss, GramLoss, PerceptualLoss, ToneLoss, TotalVariation, Weights, gram
 
 __all__ = [
     "LAYERS",
@@ -9,6 +9,7 @@ __all__ = [
     "Features",
     "GramLoss",
     "PerceptualLoss",
+    "ToneLoss",
     "TotalVariation",
     "Weights",
     "gram",
