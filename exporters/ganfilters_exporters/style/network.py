@@ -14,9 +14,9 @@ layout of Ronneberger et al. 2015). All are depthwise and pointwise convolutions
 2017), without a non-linearity between the two.
 
 The blurred photograph itself, normalised and scaled by the style as any feature is, is added before
-the last non-linearity. The losses compare normalised features, so they hardly tell a picture from
-its negative: without this, networks settled on dark faces and pale helmets, and took longer to
-get there.
+the last non-linearity: light and dark need not find their way through the narrow middle. Networks
+without it settled on dark faces and pale helmets, and took longer to get there; with it and the
+tone loss (:mod:`..losses.style`) tones stay where the photograph has them.
 
 Instance normalisation makes each pixel depend on the whole picture. So that a picture can be
 painted in tiles, the statistics can be given instead of measured: thumbnail instance normalisation
