@@ -209,7 +209,7 @@ def train_config(values: dict[str, Any]) -> Any:
 @click.option(
     "--style-weight",
     type=Number(min=0),
-    default=4.0,
+    default=3.0,
     show_default=True,
     help="Weight of painting like the style picture.",
 )

@@ -155,7 +155,7 @@ class Weights:
     """
 
     content: float = 1.0
-    style: float = 4.0
+    style: float = 3.0
     smooth: float = 4.0
     tone: float = 1.0
     layers: dict[str, float] = field(default_factory=lambda: dict.fromkeys(LAYERS, 1.0))
