@@ -223,9 +223,9 @@ def train_config(values: dict[str, Any]) -> Any:
 @click.option(
     "--tone-weight",
     type=Number(min=0),
-    default=1.0,
+    default=0.5,
     show_default=True,
-    help="Weight of keeping light and dark where the photograph has them.",
+    help="Weight of the photograph's light and dark, in the painting's range.",
 )
 @click.option(
     "--blocks",

@@ -79,15 +79,25 @@ def test_gradients_are_those_of_finite_differences(part: str) -> None:
     assert torch.autograd.gradcheck(value, (image,), eps=1e-6, atol=1e-5, rtol=1e-3)
 
 
-def test_tones_are_compared_by_place_not_by_height() -> None:
+def test_tones_are_the_photographs_in_the_paintings_range() -> None:
     loss = ToneLoss(8)
-    photo = torch.rand(2, 3, 8, 6).repeat_interleave(8, 2).repeat_interleave(8, 3)
-    assert loss(photo, photo).abs().max() < 0.01
-    assert loss(0.2 + 0.5 * photo, photo).abs().max() < 0.02  # less contrast costs nothing
-    assert (loss(1 - photo, photo) > 1.9).all()
-    assert (loss(photo.roll(24, 3), photo) > 0.3).all()
-    flat = torch.full_like(photo, 0.5)  # asks for nothing
-    assert torch.allclose(loss(photo, flat), loss(1 - photo, flat), atol=1e-4)
+    photo, painting = (
+        (low + width * torch.rand(2, 3, 8, 6)).repeat_interleave(8, 2).repeat_interleave(8, 3)
+        for low, width in ((0.1, 0.8), (0.3, 0.6))
+    )
+    target = loss.target(painting)
+    mean, deviation = target[:, 0, None, None, None], target[:, 1, None, None, None]
+    grey = (photo * loss.luminance).sum(1, keepdim=True).expand_as(photo)
+    spread = grey.std((1, 2, 3), keepdim=True)
+    right = mean + (grey - grey.mean((1, 2, 3), keepdim=True)) * deviation / spread
+    assert loss(right, photo, target).max() < 0.01
+    assert loss(mean.expand_as(photo), photo, target) == pytest.approx(1.0, abs=0.1)
+    assert (loss(2 * mean - right, photo, target) > 3.5).all()  # a negative
+    assert (loss(right + 0.5 * deviation, photo, target) > 0.2).all()  # too bright
+    assert (loss(right.roll(24, 3), photo, target) > 0.3).all()
+    # What is plain stays plain: only its level is the painting's.
+    plain = torch.full_like(photo, 0.5)
+    assert loss(mean.expand_as(photo), plain, target).max() < 0.01
 
 
 def test_the_sum_weighs_each_picture() -> None:

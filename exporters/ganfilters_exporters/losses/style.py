@@ -33,8 +33,10 @@ __all__ = [
 
 EPSILON = 1e-12
 REC_709 = (0.2126, 0.7152, 0.0722)
-LEVEL = 1e-4
-"""Variances of the tones of a picture below this are none."""
+FAINT = 0.02
+"""Smallest deviation of tones, of luminance 0 to 1, that counts."""
+GAINS = (0.5, 1.5)
+"""How far contrasts may be changed to match a painting's."""
 
 
 def gram(features: Tensor) -> Tensor:
@@ -112,11 +114,12 @@ class TotalVariation(nn.Module):
 
 
 class ToneLoss(nn.Module):
-    """1 less the correlation of light and dark with the photograph's, coarsely seen.
+    """Relative squared distance from the photograph's light and dark, in the painting's range.
 
-    Features hardly tell a picture from its negative, and a palette may be had with light and dark
-    anywhere: without this, faces come out darker than hair. Which colours stand for light and dark,
-    and how far apart they are, is the style's affair.
+    Features hardly tell a picture from its negative, or a pale one from a strong one: without this,
+    faces come out darker than hair, and all behind a haze. Mean and deviation of the luminance are
+    matched as Gatys et al. do ("Controlling Perceptual Factors in Neural Style Transfer", 2017,
+    section 5.1), of tones coarsely seen; colours and texture are free.
 
     Parameters
     ----------
@@ -124,22 +127,33 @@ class ToneLoss(nn.Module):
         Side in pixels of what is seen as one tone.
     """
 
+    luminance: Tensor
+
     def __init__(self, cell: int = 8) -> None:
         super().__init__()
         self.cell = cell
         self.register_buffer("luminance", torch.tensor(REC_709)[:, None, None])
 
-    def forward(self, image: Tensor, photo: Tensor) -> Tensor:
-        """Return (N,), from 0 to 2, for pictures (N, 3, H, W) in [0, 1]."""
-        found, wanted = (self._tones(x) for x in (image, photo))
-        both = found.square().sum(1) * wanted.square().sum(1)
-        # A photograph without light and dark asks for nothing.
-        return 1 - (found * wanted).sum(1) / (both + (LEVEL * found.shape[1]) ** 2).sqrt()
+    def target(self, painting: Tensor) -> Tensor:
+        """Return mean and deviation of the tones of paintings (N, 3, H, W), as (N, 2)."""
+        tones = self._tones(painting)
+        return torch.stack([tones.mean(1), tones.std(1).clamp_min(FAINT)], 1)
+
+    def forward(self, image: Tensor, photo: Tensor, target: Tensor) -> Tensor:
+        """Return (N,) for pictures (N, 3, H, W) in [0, 1] and targets (N, 2).
+
+        A picture of the painting's mean tone everywhere has 1, if the photograph has contrasts.
+        """
+        found, given = self._tones(image), self._tones(photo)
+        mean, deviation = target[:, :1], target[:, 1:]
+        # A part of a sky must not be made as rich in contrasts as a painting is.
+        gain = (deviation / given.std(1, keepdim=True).clamp_min(FAINT)).clamp(*GAINS)
+        wanted = mean + gain * (given - given.mean(1, keepdim=True))
+        return ((found - wanted) / deviation).square().mean(1)
 
     def _tones(self, image: Tensor) -> Tensor:
         plain = (image.float() * self.luminance).sum(1, keepdim=True)
-        tones = functional.avg_pool2d(plain, self.cell).flatten(1)
-        return tones - tones.mean(1, keepdim=True)
+        return functional.avg_pool2d(plain, self.cell).flatten(1)
 
 
 @dataclass(frozen=True)
@@ -157,7 +171,7 @@ class Weights:
     content: float = 1.0
     style: float = 3.0
     smooth: float = 4.0
-    tone: float = 1.0
+    tone: float = 0.5
     layers: dict[str, float] = field(default_factory=lambda: dict.fromkeys(LAYERS, 1.0))
 
 
@@ -181,8 +195,8 @@ class PerceptualLoss(nn.Module):
 
     @torch.no_grad()
     def style_target(self, painting: Tensor) -> dict[str, Tensor]:
-        """Return the Gram matrices of paintings (N, 3, H, W), by layer (N, C, C)."""
-        return self.style.target(self.network(painting))
+        """Return what is wanted of paintings (N, 3, H, W): Gram matrices by layer, and tones."""
+        return {**self.style.target(self.network(painting)), "tone": self.tone.target(painting)}
 
     def forward(
         self,
@@ -213,6 +227,6 @@ class PerceptualLoss(nn.Module):
         weighted = weighted + self.weights.smooth * smooth
         terms = {"content": content, "style": style, "smooth": smooth}
         if self.weights.tone:
-            terms["tone"] = self.tone(image, photo)
+            terms["tone"] = self.tone(image, photo, target["tone"])
             weighted = weighted + self.weights.tone * terms["tone"]
         return {"loss": weighted.mean(), **{k: v.detach().mean() for k, v in terms.items()}}
