@@ -129,12 +129,11 @@ def test_of_two_changes_at_one_moment_none_is_lost(
 
     write = settings.write_settings
     monkeypatch.setattr(settings, "write_settings", write_late)
-    threads = [
-        threading.Thread(
-            target=lambda name=name: plugins.main(["--disable", name], standalone_mode=False)
-        )
-        for name in ("glow", "sheen")
-    ]
+
+    def disable(name: str) -> None:
+        plugins.main(["--disable", name], standalone_mode=False)
+
+    threads = [threading.Thread(target=disable, args=[name]) for name in ("glow", "sheen")]
     for thread in threads:
         thread.start()
     for thread in threads:
