@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..data import Pictures
+from ..gan.adversarial import Adversarial
 from ..gan.discriminators import LiteFeatures, ProjectedDiscriminator
 from ..gan.perceptual import perceptual_distance
-from ..gan.tasks import Adversarial
 from ..task import Average, Task, warm_cosine
 from .degrade import Damaged, damage
 from .denoiser import Denoiser

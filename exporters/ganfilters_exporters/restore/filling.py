@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..data import Pictures
+from ..gan.adversarial import Adversarial
 from ..gan.discriminators import LiteFeatures, ProjectedDiscriminator
 from ..gan.networks import Verdict
 from ..gan.perceptual import perceptual_distance
-from ..gan.tasks import Adversarial
 from ..task import seed_of, warm_cosine
 from .filler import Filler
 from .masks import draw_masks

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..data import Pictures
-from ..gan.tasks import GanConfig
+from ..gan.adversarial import GanConfig
 from ..task import Task
 
 __all__ = ["cuts", "game", "psnr"]
