@@ -127,10 +127,12 @@ def load(weights: Path | None = None) -> Backbone:
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Read tensors and metadata; never a pickle that could run code."""
-    kind = "safetensors file" if path.suffix == ".safetensors" else "PyTorch checkpoint of tensors"
+    safe = path.suffix == ".safetensors"
+    kind = "safetensors file" if safe else "PyTorch checkpoint of tensors"
+    metadata: dict[str, str] = {}
     try:
-        if path.suffix != ".safetensors":
-            found, metadata = torch.load(path, map_location="cpu", weights_only=True), {}
+        if not safe:
+            found = torch.load(path, map_location="cpu", weights_only=True)
         else:
             from safetensors import safe_open
 
