@@ -25,6 +25,7 @@ from ganfilters.onnxfile import extract
 from ganfilters_exporters import export
 from ganfilters_exporters.backbones import load_efficientnet_lite0
 from ganfilters_exporters.data import Pictures
+from ganfilters_exporters.gan.adversarial import GanConfig
 from ganfilters_exporters.gan.discriminators import LiteFeatures, ProjectedDiscriminator
 from ganfilters_exporters.gan.export import GeneratorGraph, export_gan
 from ganfilters_exporters.gan.networks import (
@@ -35,7 +36,7 @@ from ganfilters_exporters.gan.networks import (
 )
 from ganfilters_exporters.gan.projection import Distance
 from ganfilters_exporters.gan.recipes import RECIPES
-from ganfilters_exporters.gan.tasks import GanConfig, Generation
+from ganfilters_exporters.gan.tasks import Generation
 from ganfilters_exporters.trainer import TrainConfig, Trainer
 
 CLASSES = 10

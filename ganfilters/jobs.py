@@ -187,7 +187,10 @@ class Job(Call):
         if not given and traits.input == "required":
             raise UsageError(f"the filter {self.name} needs an input picture")
         if options.feather and (traits.selection == "filter" or not traits.keeps_size):
-            raise UsageError(f"the filter {self.name} fades its edges itself; leave feather out")
+            raise UsageError(
+                f"the filter {self.name} fades its edges itself; leave feather out, and see "
+                f"`ganfilters show {self.name}` for a parameter of its own"
+            )
         if options.strength != 1.0 and not traits.keeps_size:
             raise UsageError(
                 f"the filter {self.name} changes the picture's size, so its result cannot be mixed "

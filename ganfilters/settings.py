@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ __all__ = [
     "import_timeout",
     "read_settings",
     "settings_file",
+    "settings_locked",
     "write_settings",
 ]
 
@@ -37,6 +39,7 @@ IMPORT_TIMEOUT = 10.0
 """Seconds that a plugin may take to be imported."""
 
 _DISABLED = "disabled_plugins"
+_LOCK_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -115,16 +118,52 @@ def write_settings(settings: Settings) -> Path:
 
     path = settings_file()
     record = {**settings.others, _DISABLED: sorted(settings.disabled_plugins)}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"the folder of settings {path.parent} cannot be made ({error.strerror or error}); "
-            f"{CONFIG_DIR_VARIABLE} names another"
-        ) from error
+    _make_folder(path.parent)
     with replacing(path, overwrite=True) as file:
         file.write(json.dumps(record, indent=2, ensure_ascii=False).encode() + b"\n")
     return path
+
+
+@contextmanager
+def settings_locked() -> Iterator[None]:
+    """Keep others from changing the settings between reading and writing them.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be changed, or somebody else does not finish changing it.
+    """
+    # Imported here, as it is needed by who changes settings only. The lock ends with the process,
+    # however that ends.
+    from filelock import FileLock, Timeout
+
+    path = settings_file()
+    _make_folder(path.parent)
+    lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=_LOCK_SECONDS)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise UsageError(
+            f"another process has been changing the settings file {path} for {_LOCK_SECONDS:g} s; "
+            "try again when it is done"
+        ) from error
+    except (OSError, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"the settings file {path} cannot be changed ({reason})") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"the folder of settings {folder} cannot be made ({error.strerror or error}); "
+            f"{CONFIG_DIR_VARIABLE} names another"
+        ) from error
 
 
 def chosen_plugins() -> tuple[str, ...] | None:

@@ -121,7 +121,7 @@ def contact_sheet(
         whole = convert.to_image(image, max_pixels=host.max_pixels)
         small = _reduced(whole, thumbnail)
         if mask is not None:
-            common["mask"] = _reduced_mask(mask, whole, small)
+            common["mask"] = _reduced_mask(mask, whole, small, host.max_pixels)
     cells = [] if small is None else [("input", small.pixels)]
     with reporting(on_progress, cancel):
         for number, value in enumerate(chosen):
@@ -139,10 +139,10 @@ def _reduced(image: Image | Animation, side: int) -> Image:
     return Image(np.clip(resize(still.pixels, *size), 0.0, 1.0))
 
 
-def _reduced_mask(mask: Any, whole: Image | Animation, small: Image) -> FloatArray:
+def _reduced_mask(mask: Any, whole: Image | Animation, small: Image, max_pixels: int) -> FloatArray:
     """Return the mask at the reduced picture's size, (H, W) in [0, 1]."""
     still = whole.first() if isinstance(whole, Animation) else whole
-    plane = convert.read_mask(convert.to_image(mask), still.width, still.height)
+    plane = convert.read_mask(mask, still.width, still.height, max_pixels=max_pixels)
     return np.clip(resize(plane, small.width, small.height), 0.0, 1.0)
 
 

@@ -47,6 +47,7 @@ __all__ = [
     "list_pictures",
     "load_arrays",
     "load_pictures",
+    "none_usable",
     "read_picture",
 ]
 
@@ -320,9 +321,7 @@ def load_pictures(
     skipped += [f"{p}: {e}" for p, e in zip(usable, errors, strict=True) if e]
     good = [number for number, error in enumerate(errors) if not error]
     if not good:
-        where = ", ".join(map(str, folders))
-        reason = f"; {len(skipped)} skipped, the first: {skipped[0]}" if skipped else ""
-        raise UsageError(f"{where} holds no usable picture{reason}")
+        raise none_usable(folders, skipped, smallest)
     if len(good) < len(usable):  # the broken ones leave no gap, and no copy of the rest is made
         for target, source in enumerate(good):
             pixels[target] = pixels[source]
@@ -331,6 +330,31 @@ def load_pictures(
     labels = torch.tensor([names.index(p.parent.name) for p in usable]) if classes else None
     tensor = torch.from_numpy(pixels[: len(good)])
     return Pictures(tensor, labels, names, tuple(map(str, usable)), tuple(skipped))
+
+
+def none_usable(
+    folders: Sequence[Path], skipped: Sequence[str], smallest: int, what: str = "picture"
+) -> UsageError:
+    """Return the error of folders that hold nothing usable: why, and what they should hold.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Where was looked.
+    skipped : sequence of str
+        The files that were not used, each with the reason.
+    smallest : int
+        Shortest side that is used.
+    what : str
+        What was looked for.
+    """
+    where = ", ".join(map(str, folders))
+    reason = f"; {len(skipped)} skipped, the first: {skipped[0]}" if skipped else ""
+    size = f" of {smallest} pixels a side or more" if smallest > 1 else ""
+    endings = ", ".join(sorted(SUFFIXES))
+    return UsageError(
+        f"{where} holds no usable {what}{reason}; give a folder with pictures{size} ({endings})"
+    )
 
 
 def _short_side(path: Path, smallest: int) -> int | str:

@@ -166,10 +166,10 @@ def _refuse_pairless(context: click.Context) -> None:
 
 def _request(values: dict[str, Any], run: Path, seed: int, command: str) -> Any:
     """Return a ``GanRequest`` of the options, what was not given filled in."""
+    from .gan.adversarial import GanConfig
     from .gan.augment import parse_augmentations
     from .gan.networks import NetworkConfig, base_of
     from .gan.recipes import refuse_unfitting, settings_of
-    from .gan.tasks import GanConfig
     from .gan.train import GanRequest
 
     values = settings_of(values["arch"], values)

@@ -20,7 +20,7 @@ from ganfilters.limits import FEATHER_MAX
 
 if TYPE_CHECKING:
     from ganfilters.chains import Chain
-    from ganfilters.cli._jobs import Job, Plan
+    from ganfilters.cli._plan import Output, Plan
     from ganfilters.cli._work import Result, Work
     from ganfilters.registry import Entry
 
@@ -113,7 +113,7 @@ def execute(
     chain
         What the filter was made from, if it has no name that the host knows.
     """
-    from ganfilters.cli._jobs import STREAM, plan
+    from ganfilters.cli._plan import STREAM, plan
     from ganfilters.cli._work import Work
 
     state = ctx.ensure_object(State)
@@ -127,8 +127,8 @@ def execute(
         format=given["format"],
         overwrite=given["overwrite"],
     )
-    state.stdout_is_picture = any(job.target == STREAM for job in todo.jobs)
-    _check_mask(given, needed=traits.mask == "required", made=todo.jobs[0].source is None)
+    state.stdout_is_picture = any(output.target == STREAM for output in todo.outputs)
+    _check_mask(given, needed=traits.mask == "required", made=todo.outputs[0].source is None)
     params = given_params(ctx, entry, given)
     _check_written(params, todo)
     host = state.host(given["device"], threads=given["threads"], max_pixels=given["max_pixels"])
@@ -182,11 +182,12 @@ def _check_mask(given: Mapping[str, Any], *, needed: bool, made: bool) -> None:
 
 def _check_written(params: Any, todo: Plan) -> None:
     """Refuse a filter's own new file that a picture is written to, or that is needed twice."""
+    count, target = len(todo.outputs), todo.outputs[0].target
     for name, file in schema.new_files(params).items():
         path = file.path
-        if len(todo.jobs) > 1:
-            raise UsageError(f"{schema.flag(name)} is for one picture; there are {len(todo.jobs)}")
-        if todo.jobs[0].target and os.path.realpath(todo.jobs[0].target) == os.path.realpath(path):
+        if count > 1:
+            raise UsageError(f"{schema.flag(name)} is for one picture; there are {count}")
+        if target and os.path.realpath(target) == os.path.realpath(path):
             raise UsageError(f"{schema.flag(name)} and the output are the same file, {path}")
 
 
@@ -226,11 +227,11 @@ def _load(file: str) -> dict[str, Any]:
 
 def _run(state: State, todo: Plan, work: Work, *, quiet: bool) -> int:
     failed = 0
-    with ProgressBar(len(todo.jobs), quiet=quiet) as bar:
-        for index, job in enumerate(todo.jobs):
-            bar.begin(index, job.source or job.target)
+    with ProgressBar(len(todo.outputs), quiet=quiet) as bar:
+        for index, output in enumerate(todo.outputs):
+            bar.begin(index, output.source or output.target)
             try:
-                result = work.run(job, bar.update)
+                result = work.run(output, bar.update)
             except Exception as error:  # one bad picture must not stop the others
                 # No other picture can fare better without a device or a model.
                 hopeless = isinstance(error, (DeviceError, ModelError)) and failed == index
@@ -238,13 +239,13 @@ def _run(state: State, todo: Plan, work: Work, *, quiet: bool) -> int:
                     raise
                 failed += 1
                 with bar.hidden():
-                    _tell_failure(state, job, error)
+                    _tell_failure(state, output, error)
                 continue
             with bar.hidden():
                 _tell(state, result, quiet=quiet)
     if not todo.batch:
         return 0
-    done = len(todo.jobs) - failed
+    done = len(todo.outputs) - failed
     if failed or not quiet:
         click.echo(f"{done} done, {failed} failed", err=True)
     return 1 if failed else 0
@@ -257,7 +258,7 @@ def _tell(state: State, result: Result, *, quiet: bool) -> None:
         click.echo(f"{result.target}  ({result.seconds:.1f} s on {result.device})")
 
 
-def _tell_failure(state: State, job: Job, error: Exception) -> None:
+def _tell_failure(state: State, output: Output, error: Exception) -> None:
     if state.debug:
         import traceback
 
@@ -265,6 +266,6 @@ def _tell_failure(state: State, job: Job, error: Exception) -> None:
     text = one_line(error)
     if not isinstance(error, GanfiltersError):
         text = f"{type(error).__name__}: {text}".rstrip(": ")
-    shown = text if job.source and job.source in text else f"{job.source}: {text}"
-    record = {"input": job.source, "output": job.target, "error": error_record(error)}
+    shown = text if output.source and output.source in text else f"{output.source}: {text}"
+    record = {"input": output.source, "output": output.target, "error": error_record(error)}
     state.complain(shown, record=record)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganfilters import imageio
-from ganfilters.cli._jobs import STREAM, Job, extension_of
+from ganfilters.cli._plan import STREAM, Output, extension_of
 from ganfilters.errors import ImageError, UsageError
 from ganfilters.image import Animation, Image
 
@@ -66,7 +66,7 @@ class Work:
     overwrite: bool = False
     max_pixels: int | None = None
 
-    def run(self, job: Job, on_progress: OnProgress) -> Result:
+    def run(self, output: Output, on_progress: OnProgress) -> Result:
         """Make one output.
 
         Raises
@@ -76,17 +76,17 @@ class Work:
         """
         started = time.perf_counter()
         image = None
-        if job.source is not None:
-            image = read_source(job.source, max_pixels=self.max_pixels)
+        if output.source is not None:
+            image = read_source(output.source, max_pixels=self.max_pixels)
         if isinstance(image, Animation):
-            self._check_holds_frames(job.target, image.first())
+            self._check_holds_frames(output.target, image.first())
         frames = self.prepared.frames(image, on_progress=on_progress)
         if frames is not None:
-            recipe = self._write_frames(frames, job.target, image)
+            recipe = self._write_frames(frames, output.target, image)
         else:
-            recipe = self._write_still(image, job.target, on_progress)
+            recipe = self._write_still(image, output.target, on_progress)
         seconds = time.perf_counter() - started
-        return Result(job.source, job.target, seconds, self.prepared.device, recipe)
+        return Result(output.source, output.target, seconds, self.prepared.device, recipe)
 
     def _write_still(
         self, image: Image | Animation | None, target: str, on_progress: OnProgress

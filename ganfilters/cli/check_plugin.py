@@ -11,7 +11,7 @@ from ganfilters.cli._state import State, pass_state, print_json
 from ganfilters.errors import UsageError, nearest
 
 if TYPE_CHECKING:
-    from ganfilters.registry import Entry, LoadError
+    from ganfilters.registry import Entry, LoadError, Registry, Source
     from ganfilters.testing import Outcome
 
 __all__ = ["command"]
@@ -106,11 +106,10 @@ def command(
 
 def _find(state: State, target: str) -> tuple[list[Entry], list[LoadError]]:
     """Return the filters that `target` means, and what of it could not be loaded."""
-    from ganfilters.registry import Registry
     from ganfilters.registry._sources import canonical
 
     if target.endswith(".py"):
-        registry = Registry.discover([Path(target)])
+        registry = _of_file(state, Path(target))
         wanted = {target, str(Path(target))}
     else:
         registry = state.registry
@@ -133,6 +132,23 @@ def _find(state: State, target: str) -> tuple[list[Entry], list[LoadError]]:
         hint = nearest(target, names, what="filters")
         raise UsageError(f"there is no filter or distribution {target!r}; {hint}")
     return found, errors
+
+
+def _of_file(state: State, path: Path) -> Registry:
+    """Return the filters of a file, and of ours those whose names they have: ours win."""
+    from ganfilters.registry import FILTERS_GROUP, Registry
+    from ganfilters.registry._sources import from_files, installed
+
+    def registry(sources: list[Source]) -> Registry:
+        return Registry(sources, timeout=state.choice.timeout, notify=state.note)
+
+    files = from_files([path])
+    alone = registry(files)
+    names = alone.names()
+    chosen, _ = state.choice.split(installed(FILTERS_GROUP))
+    # Our plugins are named like their filters, so none is imported to find out.
+    ours = [source for source in chosen if source.first_party and source.name in names]
+    return registry([*files, *ours]) if ours else alone
 
 
 def _values(settings: tuple[str, ...], entries: list[Entry], flag: str) -> dict[str, str]:

@@ -58,23 +58,25 @@ def _change(disable: Sequence[str], enable: Sequence[str], *, as_json: bool) -> 
         chosen_plugins,
         read_settings,
         settings_file,
+        settings_locked,
         write_settings,
     )
 
     both = sorted({*disable} & {*enable})
     if both:
         raise UsageError(f"{both[0]} cannot be disabled and enabled at once")
-    settings = read_settings()
-    before = settings.disabled_plugins
     installed = all_installed()
     for name in disable:
         _check_disable(name, installed)
-    for name in enable:
-        _check_enable(name, installed, before)
-    after = (before | {*disable}) - {*enable}
-    path = settings_file()
-    if after != before:
-        path = write_settings(replace(settings, disabled_plugins=after))
+    with settings_locked():
+        settings = read_settings()
+        before = settings.disabled_plugins
+        for name in enable:
+            _check_enable(name, installed, before)
+        after = (before | {*disable}) - {*enable}
+        path = settings_file()
+        if after != before:
+            path = write_settings(replace(settings, disabled_plugins=after))
     if as_json:
         print_json({"settings": str(path), "disabled_plugins": sorted(after)}, indent=2)
         return

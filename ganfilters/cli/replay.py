@@ -65,7 +65,7 @@ def command(ctx: click.Context, /, out: str, paths: tuple[str, ...], **given: An
     identical; if OUT was made on another device, up to a mean of 1; if OUT or NEW is in a format
     that loses detail, up to a mean of 4.
     """
-    from ganfilters.cli._jobs import STREAM, check_target
+    from ganfilters.cli._plan import STREAM, check_target
     from ganfilters.cli._work import read_source, write_result
     from ganfilters.imageio import format_of
     from ganfilters.replaying import Replay

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from ganfilters import schema
+from ganfilters.errors import GanfiltersError
 from ganfilters.image import FloatArray, Image
 from ganfilters.testing.declarations import limits, properties
 from ganfilters.testing.subject import Subject, expect, half_mask, picture
@@ -38,14 +40,32 @@ def check_defaults_run(subject: Subject) -> str:
 
 
 def check_bounds_run(subject: Subject) -> str:
-    """Check that the filter runs at every bound, with every choice, picture and preset."""
+    """Check that the filter runs at every bound, with every choice, picture and preset.
+
+    Values that mean something only beside others, which its Params therefore refuse, are left out.
+    """
     pixels = _source(subject)
     tried = 0
+    refused = []
     for name, value in _extremes(subject):
         shown = "a picture" if isinstance(value, Image) else value
+        if name != schema.PRESET and _needs_company(subject, **{name: value}):
+            refused.append(f"{name}={shown}")
+            continue
         subject.run(pixels, what=f"a run with {name}={shown}", **{name: value})
         tried += 1
-    return f"{tried} runs"
+    without = f", without {', '.join(refused)}, refused on their own" if refused else ""
+    return f"{tried} runs{without}"
+
+
+def _needs_company(subject: Subject, **value: Any) -> bool:
+    """Return whether a check of several parameters, and nothing else, refuses a value."""
+    try:
+        schema.validate(subject.filter.Params, subject.values(**value))
+    except GanfiltersError as error:
+        cause = error.__cause__
+        return isinstance(cause, ValidationError) and not any(e["loc"] for e in cause.errors())
+    return False
 
 
 def _extremes(subject: Subject) -> Iterator[tuple[str, Any]]:

@@ -72,6 +72,9 @@ CLASSES = (
 
 DIRECTIONS = tuple(f"pc{number}" for number in range(1, 11))
 
+_NEEDED = {"mix_layers": "mix_seed", "edit_layers": "edit", "frames": "walk", "steps": "project"}
+"""What a parameter says nothing without."""
+
 _MOST_PICTURES = 1024
 _LARGEST_SEED = 2**32 - 1
 _WALK_BATCH = 8
@@ -240,12 +243,16 @@ class LatentParams(Params):
             )
         if self.save_latent is not None and (self.walk or self.grid):
             raise ValueError("`save_latent` is for one picture; leave `walk` and `grid` out")
-        for name, needed in (("mix_layers", "mix_seed"), ("edit_layers", "edit")):
-            if getattr(self, name) is not None and getattr(self, needed) is None:
+        for name, needed in _NEEDED.items():
+            if self._changes(name) and not self._changes(needed):
                 raise ValueError(f"`{name}` needs `{needed}` as well")
         if any(weight < 0 for weight in (self.class_ or {}).values()):
             raise ValueError("`class_` has a negative weight; weights must be 0 or more")
         return self
+
+    def _changes(self, name: str) -> bool:
+        """Return whether a parameter has another value than by default."""
+        return bool(getattr(self, name) != type(self).model_fields[name].default)
 
 
 class Latent(Filter[LatentParams]):

@@ -6,13 +6,17 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from ganfilters import settings
 from ganfilters.cli import command_line
+from ganfilters.cli.plugins import command as plugins
 from tests.cli.conftest import error, picture
 from tests.sites import COMMAND, FILTER, Site
 
@@ -109,6 +113,43 @@ def test_names_that_cannot_be_changed(
     before = (config / "settings.json").read_text()
     assert expected in error(run("plugins", *words))
     assert (config / "settings.json").read_text() == before
+
+
+def test_of_two_changes_at_one_moment_none_is_lost(
+    site: Site, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.add("glow")
+    site.add("sheen")
+    both_have_read = threading.Barrier(2)
+
+    def write_late(changed: settings.Settings) -> Path:
+        with suppress(threading.BrokenBarrierError):
+            both_have_read.wait(0.3)
+        return write(changed)
+
+    write = settings.write_settings
+    monkeypatch.setattr(settings, "write_settings", write_late)
+
+    def disable(name: str) -> None:
+        plugins.main(["--disable", name], standalone_mode=False)
+
+    threads = [threading.Thread(target=disable, args=[name]) for name in ("glow", "sheen")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert settings.read_settings().disabled_plugins == {"glow", "sheen"}
+
+
+def test_a_change_does_not_wait_for_ever(
+    site: Site, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.add("glow")
+    monkeypatch.setattr(settings, "_LOCK_SECONDS", 0.05)
+    with settings.settings_locked():
+        text = error(run("plugins", "--disable", "glow"))
+    assert text.startswith("another process has been changing the settings file")
+    assert not (config / "settings.json").exists()
 
 
 def test_a_plugin_that_is_gone_can_be_enabled(site: Site, config: Path) -> None:

@@ -93,3 +93,17 @@ def test_a_mask_is_reduced_with_the_picture(run: Run) -> None:
     picture("small.png", size=(12, 8))
     words[-1] = "small.png"
     assert "12" in error(run("sheet", "invert", "in.png", "other.png", *words))
+    picture("large.png", size=(200, 100))
+    words = [*words[:-1], "large.png", "--max-pixels", 128 * 96]
+    assert "large.png: 200 x 100 is" in error(run("sheet", "invert", "in.png", "out2.png", *words))
+
+
+def test_a_mask_may_be_what_masks_may_be(host: Host) -> None:
+    image = np.full((48, 64, 3), 200, np.uint8)
+    left = np.zeros((48, 64), np.bool_)
+    left[:, :32] = True
+    shown = {"vary": "amount", "values": [1.0], "across": 2, "thumbnail": 64}
+    made = contact_sheet(host, "invert", image, mask=left, **shown)
+    second = made.pixels[8 : 8 + 48, 8 + 72 : 8 + 72 + 64]
+    assert second[24, 8] == pytest.approx(55 / 255, abs=0.01)
+    assert second[24, 56] == pytest.approx(200 / 255, abs=0.01)

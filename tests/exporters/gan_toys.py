@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from ganfilters_exporters.backbones import Backbone
+from ganfilters_exporters.gan.adversarial import GanConfig
 from ganfilters_exporters.gan.networks import NetworkConfig
-from ganfilters_exporters.gan.tasks import GanConfig
 from ganfilters_exporters.gan.train import GanRequest
 from ganfilters_exporters.trainer import TrainConfig
 

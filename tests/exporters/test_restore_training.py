@@ -268,8 +268,10 @@ def test_bad_use_is_told_in_one_line(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     (empty / "broken.jpg").write_bytes(b"no picture")
-    with pytest.raises(UsageError, match="holds no usable picture"):
+    with pytest.raises(UsageError, match=r"holds no usable picture.*\.jpg, "):
         fill(dataclasses.replace(request, photos=(empty,)), 1)
+    with pytest.raises(UsageError, match="holds no usable picture; 1 skipped"):
+        fill(dataclasses.replace(request, sheet_photos=(empty,)), 1)
     with pytest.raises(UsageError, match="no folder of a run"):
         fill(dataclasses.replace(request, init=empty), 1)
 

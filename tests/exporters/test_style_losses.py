@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganfilters.errors import UsageError
 from ganfilters_exporters.losses import (
@@ -113,9 +115,33 @@ def test_the_sum_weighs_each_picture() -> None:
 
 
 def test_files_that_are_not_vgg16(tmp_path: Path) -> None:
-    save_file({"features.0.weight": torch.zeros(4, 3, 3, 3)}, tmp_path / "x.safetensors")
-    (tmp_path / "y.safetensors").write_bytes(b"no")
-    (tmp_path / "z.pth").write_bytes(b"no")
-    for name in ("x.safetensors", "y.safetensors", "z.pth", "missing.pth"):
-        with pytest.raises(UsageError, match="cannot be used as loss network"):
-            load_vgg16_features(tmp_path / name)
+    save_file({"features.0.weight": torch.zeros(4, 3, 3, 3)}, tmp_path / "shape.safetensors")
+    save_file({"other": torch.zeros(300, 300)}, tmp_path / "other.safetensors")
+    whole = (tmp_path / "other.safetensors").read_bytes()
+    (tmp_path / "half.safetensors").write_bytes(whole[: len(whole) // 2])
+    torch.save(torch.zeros(3), tmp_path / "tensor.pth")
+    torch.save(nn.Linear(1, 1), tmp_path / "module.pth")
+    torch.save({"features.0.weight": "text"}, tmp_path / "text.pth")
+    for name in ("words.txt", "words.pth", "words.safetensors"):
+        (tmp_path / name).write_bytes(b"hello\n")
+    Image.new("RGB", (9, 9)).save(tmp_path / "picture.png")
+    (tmp_path / "network.onnx").write_bytes(b"\x08\x08\x12\x07pytorch\x1a\x05")
+    (tmp_path / "nothing.pth").touch()
+    expected = {
+        "shape": r"holds other weights: features\.0\.weight has the shape \(4, 3, 3, 3\), not \(64",
+        "other": r"holds other weights: there is no tensor features\.0\.weight",
+        "text": "holds other weights: there is no tensor",
+        "half": "is no safetensors file, or is damaged",
+        "words.safetensors": "is no safetensors file, or is damaged",
+    }
+    for file in tmp_path.iterdir():
+        with pytest.raises(UsageError) as caught:
+            load_vgg16_features(file)
+        told = str(caught.value)
+        start = expected.get(file.name) or expected.get(file.stem, "is no PyTorch checkpoint")
+        assert re.match(f"{re.escape(str(file))} {start}", told), told
+        assert told.endswith("give VGG16's weights: torchvision's .pth, or a .safetensors with "
+                             "the same names")  # fmt: skip
+        assert len(told.splitlines()) == 1
+    with pytest.raises(UsageError, match=r"missing\.pth cannot be read: No such file"):
+        load_vgg16_features(tmp_path / "missing.pth")

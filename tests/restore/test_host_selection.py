@@ -82,5 +82,5 @@ def test_an_extended_picture_keeps_its_transparency(
 def test_feather_is_not_for_this_filter(
     host: Host, filler: Path, photo: Array, hole: Array
 ) -> None:
-    with pytest.raises(UsageError, match="fades its edges itself"):
+    with pytest.raises(UsageError, match=r"fades its edges itself.*ganfilters show inpaint"):
         host.apply("inpaint", photo, mask=hole, feather=5, model=filler)

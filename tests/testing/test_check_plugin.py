@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ganfilters.cli import command_line
+from tests.sites import Site
 
 GOOD = """
 import numpy as np
@@ -97,6 +98,22 @@ def test_a_file_that_does_not_load_fails(tmp_path: Path) -> None:
     result = check(path)
     assert result.exit_code == 1
     assert "FAILED  poster: load: RuntimeError: oops" in result.output
+
+
+def test_of_a_file_only_its_own_filters_are_loaded(site: Site, tmp_path: Path) -> None:
+    module = site.add("glow")
+    path = tmp_path / "poster.py"
+    path.write_text(GOOD)
+    assert check(path, "--only", "declarations").exit_code == 0
+    assert module not in sys.modules
+
+
+def test_a_file_cannot_take_the_name_of_a_filter_of_ours(tmp_path: Path) -> None:
+    path = tmp_path / "poster.py"
+    path.write_text(GOOD.replace('"poster"', '"dream"'))
+    result = check(path)
+    assert result.exit_code == 1, result.output
+    assert "FAILED  poster: load: the filter name 'dream' is taken by dream" in result.output
 
 
 def test_bad_use() -> None:

@@ -112,6 +112,11 @@ def test_a_broken_promise_is_told(check: str, filter: type, message: str) -> Non
         BY_NAME[check](Subject(filter))
 
 
+def test_a_bound_that_the_filter_refuses_on_its_own_is_told_and_not_run() -> None:
+    told = BY_NAME["bounds_run"](Subject(toys.plain(Params=toys.GlowParams)))
+    assert told == "8 runs, without radius=1, radius=9, refused on their own"
+
+
 def test_a_narrow_overlap_is_told_with_one_that_holds() -> None:
     class Narrow(toys.Blur):
         traits = Traits(tiling=Tiling(size=96, overlap=1))

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ganfilters import (
     Cancelled,
@@ -31,6 +31,17 @@ class GainParams(Params):
     gain: float = Field(1.0, ge=0, le=1, description="How much to invert")
     steps: int = Field(2, gt=0, lt=5, description="Number of steps")
     gentle: bool = Field(False, description="Halve the effect")
+
+
+class GlowParams(GainParams):
+    glow: bool = Field(False, description="Glow")
+    radius: int = Field(3, ge=1, le=9, description="With glow: how far")
+
+    @model_validator(mode="after")
+    def _fitting(self) -> GlowParams:
+        if self.radius != 3 and not self.glow:
+            raise ValueError("`radius` needs `glow` as well")
+        return self
 
 
 class Good(Filter[GainParams]):

@@ -19,6 +19,8 @@ GROUPS = (2, 2, 3, 3)
 
 WIDTHS = (64, 128, 256, 512)
 
+_RIGHT = "give VGG16's weights: torchvision's .pth, or a .safetensors with the same names"
+
 
 @dataclass(frozen=True)
 class Convention:
@@ -82,8 +84,10 @@ def load(weights: Path | None = None) -> Backbone:
     Raises
     ------
     ValueError
-        If `weights` is None, as no package carries them, or lacks a tensor, or one has another
-        shape than VGG16's.
+        If `weights` is None, as no package carries them, or is no such file, or lacks a tensor, or
+        one has another shape than VGG16's; one line.
+    OSError
+        The file cannot be opened.
     """
     if weights is None:
         raise ValueError("vgg16 needs --weights FILE (a .safetensors or torchvision's .pth)")
@@ -98,7 +102,10 @@ def load(weights: Path | None = None) -> Backbone:
                 modules.append(nn.MaxPool2d(2))
                 index += 1
             first_bgr = convention.bgr and index == 0
-            conv = _convolution(state, f"features.{index}", channels, width, first_bgr)
+            try:
+                conv = _convolution(state, f"features.{index}", channels, width, first_bgr)
+            except ValueError as error:
+                raise ValueError(f"{weights} holds other weights: {error}; {_RIGHT}") from error
             segments.append(nn.Sequential(*modules, conv, nn.ReLU()).eval())
             layers.append(Layer(f"relu{group}_{number}", width, 2 ** (group - 1)))
             channels, index = width, index + 2
@@ -120,13 +127,25 @@ def load(weights: Path | None = None) -> Backbone:
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Read tensors and metadata; never a pickle that could run code."""
-    if path.suffix != ".safetensors":
-        return torch.load(path, map_location="cpu", weights_only=True), {}
-    from safetensors import safe_open
+    safe = path.suffix == ".safetensors"
+    kind = "safetensors file" if safe else "PyTorch checkpoint of tensors"
+    metadata: dict[str, str] = {}
+    try:
+        if not safe:
+            found = torch.load(path, map_location="cpu", weights_only=True)
+        else:
+            from safetensors import safe_open
 
-    with safe_open(path, "pt") as file:
-        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return state, file.metadata() or {}
+            with safe_open(path, "pt") as file:
+                found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                metadata = file.metadata() or {}
+    except OSError:
+        raise
+    except Exception as error:  # other files show as many kinds of error, some of a page of text
+        raise ValueError(f"{path} is no {kind}, or is damaged; {_RIGHT}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} is no {kind}; {_RIGHT}")
+    return found, metadata
 
 
 def _convolution(
@@ -136,11 +155,11 @@ def _convolution(
     conv = nn.Conv2d(inputs, outputs, 3, padding=1).requires_grad_(False)
     for part in ("weight", "bias"):
         tensor, target = state.get(f"{name}.{part}"), getattr(conv, part)
-        if tensor is None or tensor.shape != target.shape:
-            found = "nothing" if tensor is None else f"the shape {tuple(tensor.shape)}"
+        if not isinstance(tensor, Tensor):
+            raise ValueError(f"there is no tensor {name}.{part}")
+        if tensor.shape != target.shape:
             raise ValueError(
-                f"these are not VGG16's weights: {name}.{part} should have the shape "
-                f"{tuple(target.shape)} and has {found}"
+                f"{name}.{part} has the shape {tuple(tensor.shape)}, not {tuple(target.shape)}"
             )
         target.copy_(tensor.flip(1) if bgr and part == "weight" else tensor)
     return conv

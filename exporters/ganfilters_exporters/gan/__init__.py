@@ -7,7 +7,7 @@
 | `losses` | the five games, and gradient penalties |
 | `augment` | differentiable augmentation |
 | `perceptual` | terms on pretrained features |
-| `tasks` | what a step of training is; the loop is :mod:`..trainer` |
+| `adversarial`, `tasks` | what a step of training is; the loop is :mod:`..trainer` |
 | `collapse`, `sheet` | what is watched while training |
 | `standing` | statistics that fit averaged weights |
 | `metrics`, `classifier`, `evaluate` | what is measured afterwards |

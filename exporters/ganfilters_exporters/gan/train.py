@@ -16,6 +16,7 @@ from ..backbones import BACKBONES, Backbone
 from ..data import Pictures, load_arrays, load_pictures
 from ..files import refuse_target
 from ..trainer import Callback, TrainConfig, Trainer, TrainingError, TrainResult
+from .adversarial import Adversarial, GanConfig
 from .discriminators import LiteFeatures, ProjectedDiscriminator
 from .networks import (
     GENERATORS,
@@ -29,7 +30,7 @@ from .networks import (
 from .pairs import DEGRADATIONS, load_pairs
 from .sheet import grid, write_picture
 from .standing import settle
-from .tasks import Adversarial, GanConfig, Generation, Translation
+from .tasks import Generation, Translation
 
 __all__ = ["GanRequest", "load_data", "make_task", "train_gan"]
 

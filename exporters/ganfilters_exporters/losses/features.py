@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from pickle import UnpicklingError
 
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from ganfilters.errors import UsageError
@@ -18,8 +16,6 @@ __all__ = ["LAYERS", "Features", "load_vgg16_features"]
 
 LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 """VGG16's last features of each scale: the style layers of Johnson 2016."""
-
-_UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, SafetensorError, UnpicklingError)
 
 
 class Features(nn.Module):
@@ -63,9 +59,10 @@ def load_vgg16_features(weights: Path) -> Features:
     """
     try:
         backbone = vgg16.load(weights)
-    except _UNREADABLE as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise UsageError(f"{weights} cannot be used as loss network: {reason}") from error
+    except OSError as error:
+        raise UsageError(f"{weights} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     network = Features(backbone.segments, [layer.name for layer in backbone.layers])
     with_winograd(network.eval().requires_grad_(False))
     return network

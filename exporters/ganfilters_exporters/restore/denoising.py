@@ -10,55 +10,31 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..data import Pictures
+from ..gan.adversarial import Adversarial
 from ..gan.discriminators import LiteFeatures, ProjectedDiscriminator
 from ..gan.perceptual import perceptual_distance
-from ..gan.tasks import Adversarial
 from ..task import Average, Task, warm_cosine
 from .degrade import Damaged, damage
 from .denoiser import Denoiser
-from .shared import cuts, game, psnr
+from .shared import RestoringConfig, cuts, game, psnr
 
 __all__ = ["Denoising", "DenoisingConfig", "TexturedDenoising", "clean"]
 
 
-@dataclass(frozen=True)
-class DenoisingConfig:
+@dataclass(frozen=True, kw_only=True)
+class DenoisingConfig(RestoringConfig):
     """How the denoising network is trained.
 
-    Attributes
-    ----------
-    size : int
-        Side of the photographs in pixels; a multiple of 8, of 32 with a discriminator.
-    batch : int
-        Photographs in a step.
-    rate : float
-        Learning rate of Adam.
-    adversarial : float
-        Weight of the game, for texture; 0 for reconstruction alone.
-    features : float
-        With a game: weight of the distance of frozen features.
-    loss : str
-        A key of :data:`..gan.losses.LOSSES`.
-    r1 : float
-        Weight of R1, every 16 steps; 0 for none.
-    zoom : tuple of float
-        Cuts of the photographs, as shares of their side.
-    average : float
-        Decay of the average of the weights.
-    seed : int
-        Seed of the run.
+    `size` is a multiple of 8, and of 32 with a discriminator. Without one (`adversarial` of 0) it
+    is reconstruction alone, and `features`, `loss` and `r1` have no use; a game is for texture.
     """
 
     size: int = 96
-    batch: int = 8
     rate: float = 1e-3
     adversarial: float = 0.0
     features: float = 0.2
-    loss: str = "hinge"
-    r1: float = 0.0
     zoom: tuple[float, float] = (0.43, 1.0)
     average: float = 0.999
-    seed: int = 0
 
 
 def _reconstruct(network: nn.Module, damaged: Damaged) -> tuple[Tensor, Tensor]:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
-from ganfilters import ModelFile, Runtime, UsageError, pad_to
+from ganfilters import ModelFile, Runtime, pad_to
 
-from ..data import list_pictures, read_picture
+from ..data import list_pictures, none_usable, read_picture
 from .denoiser import MULTIPLE, SMALLEST
 
 __all__ = [
@@ -71,8 +71,7 @@ def evaluate_denoise(
         except ValueError as error:
             skipped.append(str(error))
     if not pictures:
-        text = f"; {len(skipped)} skipped, the first: {skipped[0]}" if skipped else ""
-        raise UsageError(f"{', '.join(map(str, photos))} holds no usable picture{text}")
+        raise none_usable(photos, skipped, SMALLEST)
     found: dict[str, Any] = {"photos": len(pictures), "skipped": skipped}
     for sigma in SIGMAS:
         noisy = [noised(picture, sigma, n) for n, picture in enumerate(pictures)]

@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..data import Pictures
+from ..gan.adversarial import Adversarial
 from ..gan.discriminators import LiteFeatures, ProjectedDiscriminator
 from ..gan.networks import Verdict
 from ..gan.perceptual import perceptual_distance
-from ..gan.tasks import Adversarial
 from ..task import seed_of, warm_cosine
 from .filler import Filler
 from .masks import draw_masks
-from .shared import cuts, game, psnr
+from .shared import RestoringConfig, cuts, game, psnr
 
 __all__ = ["Filling", "FillingConfig", "make_guesses"]
 
@@ -29,27 +29,18 @@ _MISSING = 0.5
 """Part of a patch that is filled, from which on it is judged."""
 
 
-@dataclass(frozen=True)
-class FillingConfig:
+@dataclass(frozen=True, kw_only=True)
+class FillingConfig(RestoringConfig):
     """How the filling network is trained.
+
+    `size` is a multiple of 32.
 
     Attributes
     ----------
-    size : int
-        Side of the photographs in pixels; a multiple of 32.
-    batch : int
-        Photographs in a step.
-    rate : float
-        Learning rate of Adam, of both networks.
     warm_up : int
         Steps without the discriminator. It would win at once against noise.
-    loss : str
-        A key of :data:`..gan.losses.LOSSES`.
-    r1 : float
-        Weight of R1, every 16 steps; 0 for none.
-    pixels, perceptual, features, adversarial : float
-        Weights: L1 in the hole; distance of VGG16's features; distance of the discriminator's own
-        frozen features, which see far; the game.
+    pixels, perceptual : float
+        Weights: L1 in the hole; distance of VGG16's features.
     perceptual_size : int
         Side of the part, around a place in the hole, that VGG16 compares; its time goes with the
         square.
@@ -58,20 +49,11 @@ class FillingConfig:
         learned from large pictures and tell little of small ones.
     guessed : float
         Share of the pictures that come with a guess.
-    zoom : tuple of float
-        Cuts of the photographs, as shares of their side.
-    average : float
-        Decay of the average of the weights.
-    seed : int
-        Seed of the run.
     """
 
     size: int = 128
-    batch: int = 8
     rate: float = 5e-4
     warm_up: int = 2000
-    loss: str = "hinge"
-    r1: float = 0.0
     pixels: float = 2.0
     perceptual: float = 1.0
     features: float = 0.5
@@ -81,7 +63,6 @@ class FillingConfig:
     guessed: float = 0.35
     zoom: tuple[float, float] = (0.5, 1.0)
     average: float = 0.998
-    seed: int = 0
 
 
 @dataclass(frozen=True)

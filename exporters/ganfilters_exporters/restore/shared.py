@@ -1,20 +1,60 @@
-"""What steps of both kinds of training begin and end with: photographs, the game, decibels."""
+"""What both kinds of training share: the configuration, photographs, the game, decibels."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ..data import Pictures
-from ..gan.tasks import GanConfig
+from ..gan.adversarial import GanConfig
 from ..task import Task
 
-__all__ = ["cuts", "game", "psnr"]
+__all__ = ["RestoringConfig", "cuts", "game", "psnr"]
 
 
-def game(config: Any) -> GanConfig:
+@dataclass(frozen=True, kw_only=True)
+class RestoringConfig:
+    """What is said of either training.
+
+    Attributes
+    ----------
+    size : int
+        Side of the photographs in pixels.
+    batch : int
+        Photographs in a step.
+    rate : float
+        Learning rate of Adam.
+    adversarial : float
+        Weight of the game; 0 for none.
+    features : float
+        Weight of the distance of the discriminator's own frozen features, which see far.
+    loss : str
+        A key of :data:`..gan.losses.LOSSES`.
+    r1 : float
+        Weight of R1, every 16 steps; 0 for none.
+    zoom : tuple of float
+        Cuts of the photographs, as shares of their side.
+    average : float
+        Decay of the average of the weights.
+    seed : int
+        Seed of the run.
+    """
+
+    size: int
+    batch: int = 8
+    rate: float
+    adversarial: float
+    features: float
+    loss: str = "hinge"
+    r1: float = 0.0
+    zoom: tuple[float, float]
+    average: float
+    seed: int = 0
+
+
+def game(config: RestoringConfig) -> GanConfig:
     """Return what the adversarial part of training needs to know.
 
     Nothing is augmented: real and fake are the same picture, so there is no set to learn by heart,
@@ -27,7 +67,7 @@ def game(config: Any) -> GanConfig:
     )  # fmt: skip
 
 
-def cuts(pictures: Pictures, config: Any, step: int, task: Task) -> Tensor:
+def cuts(pictures: Pictures, config: RestoringConfig, step: int, task: Task) -> Tensor:
     """Return the photographs of a step, (batch, 3, size, size) in [0, 1]."""
     a = task.accelerator
     images, _ = pictures.batch(

@@ -20,7 +20,7 @@ from ..files import refuse_target
 from ..gan.discriminators import LiteFeatures
 from ..gan.sheet import grid, write_picture
 from ..losses import load_vgg16_features
-from ..style.sheet import load_samples
+from ..style.sheet import load_samples, readable
 from ..task import Task
 from ..trainer import Callback, TrainConfig, Trainer, TrainResult
 from .degrade import jpeg
@@ -270,13 +270,10 @@ def _samples(request: Any, pictures: Pictures) -> Tensor:
     """Return the photographs of the sheets, (N, 3, side, side) in [0, 1]."""
     side = max(64, request.how.size)
     if request.sheet_photos:
-        from ..data import list_pictures
-
-        files = list_pictures(request.sheet_photos)
-        files = files[:: max(1, len(files) // SHEET_PHOTOS)]
+        files = readable(request.sheet_photos, SHEET_PHOTOS)
     else:
         files = [Path(pictures.names[n]) for n in _all_over(pictures, SHEET_PHOTOS)]
-    return load_samples(files[:SHEET_PHOTOS], side)
+    return load_samples(files, side)
 
 
 def _all_over(pictures: Pictures, count: int) -> Sequence[int]:

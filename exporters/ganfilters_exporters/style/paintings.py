@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ganfilters.errors import UsageError, nearest
 
-from ..data import list_pictures, read_picture
+from ..data import list_pictures, none_usable, read_picture
 
 __all__ = ["Painting", "find_paintings", "load_painting", "read_options"]
 
@@ -109,9 +109,7 @@ def find_paintings(paths: Sequence[Path], options: dict[str, dict[str, Any]]) ->
             raise UsageError(f"{path} and {found[painting.name].path} are both {painting.name!r}")
         found[painting.name] = painting
     if not found:
-        where = ", ".join(map(str, paths))
-        reason = f"; {len(reasons)} skipped, the first: {reasons[0]}" if reasons else ""
-        raise UsageError(f"{where} holds no usable style picture{reason}")
+        raise none_usable(paths, reasons, SMALLEST, "style picture")
     return [found[name] for name in sorted(found)]
 
 

@@ -10,9 +10,9 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from ..data import read_picture
+from ..data import list_pictures, none_usable, read_picture
 
-__all__ = ["load_samples", "sheet", "write_sheet"]
+__all__ = ["load_samples", "readable", "sheet", "write_sheet"]
 
 
 def load_samples(paths: Sequence[Path], side: int) -> Tensor:
@@ -22,6 +22,31 @@ def load_samples(paths: Sequence[Path], side: int) -> Tensor:
         picture = ImageOps.fit(read_picture(path), (side, side), Image.Resampling.LANCZOS)
         squares.append(np.asarray(picture, np.float32).transpose(2, 0, 1) / 255)
     return torch.from_numpy(np.stack(squares))
+
+
+def readable(folders: Sequence[Path], count: int) -> list[Path]:
+    """Return pictures from all over folders that can be read, `count` at most.
+
+    Raises
+    ------
+    UsageError
+        There is none.
+    """
+    files = list_pictures(folders)
+    good: list[Path] = []
+    skipped = []
+    for file in dict.fromkeys([*files[:: max(1, len(files) // count)], *files]):
+        try:
+            load_samples([file], 16)
+        except Exception as error:  # noqa: BLE001 - decoders raise all kinds
+            skipped.append(f"{file}: {error}")
+            continue
+        good.append(file)
+        if len(good) == count:
+            break
+    if not good:
+        raise none_usable(folders, skipped, 1)
+    return good
 
 
 def sheet(photos: Tensor, styles: Tensor, paint: Callable[[Tensor, int], Tensor]) -> Tensor:

@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from ganfilters.errors import UsageError
 
 from ..backbones import BACKBONES
-from ..data import Pictures, list_pictures, load_pictures
+from ..data import Pictures, load_pictures
 from ..files import refuse_target
 from ..losses import load_vgg16_features
 from ..trainer import Callback, TrainConfig, Trainer, TrainResult
 from .network import MULTIPLE, NetworkConfig, StyleTable, Stylizer
 from .paintings import Painting, find_paintings, read_options
 from .predictor import PREDICTOR_MULTIPLE, PaintingStatistics
-from .sheet import load_samples, sheet, write_sheet
+from .sheet import load_samples, readable, sheet, write_sheet
 from .tasks import CORPUS_ZOOM, AnyStyle, NamedStyles, OneStyle, StyleConfig
 
 __all__ = ["StyleRequest", "train_style"]
@@ -221,8 +221,7 @@ def _sheet_callback(
     request: StyleRequest, task: NamedStyles | AnyStyle
 ) -> Callable[[Any, int, Path], None]:
     """Return a callback that writes ``samples/STEP.png``: photographs down, styles across."""
-    files = list_pictures(request.sheet_photos or request.photos)
-    files = _readable(files, SHEET_PHOTOS)
+    files = readable(request.sheet_photos or request.photos, SHEET_PHOTOS)
     photos = load_samples(files, SHEET_SIDE)
     if isinstance(task, AnyStyle):
         names = list(task.corpus.names)
@@ -241,21 +240,6 @@ def _sheet_callback(
         write_sheet(sheet(photos, styles, paint), folder / "samples" / f"{step:06}.png")
 
     return write
-
-
-def _readable(files: Sequence[Path], count: int) -> list[Path]:
-    """Return pictures from all over the list that can be read."""
-    good: list[Path] = []
-    for file in [*files[:: max(1, len(files) // count)], *files]:
-        try:
-            load_samples([file], 16)
-        except Exception:  # noqa: BLE001, S112 - counted and told of when they were loaded
-            continue
-        if file not in good:
-            good.append(file)
-        if len(good) == count:
-            break
-    return good
 
 
 def _export(

@@ -10,15 +10,15 @@ from pathlib import Path
 from ganfilters.errors import ImageError, UsageError, nearest
 from ganfilters.imageio import FORMATS, format_of
 
-__all__ = ["STREAM", "Job", "Plan", "check_target", "extension_of", "plan"]
+__all__ = ["STREAM", "Output", "Plan", "check_target", "extension_of", "plan"]
 
 STREAM = "-"
 """The name that stands for standard input or output."""
 
 
 @dataclass(frozen=True)
-class Job:
-    """One output. `source` is None for a picture made from nothing."""
+class Output:
+    """One file to be made. `source` is None for a picture made from nothing."""
 
     source: str | None
     target: str
@@ -28,7 +28,7 @@ class Job:
 class Plan:
     """All outputs of a run; in a `batch` one failure does not stop the others."""
 
-    jobs: tuple[Job, ...]
+    outputs: tuple[Output, ...]
     batch: bool
 
 
@@ -58,7 +58,7 @@ def plan(
     format: str | None = None,
     overwrite: bool = False,
 ) -> Plan:
-    """Turn the paths of a command line into jobs.
+    """Turn the paths of a command line into outputs.
 
     A folder's pictures (by extension) keep their place below the output folder; `recursive`
     descends into folders within it.
@@ -89,13 +89,13 @@ def plan(
             raise UsageError("the filter takes no input, so --out-dir has no use; give one OUTPUT")
         if not paths:
             raise UsageError("--out-dir needs at least one input")
-        jobs = list(_into_folder(paths, Path(out_dir), extension, recursive=recursive))
-        return _checked(Plan(tuple(jobs), batch=True), Path(out_dir), overwrite=overwrite)
+        outputs = list(_into_folder(paths, Path(out_dir), extension, recursive=recursive))
+        return _checked(Plan(tuple(outputs), batch=True), Path(out_dir), overwrite=overwrite)
     source, target = _pair(paths, takes)
     if source is not None and source != STREAM and Path(source).is_dir():
         root = _output_folder(source, target)
-        jobs = list(_into_folder([source], root, extension, recursive=recursive))
-        return _checked(Plan(tuple(jobs), batch=True), root, overwrite=overwrite)
+        outputs = list(_into_folder([source], root, extension, recursive=recursive))
+        return _checked(Plan(tuple(outputs), batch=True), root, overwrite=overwrite)
     if recursive:
         raise UsageError(
             "--recursive is for a folder as input" + (f"; {source} is none" if source else "")
@@ -103,7 +103,7 @@ def plan(
     check_target(target, source, overwrite=overwrite, hint=_generate_hint(source, takes))
     if target != STREAM and extension is None:
         format_of(target)
-    return Plan((Job(source, target),), batch=False)
+    return Plan((Output(source, target),), batch=False)
 
 
 def _pair(paths: Sequence[str], takes: str) -> tuple[str | None, str]:
@@ -146,7 +146,7 @@ def _output_folder(source: str, target: str) -> Path:
 
 def _into_folder(
     sources: Iterable[str], root: Path, extension: str | None, *, recursive: bool
-) -> Iterator[Job]:
+) -> Iterator[Output]:
     for source in sources:
         if source == STREAM:
             raise UsageError("standard input has no name to use in a folder; give an OUTPUT file")
@@ -161,7 +161,7 @@ def _into_folder(
             if extension is None:
                 _check_writable_format(path)
             target = root / (relative.with_suffix(extension) if extension else relative)
-            yield Job(str(path), str(target))
+            yield Output(str(path), str(target))
 
 
 def _check_writable_format(path: Path) -> None:
@@ -187,26 +187,26 @@ def _pictures(folder: Path, output: Path, *, recursive: bool) -> Iterator[tuple[
 
 def _checked(plan: Plan, root: Path, *, overwrite: bool) -> Plan:
     """Check all outputs together, before a long run rather than during it."""
-    made: dict[Path, Job] = {}
-    sources = {key: job for job in plan.jobs if (key := _identity(job.source)) is not None}
+    made: dict[Path, Output] = {}
+    sources = {key: each for each in plan.outputs if (key := _identity(each.source)) is not None}
     existing = []
-    for job in plan.jobs:
-        target = Path(job.target)
-        other = made.setdefault(target.resolve(), job)
-        if other is not job:
+    for output in plan.outputs:
+        target = Path(output.target)
+        other = made.setdefault(target.resolve(), output)
+        if other is not output:
             raise UsageError(
-                f"{other.source} and {job.source} would both be written to {job.target}; "
+                f"{other.source} and {output.source} would both be written to {output.target}; "
                 "use different names or folders"
             )
-        key = _identity(job.target)
+        key = _identity(output.target)
         if key is None:
             continue
         overwritten = sources.get(key)
-        if overwritten is not None and overwritten is not job:
-            raise UsageError(f"the output {job.target} of {job.source} is another input")
+        if overwritten is not None and overwritten is not output:
+            raise UsageError(f"the output {output.target} of {output.source} is another input")
         if target.is_dir():
-            raise UsageError(f"{job.target} is a folder; the output must be a file")
-        existing.append(job.target)
+            raise UsageError(f"{output.target} is a folder; the output must be a file")
+        existing.append(output.target)
     if existing and not overwrite:
         count = len(existing)
         what = (
