@@ -35,6 +35,8 @@ EPSILON = 1e-12
 REC_709 = (0.2126, 0.7152, 0.0722)
 FAINT = 0.02
 """Smallest deviation of tones, of luminance 0 to 1, that counts."""
+PLAIN = 0.1
+"""Tones of a painting that deviate less count as if they deviated this much."""
 GAINS = (0.5, 1.5)
 """How far contrasts may be changed to match a painting's."""
 
@@ -149,7 +151,7 @@ class ToneLoss(nn.Module):
         # A part of a sky must not be made as rich in contrasts as a painting is.
         gain = (deviation / given.std(1, keepdim=True).clamp_min(FAINT)).clamp(*GAINS)
         wanted = mean + gain * (given - given.mean(1, keepdim=True))
-        return ((found - wanted) / deviation).square().mean(1)
+        return ((found - wanted) / deviation.clamp_min(PLAIN)).square().mean(1)
 
     def _tones(self, image: Tensor) -> Tensor:
         plain = (image.float() * self.luminance).sum(1, keepdim=True)
