@@ -259,11 +259,24 @@ def _click_message(error: click.ClickException) -> str:
         from ganfilters.schema import nearest_flag  # pydantic, which only errors may cost
 
         close = nearest_flag(name, flags)
-        hint = close if close.startswith("did you mean") else f"see `{path} --help`"
+        hint = close if close.startswith("did you mean") else _elsewhere(ctx, name)
         if isinstance(ctx.command, click.Group) and ctx.parent is not None:
             hint = f"options of a filter go after its name, see `{path} --help`"
         return f"there is no option {name}; {hint}"
     return f"{message.rstrip('.')}; see `{path} --help`"
+
+
+def _elsewhere(ctx: click.Context, name: str) -> str:
+    """Return where to read on about an option; another filter may have it."""
+    from ganfilters.cli._filtering import FilterCommand
+    from ganfilters.schema import flag, parameters
+
+    if isinstance(ctx.command, FilterCommand):
+        for entry in ctx.ensure_object(State).registry.entries():
+            if name in (flag(declared.name) for declared in parameters(entry.filter.Params)):
+                other = entry.filter.name
+                return f"{other} has one, see `ganfilters apply {other} --help`"
+    return f"see `{ctx.command_path} --help`"
 
 
 def _flags(param: click.Parameter) -> list[str]:

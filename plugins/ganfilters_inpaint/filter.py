@@ -11,7 +11,7 @@ from operator import index
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from ganfilters import (
     Filter,
@@ -143,6 +143,13 @@ class InpaintParams(_FillParams):
         le=1.0,
         description="Largest part of the picture to fill; more is taken for an inverted mask",
     )
+
+    @model_validator(mode="after")
+    def _checked(self) -> InpaintParams:
+        standard = type(self).model_fields["tolerance"].default
+        if self.mask_color is None and self.tolerance != standard:
+            raise ValueError("`tolerance` needs `mask_color` as well")
+        return self
 
 
 class OutpaintParams(_FillParams):

@@ -92,6 +92,11 @@ def test_a_picture_as_parameter(apply: Run) -> None:
     [
         (["--amount", "2"], "--amount is 2; it must be from 0 to 1"),
         (["--amout", "1"], "there is no option --amout; did you mean --amount?"),
+        (
+            ["--octaves", "2"],
+            "there is no option --octaves; dream has one, see `ganfilters apply dream --help`",
+        ),
+        (["--xyz", "2"], "there is no option --xyz; see `ganfilters apply invert --help`"),
         (["--preset", "hlaf"], "--preset is hlaf; did you mean half?"),
         (["--strength", "2"], "--strength is 2; it must be from 0 to 1"),
         (["--strength", "nan"], "--strength is nan; it must be from 0 to 1"),

@@ -139,6 +139,8 @@ def test_bad_masks_are_told(host: Host, filler: Path, photo: Array) -> None:
     with pytest.raises(UsageError, match="grown by dilate 200 and seam 0 is the whole picture"):
         run(mask=mostly, invert_mask=True, dilate=200)
     run(mask=mostly, largest=1)
+    with pytest.raises(UsageError, match="tolerance needs mask_color as well"):
+        run(mask=mostly, invert_mask=True, tolerance=9)
     with pytest.raises(ImageError):
         run(mask=np.zeros((10, 10), np.uint8))
 
