@@ -21,8 +21,8 @@ folder, exports. Sizes above the photographs' own only blur them.
 On a CPU, small pictures, one a step, and the named styles first: they teach the network to paint
 faster. These commands made the network that ships here, on one or two cores (AVX2): @NAMED@, then
 @ANY@. The photographs were 3,000 of Imagenette, the corpus 400 paintings of van Gogh.
-The first @EARLY@ steps had a style weight of 8 and no tone loss, which came out flat and embossed; the
-settings below repeat the rest::
+The first 8,750 steps had a style weight of 8 and no tone loss, which came out flat and embossed;
+the commands below repeat the rest::
 
     ganfilters train style --styles paintings --photos photos --teacher vgg16.safetensors \
         --options exporters/ganfilters_exporters/style/paintings.toml --style-weight 3 \
