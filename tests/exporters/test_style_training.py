@@ -31,8 +31,9 @@ from ganfilters_exporters.trainer import TrainConfig, Trainer
 from .style_toys import TINY, backbone, loss_network, pictures
 
 HOW = StyleConfig(
-    size=32, style_size=64, corpus_size=64, batch=2, rate=1e-2, warm=2, weights=Weights(0.1, 1.0)
-)
+    size=32, style_size=64, corpus_size=64, batch=2, rate=1e-2, warm=2,
+    weights=Weights(0.1, 1.0, tone=0.02),
+)  # fmt: skip
 
 
 def config(steps: int, **more: object) -> TrainConfig:
