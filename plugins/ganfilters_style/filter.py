@@ -47,11 +47,11 @@ STYLES = (
 _MODEL = ModelFile.packaged(
     "ganfilters_style",
     "models/style.onnx",
-    sha256="5205cf245e15c8ebfe162f452ccec7621a6ea1ab6c02146d7f4fe0d553adbf94",
+    sha256="6a55caedaa3f46d0ff366b6e03805f771aab7b15280d17bc1ee4226534b07410",
 )
 
 # Longer side in pixels at which the network's strokes are of the usual size.
-_REFERENCE = 768
+_REFERENCE = 384
 # A small picture is enlarged at most this much to be painted with small strokes.
 _ENLARGE = 2.0
 

@@ -122,10 +122,16 @@ def test_any_size(host: Host, named: Path, size: tuple[int, int]) -> None:
 
 def test_strokes_are_relative_to_the_picture() -> None:
     first = {working_sizes(height, 2 * height, 1.0)[0] for height in (300, 600, 1200, 5000)}
-    assert first == {(384, 768)}
-    assert working_sizes(1000, 2000, 2.0) == [(192, 384), (384, 768), (768, 1536), (1000, 2000)]
+    assert first == {(192, 384)}
+    assert working_sizes(1000, 2000, 2.0) == [
+        (96, 192),
+        (192, 384),
+        (384, 768),
+        (768, 1536),
+        (1000, 2000),
+    ]
     assert working_sizes(100, 100, 1.0) == [(200, 200)]  # enlarged at most twice
-    assert working_sizes(768, 768, 0.5) == [(1536, 1536)]
+    assert working_sizes(768, 768, 0.25) == [(1536, 1536)]
 
 
 def test_two_styles_split_by_a_picture(host: Host, both: Path, photo: Array) -> None:
