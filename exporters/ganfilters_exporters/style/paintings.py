@@ -18,7 +18,7 @@ from ganfilters.errors import UsageError, nearest
 
 from ..data import list_pictures, none_usable, read_picture
 
-__all__ = ["Painting", "find_paintings", "load_painting", "read_options"]
+__all__ = ["Painting", "find_paintings", "load_painting", "plural", "read_options"]
 
 SMALLEST = 64
 KEYS = {"name", "title", "source", "content", "style", "size"}
@@ -121,3 +121,8 @@ def load_painting(painting: Painting, size: int) -> Tensor:
     resized = picture.resize((width, height), Image.Resampling.LANCZOS)
     pixels = np.asarray(resized, np.float32) / 255
     return torch.from_numpy(pixels.transpose(2, 0, 1)[None].copy())
+
+
+def plural(count: int, noun: str) -> str:
+    """Return ``"1 style"``, ``"2 styles"``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

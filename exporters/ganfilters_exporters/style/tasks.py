@@ -309,6 +309,8 @@ class AnyStyle(_StyleTask):
         The named styles.
     rows : Tensor, optional
         (named styles, 2, C), where they start; neutral by default.
+    predictor : Predictor, optional
+        A trained one to go on with; one that must learn everything by default.
     """
 
     def __init__(
@@ -321,12 +323,15 @@ class AnyStyle(_StyleTask):
         statistics: PaintingStatistics,
         paintings: Sequence[Painting] = (),
         rows: Tensor | None = None,
+        predictor: Predictor | None = None,
     ) -> None:
         super().__init__(config, photos, loss_network, net)
         self.corpus, self.named = corpus, NamedPaintings(paintings)
         start = net.neutral() if rows is None else rows.mean(0)
         self.frozen["statistics"] = statistics
-        self.modules |= {"net": net, "predictor": Predictor(statistics.size, start)}
+        # A trained one expects its inputs at the scale that it learned with.
+        self._calibrated = predictor is not None
+        self.modules |= {"net": net, "predictor": predictor or Predictor(statistics.size, start)}
         if len(self.named):
             table = StyleTable(self.named.names, net.neutral())
             if rows is not None:
@@ -353,6 +358,8 @@ class AnyStyle(_StyleTask):
         if len(self.named):
             self.named.measure(self.loss, self.config.style_size, self.device)
         self.corpus = self.corpus.to(self.device)
+        if self._calibrated:
+            return
         with torch.no_grad():
             seen = [self.frozen["statistics"](self.styles(-1 - n, 4)) for n in range(16)]
         self.plain("predictor").calibrate(torch.cat(seen))  # type: ignore[operator]
