@@ -11,9 +11,9 @@ import torch
 
 from ganfilters.errors import UsageError
 from ganfilters.models import ModelFile
+from ganfilters_exporters.style import trained
 from ganfilters_exporters.style.export import StyleGraph, export_style, measured_reach
 from ganfilters_exporters.style.network import NetworkConfig, StyleTable, Stylizer
-from ganfilters_exporters.style import trained
 from ganfilters_exporters.style.predictor import PaintingStatistics, Predictor
 from ganfilters_exporters.style.trained import read_trained
 

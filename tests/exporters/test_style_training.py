@@ -25,7 +25,7 @@ from ganfilters_exporters.style import trained as reading
 from ganfilters_exporters.style.network import Stylizer
 from ganfilters_exporters.style.paintings import find_paintings, read_options
 from ganfilters_exporters.style.predictor import PaintingStatistics
-from ganfilters_exporters.style.tasks import AnyStyle, NamedStyles, StyleConfig, recolour
+from ganfilters_exporters.style.tasks import AnyStyle, NamedStyles, OneStyle, StyleConfig, recolour
 from ganfilters_exporters.style.train import StyleRequest, train_style
 from ganfilters_exporters.train_commands import train
 from ganfilters_exporters.trainer import TrainConfig, Trainer
@@ -232,8 +232,8 @@ def test_the_predictor_stays_when_a_painting_is_added_and_when_training_goes_on(
     then, now = (reading.read_trained(r).predictor for r in (init, further.run))
     for a, b in zip(then.state_dict().values(), now.state_dict().values(), strict=True):  # type: ignore[union-attr]
         assert (a - b).abs().max() < 1e-5
+    few = dataclasses.replace(further, styles=(request_.styles[0] / "Picture_0.png",))
     with pytest.raises(UsageError, match="1 style that --styles does not give, picture-1; their"):
-        few = dataclasses.replace(further, styles=(request_.styles[0] / "Picture_0.png",))
         train_style(few, config(1), loss_network=loss_network())
 
 
@@ -377,8 +377,73 @@ def test_options_for_single_styles(tmp_path: Path) -> None:
         read_options(file)
     with pytest.raises(UsageError, match="are both 'picture-0'"):
         find_paintings([folder, folder / "Picture_0.png"], {})
-    with pytest.raises(UsageError, match=r"holds no usable style picture; 1 skipped.*\.jpg, "):
+    with pytest.raises(UsageError, match=r"broken\.jpg cannot be used as a style picture: cannot"):
         find_paintings([folder / "broken.jpg"], {})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("styles = 3", "styles must be tables"),
+        ("[styles]\nx = 3", r"styles\.x must be a table"),
+        ("[styles.x]\nname = 3", r"styles\.x\.name must be text"),
+        ('[styles.x]\nname = "Two Words"', "lower-case letters and digits, joined by hyphens"),
+        ('[styles.x]\nname = ""', "lower-case letters and digits"),
+        ("[styles.x]\nsize = true", "must be a number"),
+    ],
+)
+def test_options_that_no_style_can_have(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "options.toml"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=message):
+        read_options(file)
+
+
+def test_style_pictures_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "styles", 2, stripes=True)
+    whole = (folder / "Picture_1.png").read_bytes()
+    (folder / "Picture_1.png").write_bytes(whole[: len(whole) // 2])
+    said: list[str] = []
+    found = find_paintings([folder], {"Pictre_0": {"size": 2.0}}, said.append)
+    assert [p.name for p in found] == ["picture-0"]
+    assert said[0].startswith("1 style picture, 1 skipped, the first: ")
+    assert "Picture_1.png: " in said[0]
+    assert "no picture is 'Pictre_0'; did you mean Picture_0" in said[1]
+    (folder / "Picture_0.png").unlink()
+    with pytest.raises(UsageError, match="holds no usable style picture; 1 skipped"):
+        find_paintings([folder], {})
+
+
+def test_names_of_files_in_any_script(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "styles", 1, stripes=True)
+    (folder / "Picture_0.png").rename(folder / "神奈川 Cafe\N{COMBINING ACUTE ACCENT}_2.png")
+    (painting,) = find_paintings([folder], {})
+    assert painting.name == "神奈川-café-2"
+    (folder / "神奈川 Cafe\N{COMBINING ACUTE ACCENT}_2.png").rename(folder / "___.png")
+    with pytest.raises(UsageError, match="no letter or digit to name the style after"):
+        find_paintings([folder], {})
+    assert find_paintings([folder], {"___": {"name": "waves"}})[0].name == "waves"
+
+
+def test_an_added_style_goes_on_only_with_the_network_it_began_with(
+    request_: StyleRequest, tmp_path: Path
+) -> None:
+    photos = load_pictures(request_.photos, 40)
+    paintings = find_paintings(request_.styles, {})
+
+    def run(seed: int, known: str) -> None:
+        torch.manual_seed(seed)
+        net = Stylizer(TINY)
+        rows = net.neutral()[None]
+        task = OneStyle(HOW, photos, paintings, loss_network(), net, rows, [known])
+        Trainer(task, tmp_path / "one", config(2)).run()
+
+    run(0, "a")
+    run(0, "a")
+    with pytest.raises(UsageError, match=r"init\.weights = "):
+        run(1, "a")
+    with pytest.raises(UsageError, match=r'init\.styles = \["a"\], not \["b"\]'):
+        run(0, "b")
 
 
 def test_the_command(request_: StyleRequest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -413,6 +478,7 @@ def test_bad_requests(request_: StyleRequest) -> None:
         ({"styles": ()}, "nothing to learn from; give --styles, --corpus, or both"),
         ({"style": StyleConfig(size=34)}, "not a multiple of 8"),
         ({"photos": (request_.run,)}, "does not exist"),
+        ({"style": StyleConfig(weights=Weights(0, 0, 0, 0))}, "all weights of the loss are 0"),
     ):
         with pytest.raises(UsageError, match=message):
             train_style(

@@ -125,9 +125,10 @@ def train_style(
     trained = None
     if request.init is not None:
         trained = read_trained(request.init, request.backbone)
-    task = _make_task(request, trained, loss_network or load_vgg16_features(request.teacher))
-    if not config.quiet:
-        _report(task)
+    say = _silent if config.quiet else _say
+    loss_network = loss_network or load_vgg16_features(request.teacher)
+    task = _make_task(request, trained, loss_network, say)
+    _report(task, say)
     callback = Callback(request.sheet_every, _sheet_callback(request, task))
     notes = {
         "command": request.command,
@@ -163,11 +164,14 @@ def _check(request: StyleRequest) -> None:
 
 
 def _make_task(
-    request: StyleRequest, trained: Trained | None, loss_network: nn.Module
+    request: StyleRequest,
+    trained: Trained | None,
+    loss_network: nn.Module,
+    say: Callable[[str], None],
 ) -> NamedStyles | AnyStyle:
     config = request.style
     options = read_options(request.options)
-    paintings = find_paintings(request.styles, options) if request.styles else []
+    paintings = find_paintings(request.styles, options, say) if request.styles else []
     if trained is not None:
         _check_names(request, trained, [painting.name for painting in paintings])
     # A little larger than the cuts, so that most cuts are made smaller, not larger.
@@ -178,7 +182,9 @@ def _make_task(
         return _any_task(request, trained, photos, paintings, loss_network)
     if trained is None:
         return NamedStyles(config, photos, paintings, loss_network, Stylizer(request.network))
-    return OneStyle(config, photos, paintings, loss_network, trained.net, trained.rows)
+    return OneStyle(
+        config, photos, paintings, loss_network, trained.net, trained.rows, trained.names
+    )
 
 
 def _check_names(request: StyleRequest, trained: Trained, names: Sequence[str]) -> None:
@@ -226,7 +232,15 @@ def _any_task(
     )
 
 
-def _report(task: NamedStyles | AnyStyle) -> None:
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201
+
+
+def _silent(_: str) -> None:
+    pass
+
+
+def _report(task: NamedStyles | AnyStyle, say: Callable[[str], None]) -> None:
     """Say how many pictures are used, and which are not."""
     sets = {"photograph": task.photos}
     if isinstance(task, AnyStyle):
@@ -235,7 +249,7 @@ def _report(task: NamedStyles | AnyStyle) -> None:
         text = plural(len(pictures), what)
         if pictures.skipped:
             text += f", {len(pictures.skipped)} skipped, the first: {pictures.skipped[0]}"
-        print(text, file=sys.stderr)  # noqa: T201
+        say(text)
 
 
 def _sheet_callback(
