@@ -465,6 +465,15 @@ def test_the_command(request_: StyleRequest, monkeypatch: pytest.MonkeyPatch) ->
     assert card.extra["steps"] == 3
 
 
+def test_blocks_are_for_new_networks(request_: StyleRequest) -> None:
+    request_.teacher.write_bytes(b"")
+    words = ["style", "--styles", str(request_.styles[0]), "--photos", str(request_.photos[0])]
+    words += ["--teacher", str(request_.teacher), "--out", str(request_.out)]
+    words += ["--init", str(request_.photos[0]), "--blocks", "6"]
+    done = CliRunner().invoke(train, words)
+    assert "--blocks is for a new network, and --init brings one" in str(done.exception)
+
+
 def test_the_command_imports_nothing_heavy() -> None:
     script = "import sys, ganfilters_exporters.train_commands; print('torch' in sys.modules)"
     done = subprocess.run(

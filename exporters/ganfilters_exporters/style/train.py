@@ -277,6 +277,30 @@ def _sheet_callback(
     return write
 
 
+def _card(
+    request: StyleRequest, trained: Trained | None, config: TrainConfig, result: TrainResult
+) -> dict[str, Any]:
+    """Return the card's fields; what the network began with stays on it."""
+    init = trained.card if trained is not None else None
+    quality = {k: v for k, v in result.scalars.items() if k in ("loss", "content", "style")}
+    folders = (*request.styles, *request.corpus, *request.photos)
+    return {
+        "command": request.command,
+        "seed": config.seed,
+        "seconds": round(result.seconds, 1),
+        "licence": request.licence or (init.licence if init else LICENCE),
+        # The folders' names: a card goes to other people.
+        "data": tuple(dict.fromkeys([*(init.data if init else ()), *(f.name for f in folders)])),
+        "quality": {f"training_{key}": value for key, value in quality.items()},
+        "attribution": trained.attribution if trained is not None else "",
+        "extra": {
+            "steps": result.step,
+            "style_size": request.style.style_size,
+            "painting_size": 2 * request.style.corpus_size,
+        },
+    }
+
+
 def _export(
     request: StyleRequest,
     trained: Trained | None,
@@ -287,39 +311,22 @@ def _export(
     # Imported here: training needs neither onnx nor onnxruntime.
     from .export import StyleGraph, export_style
 
-    init = trained.card if trained is not None else None
-    quality = {k: v for k, v in result.scalars.items() if k in ("loss", "content", "style")}
-    folders = (*request.styles, *request.corpus, *request.photos)
-    card = {
-        "command": request.command,
-        "seed": config.seed,
-        "seconds": round(result.seconds, 1),
-        "licence": request.licence or (init.licence if init else LICENCE),
-        # The folders' names: a card goes to other people.
-        "data": tuple(dict.fromkeys([*(init.data if init else ()), *(f.name for f in folders)])),
-        "quality": {f"training_{key}": value for key, value in quality.items()},
-        "extra": {
-            "steps": result.step,
-            "style_size": request.style.style_size,
-            "painting_size": 2 * request.style.corpus_size,
-        },
-    }
+    card = _card(request, trained, config, result)
     net: Any = task.net if isinstance(task, OneStyle) else task.best("net")
     styles = [{"name": p.name, "title": p.title, "source": p.source} for p in task.named.paintings]
     rows = task.best("table").state_dict()["styles"].cpu() if styles else None
     predictor = seen = None
     if isinstance(task, AnyStyle):
         predictor, seen = task.best("predictor").cpu(), task.frozen["statistics"].cpu()
-        attribution = trained.attribution if trained is not None and trained.predictor else ""
-        card["attribution"] = (
-            attribution or BACKBONES["efficientnet-lite0"](request.backbone).attribution
-        )
+        if trained is None or trained.predictor is None:
+            used = BACKBONES["efficientnet-lite0"](request.backbone).attribution
+            card["attribution"] = "; ".join(filter(None, [card["attribution"], used]))
     elif isinstance(task, OneStyle) and trained is not None:
         styles = [*trained.styles, *styles]
         rows = torch.cat([trained.rows, rows])  # type: ignore[list-item]
         predictor, seen = trained.predictor, trained.seen
-        card["attribution"] = trained.attribution
-        card["extra"] |= {"painting_size": trained.painting_size} if predictor else {}
+        if trained.painting_size is not None:
+            card["extra"]["painting_size"] = trained.painting_size
     table = None
     if rows is not None:
         table = StyleTable([style["name"] for style in styles], net.neutral())
