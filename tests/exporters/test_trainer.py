@@ -374,3 +374,30 @@ def test_a_finished_run_still_says_its_last_figures(tmp_path: Path) -> None:
     assert again.step == first.step
     assert again.scalars == first.scalars
     assert again.scalars["step"] == 12
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_at_the_export_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnx
+    import onnx_ir
+    from onnx import TensorProto, helper
+
+    from ganfilters.models import ModelCard
+    from ganfilters_exporters import export
+
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", ends[:1], ends[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", export.OPSET)])
+    onnx.checker.check_model(model)
+    card = ModelCard(filter="f", name="n", version="1", title="t", licence="MIT", command="c")
+
+    def full(handle: int, mode: str) -> object:
+        os.close(handle)
+        return open("/dev/full", mode)  # noqa: PTH123
+
+    monkeypatch.setattr(export.os, "fdopen", full)
+    with pytest.raises(DiskFullError, match=r"m\.onnx cannot be written: no space left"):
+        export.write(onnx_ir.from_proto(model), tmp_path / "m.onnx", card, overwrite=False)
+    assert not list(tmp_path.iterdir())
