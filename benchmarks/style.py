@@ -27,7 +27,7 @@ from turns import in_turns
 from ganfilters import Host, ModelFile
 from ganfilters_exporters import export
 from ganfilters_exporters.photos import photo
-from ganfilters_exporters.style.export import read_trained
+from ganfilters_exporters.style.trained import read_trained
 from ganfilters_style import Style
 from ganfilters_style.network import Network
 

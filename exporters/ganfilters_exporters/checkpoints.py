@@ -13,18 +13,37 @@ import torch
 
 from ganfilters.errors import UsageError
 
-__all__ = ["CHECKPOINT", "PREVIOUS", "read_checkpoint", "write_checkpoint"]
+from .files import disk_full
+
+__all__ = ["CHECKPOINT", "PREVIOUS", "read_checkpoint", "remove_leftovers", "write_checkpoint"]
 
 CHECKPOINT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
-
-
+_PREFIX, _SUFFIX = "checkpoint", ".tmp"
 _KEYS = {"step", "seconds", "seed", "identity", "modules", "optimizers", "averages", "task"}
 
 
 def write_checkpoint(folder: Path, state: Mapping[str, Any]) -> Path:
-    """Write ``checkpoint.pt`` whole or not at all; what was there becomes the previous one."""
+    """Write ``checkpoint.pt`` whole or not at all; what was there becomes the previous one.
+
+    Raises
+    ------
+    DiskFullError
+        There is no room for it; what was there stays.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix="checkpoint", suffix=".tmp")
+    last = "the last checkpoint is good" if (folder / CHECKPOINT).exists() else "nothing was saved"
+    with disk_full(folder / CHECKPOINT, f"{last}; make room and run the same command again"):
+        return _write(folder, state)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a process that was killed while saving left; only for who holds the folder."""
+    for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+        path.unlink(missing_ok=True)
+
+
+def _write(folder: Path, state: Mapping[str, Any]) -> Path:
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=_PREFIX, suffix=_SUFFIX)
     try:
         with os.fdopen(handle, "wb") as file:
             torch.save(dict(state), file)

@@ -49,6 +49,7 @@ __all__ = [
     "load_pictures",
     "none_usable",
     "read_picture",
+    "reason_of",
 ]
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
@@ -363,7 +364,7 @@ def _short_side(path: Path, smallest: int) -> int | str:
         with Image.open(path) as picture:
             side = min(picture.size)
     except Exception as error:  # noqa: BLE001 - decoders raise all kinds
-        return _reason(error)
+        return reason_of(error)
     return side if side >= smallest else f"{side} pixels are too small, {smallest} are needed"
 
 
@@ -374,12 +375,13 @@ def _fill(pixels: npt.NDArray[np.uint8], number: int, path: Path, channels: int)
         picture = read_picture(path, channels=channels, at_least=size)
         square = ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
     except Exception as error:  # noqa: BLE001 - decoders raise all kinds
-        return _reason(error)
+        return reason_of(error)
     pixels[number] = np.asarray(square).reshape(size, size, channels)
     return ""
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Return the first line of an error, or its kind if it says nothing."""
     return (str(error) or type(error).__name__).splitlines()[0]
 
 
@@ -471,5 +473,5 @@ def _read_npz(file: Path) -> list[npt.NDArray[Any]]:
             return [archive[key] for key in archive]
     except (OSError, ValueError, TypeError, EOFError, BadZipFile, zlib.error) as error:
         # NumPy takes what is no archive for a pickle, and tells how to read one unsafely.
-        reason = "it is no archive" if "pickle" in str(error) else _reason(error)
+        reason = "it is no archive" if "pickle" in str(error) else reason_of(error)
         raise UsageError(f"{file} cannot be read as .npz: {reason}") from error

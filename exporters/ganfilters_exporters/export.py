@@ -25,8 +25,10 @@ import torch
 from onnx_ir.passes import common as passes
 from torch import Tensor, nn
 
+from ganfilters.errors import GanfiltersError
 from ganfilters.models import CARD_KEY, ModelCard, ModelFile
 
+from .files import disk_full
 from .gradient import Dynamic
 
 OPSET = 18
@@ -36,7 +38,7 @@ IR_VERSION = 10
 """The file format's version that goes with opsets up to 21."""
 
 
-class ExportError(RuntimeError):
+class ExportError(GanfiltersError, RuntimeError):
     """A network that could not be exported, or whose export does not compute the same."""
 
 
@@ -270,17 +272,24 @@ def write(model: ir.Model, path: Path, card: ModelCard, *, overwrite: bool) -> N
     ------
     FileExistsError
         If the file exists and `overwrite` is false.
+    DiskFullError
+        There is no room for it.
     """
     refuse_existing(path, overwrite=overwrite)
     model.metadata_props[CARD_KEY] = card.model_dump_json()
     proto = ir.to_proto(model)
     onnx.checker.check_model(proto, full_check=True)
+    with disk_full(path, "make room and run the same command again"):
+        _write_whole(path, proto.SerializeToString())
+
+
+def _write_whole(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(proto.SerializeToString())
+            file.write(content)
         temporary.chmod(0o644)
         temporary.replace(path)
     except BaseException:

@@ -2,17 +2,55 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ganfilters.errors import UsageError
+from ganfilters.errors import GanfiltersError, UsageError
 
-__all__ = ["CONFIG", "make_folder", "read_config", "refuse_target"]
+__all__ = ["CONFIG", "DiskFullError", "disk_full", "make_folder", "read_config", "refuse_target"]
 
 CONFIG = "config.json"
 """What a run was started with, in its folder."""
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class DiskFullError(GanfiltersError):
+    """A file that no room is left for."""
+
+
+@contextlib.contextmanager
+def disk_full(path: Path, then: str) -> Iterator[None]:
+    """Turn the error of a full disk into one line.
+
+    Parameters
+    ----------
+    path : Path
+        What is being written.
+    then : str
+        What is not lost, or what to do.
+
+    Raises
+    ------
+    DiskFullError
+        There is no space left, a quota is used up, or the file is too large for its disk.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        # PyTorch's writer raises its own error while it handles that of the file.
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, OSError) and cause.errno in _FULL:
+                reason = (cause.strerror or "no space left on device").lower()
+                raise DiskFullError(f"{path} cannot be written: {reason}; {then}") from error
+            cause = cause.__cause__ or cause.__context__
+        raise
 
 
 def make_folder(folder: Path) -> None:

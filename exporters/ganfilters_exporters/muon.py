@@ -6,7 +6,7 @@ learning rate serve Muon and Adam. PyTorch has it for matrices only; a convoluti
 here, with a row for each output channel.
 
 Where a loss network takes nearly all the time of a step, a better step is for nothing: a style
-network comes as far in a third of the pictures that Adam needs.
+network comes as far in fewer pictures than with Adam.
 """
 
 from __future__ import annotations

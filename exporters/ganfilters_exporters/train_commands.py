@@ -252,9 +252,8 @@ def train_config(values: dict[str, Any]) -> Any:
 )
 @click.option(
     "--licence",
-    default="Apache-2.0",
-    show_default=True,
-    help="SPDX licence of the trained weights, for the model card.",
+    help="SPDX licence of the trained weights, for the model card.  "
+    "[default: that of --init, or Apache-2.0]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @training_options
@@ -266,6 +265,9 @@ def style(**values: Any) -> None:
     from .style.tasks import StyleConfig
     from .style.train import StyleRequest, train_style
 
+    source = click.get_current_context().get_parameter_source("blocks")
+    if values["init"] and source is click.core.ParameterSource.COMMANDLINE:
+        raise UsageError("--blocks is for a new network, and --init brings one; leave one out")
     dry = values.pop("dry_run")
     run = values.pop("run") or values["out"].with_name(values["out"].name + ".run")
     config = train_config(values)

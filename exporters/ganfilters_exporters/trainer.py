@@ -54,8 +54,8 @@ from torch import Tensor
 
 from ganfilters.errors import DeviceError, GanfiltersError, UsageError
 
-from .checkpoints import read_checkpoint, write_checkpoint
-from .files import CONFIG, make_folder, read_config
+from .checkpoints import read_checkpoint, remove_leftovers, write_checkpoint
+from .files import CONFIG, disk_full, make_folder, read_config
 from .task import Average, Task, seed_of, warm_cosine
 
 __all__ = [
@@ -214,8 +214,11 @@ class Trainer:
         UsageError
             The folder's checkpoints are damaged, or of another network; or another training is
             running in it.
+        DiskFullError
+            There is no room for the log, a sheet or a checkpoint.
         """
-        with self._alone():
+        then = "its checkpoints are good; make room and run the same command again"
+        with self._alone(), disk_full(self.run_folder, then):
             return self._run()
 
     @contextlib.contextmanager
@@ -227,6 +230,7 @@ class Trainer:
         make_folder(self.run_folder)
         try:
             with FileLock(self.run_folder / LOCK, timeout=0):
+                remove_leftovers(self.run_folder)
                 yield
         except Timeout as error:
             raise UsageError(
@@ -520,9 +524,13 @@ class _Log:
             with contextlib.suppress(FileNotFoundError):
                 for line in path.read_text("utf-8").splitlines():
                     with contextlib.suppress(ValueError):  # a line cut short by a kill
-                        if json.loads(line)["step"] <= step:
+                        found = json.loads(line)
+                        if found["step"] <= step:
                             kept.append(line + "\n")
-            path.write_text("".join(kept), "utf-8")
+                            self.last = found  # what a run says of which nothing is left to do
+            temporary = path.with_suffix(".tmp")
+            temporary.write_text("".join(kept), "utf-8")
+            temporary.replace(path)
             self._file = path.open("a", encoding="utf-8", buffering=1)
 
     def add(self, scalars: Mapping[str, Tensor]) -> None:

@@ -11,9 +11,11 @@ import torch
 
 from ganfilters.errors import UsageError
 from ganfilters.models import ModelFile
-from ganfilters_exporters.style.export import StyleGraph, export_style, measured_reach, read_trained
+from ganfilters_exporters.style import trained
+from ganfilters_exporters.style.export import StyleGraph, export_style, measured_reach
 from ganfilters_exporters.style.network import NetworkConfig, StyleTable, Stylizer
 from ganfilters_exporters.style.predictor import PaintingStatistics, Predictor
+from ganfilters_exporters.style.trained import read_trained
 
 from .style_toys import TINY, backbone
 
@@ -196,7 +198,9 @@ def test_any_painting_is_exported(tmp_path: Path) -> None:
         read_trained(out)
 
 
-def test_one_file_with_names_and_any_painting(tmp_path: Path) -> None:
+def test_one_file_with_names_and_any_painting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     names = ("calm", "wild")
     graph = any_graph(names)
     assert graph.table is not None
@@ -213,6 +217,7 @@ def test_one_file_with_names_and_any_painting(tmp_path: Path) -> None:
     mixed = run(out, graph, image=image, style_weights=weights, style_image=painting, style=blend)
     np.testing.assert_array_equal(mixed["style_used"], blend)
     assert np.abs(mixed["styled"] - named["styled"]).max() > 0.01
+    monkeypatch.setattr(trained, "blank_statistics", lambda: PaintingStatistics(backbone()))
     assert torch.equal(read_trained(out).rows, graph.table.styles)
 
 

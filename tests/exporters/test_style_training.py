@@ -17,13 +17,15 @@ from PIL import Image
 
 from ganfilters.errors import UsageError
 from ganfilters.models import ModelFile
+from ganfilters_exporters.checkpoints import write_checkpoint
 from ganfilters_exporters.data import Pictures, load_pictures
 from ganfilters_exporters.losses import Weights
 from ganfilters_exporters.style import train as training
+from ganfilters_exporters.style import trained as reading
 from ganfilters_exporters.style.network import Stylizer
 from ganfilters_exporters.style.paintings import find_paintings, read_options
 from ganfilters_exporters.style.predictor import PaintingStatistics
-from ganfilters_exporters.style.tasks import AnyStyle, NamedStyles, StyleConfig, recolour
+from ganfilters_exporters.style.tasks import AnyStyle, NamedStyles, OneStyle, StyleConfig, recolour
 from ganfilters_exporters.style.train import StyleRequest, train_style
 from ganfilters_exporters.train_commands import train
 from ganfilters_exporters.trainer import TrainConfig, Trainer
@@ -53,13 +55,19 @@ def request_(tmp_path: Path) -> StyleRequest:
     )
 
 
-def outputs(file: Path, number: int, image: np.ndarray) -> np.ndarray:
+def outputs(
+    file: Path, number: int | None, image: np.ndarray, painting: np.ndarray | None = None
+) -> np.ndarray:
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     shapes = {item.name: item.shape for item in session.get_inputs()}
     feeds = {name: np.zeros(shapes[name], np.float32) for name in ("style", "statistics")}
-    feeds |= {"image": image, "style_weights": np.eye(*shapes["style_weights"], dtype="f")[number]}
+    weights = np.zeros(shapes["style_weights"], np.float32)
+    if number is not None:
+        weights[number] = 1
+    feeds |= {"image": image, "style_weights": weights}
     if "style_image" in shapes:
-        feeds["style_image"] = np.zeros((1, 3, 64, 64), np.float32)
+        blank = np.zeros((1, 3, 64, 64), np.float32)
+        feeds["style_image"] = blank if painting is None else painting
     found: np.ndarray = session.run(["styled"], feeds)[0]
     return found
 
@@ -187,6 +195,77 @@ def test_named_styles_and_any_painting_from_a_trained_network(
     assert card.extra["any_painting"]
 
 
+@pytest.mark.parametrize("start", ["file", "run"])
+def test_the_predictor_stays_when_a_painting_is_added_and_when_training_goes_on(
+    request_: StyleRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: str
+) -> None:
+    monkeypatch.setitem(training.BACKBONES, "efficientnet-lite0", lambda _: backbone())
+    monkeypatch.setattr(reading, "blank_statistics", lambda: PaintingStatistics(backbone()))
+    corpus = pictures(tmp_path / "corpus", 3, stripes=True)
+    both = dataclasses.replace(request_, corpus=(corpus,), licence="MIT")
+    train_style(both, config(4), loss_network=loss_network())
+    init = both.out if start == "file" else both.run
+    one = pictures(tmp_path / "more", 4, stripes=True) / "Picture_3.png"
+    added = dataclasses.replace(
+        request_, styles=(one,), init=init, out=tmp_path / "added.onnx",
+        run=tmp_path / "added.run", style=dataclasses.replace(HOW, corpus_size=96),
+    )  # fmt: skip
+    train_style(added, config(2), loss_network=loss_network())
+    image = np.random.default_rng(0).random((1, 3, 40, 32), np.float32)
+    painting = np.random.default_rng(1).random((1, 3, 64, 96), np.float32)
+    before, after = (outputs(r.out, None, image, painting) for r in (both, added))
+    assert np.abs(before - after).max() < 1e-5
+    card = ModelFile(added.out).card_for("style")
+    assert card.extra["any_painting"]
+    assert card.extra["painting_size"] == 2 * HOW.corpus_size
+    assert card.attribution == "nobody"
+    assert [s["name"] for s in card.extra["styles"]] == ["picture-0", "picture-1", "picture-3"]
+    if start == "file":
+        assert card.licence == "MIT"
+        assert card.data == ("styles", "corpus", "photos", "Picture_3.png")
+
+    further = dataclasses.replace(
+        both, init=init, run=tmp_path / "further.run", export=False,
+        style=dataclasses.replace(HOW, rate=1e-9),
+    )  # fmt: skip
+    train_style(further, config(1), loss_network=loss_network())
+    then, now = (reading.read_trained(r).predictor for r in (init, further.run))
+    for a, b in zip(then.state_dict().values(), now.state_dict().values(), strict=True):  # type: ignore[union-attr]
+        assert (a - b).abs().max() < 1e-5
+    few = dataclasses.replace(further, styles=(request_.styles[0] / "Picture_0.png",))
+    with pytest.raises(UsageError, match="1 style that --styles does not give, picture-1; their"):
+        train_style(few, config(1), loss_network=loss_network())
+
+
+def test_networks_that_cannot_be_started_from(request_: StyleRequest, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    identity = {"kind": "NamedStyles", "network": TINY.to_dict(), "styles": ["a"]}
+    net = Stylizer(TINY)
+    state = {
+        "step": 1, "seconds": 1.0, "seed": 0, "optimizers": {}, "averages": {}, "task": {},
+        "modules": {"net": net.state_dict(), "table": {"styles": net.neutral()[None]}},
+    }  # fmt: skip
+
+    def refused(message: str, path: Path = run) -> None:
+        with pytest.raises(UsageError, match=message):
+            train_style(
+                dataclasses.replace(request_, init=path), config(1), loss_network=loss_network()
+            )
+
+    write_checkpoint(run, {**state, "identity": json.dumps(identity)})
+    (run / "log.jsonl").write_text("")
+    assert reading.read_trained(run / "checkpoint.pt").names == ["a"]
+    refused("give an .onnx file, the folder of a run, or the checkpoint.pt", run / "log.jsonl")
+    other = dataclasses.replace(TINY, half=6).to_dict()
+    for network in (other, {**other, "kernel": 5}, {}):
+        write_checkpoint(run, {**state, "identity": json.dumps({**identity, "network": network})})
+        refused("holds a network of another layout, made by an earlier version; train anew")
+    one = {**identity, "kind": "OneStyle"}
+    write_checkpoint(run, {**state, "identity": json.dumps(one)})
+    refused("holds only the added styles; give the .onnx that it wrote")
+
+
 def test_a_photograph_of_one_colour_does_not_end_the_run(
     request_: StyleRequest, tmp_path: Path
 ) -> None:
@@ -298,8 +377,73 @@ def test_options_for_single_styles(tmp_path: Path) -> None:
         read_options(file)
     with pytest.raises(UsageError, match="are both 'picture-0'"):
         find_paintings([folder, folder / "Picture_0.png"], {})
-    with pytest.raises(UsageError, match=r"holds no usable style picture; 1 skipped.*\.jpg, "):
+    with pytest.raises(UsageError, match=r"broken\.jpg cannot be used as a style picture: cannot"):
         find_paintings([folder / "broken.jpg"], {})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("styles = 3", "styles must be tables"),
+        ("[styles]\nx = 3", r"styles\.x must be a table"),
+        ("[styles.x]\nname = 3", r"styles\.x\.name must be text"),
+        ('[styles.x]\nname = "Two Words"', "lower-case letters and digits, joined by hyphens"),
+        ('[styles.x]\nname = ""', "lower-case letters and digits"),
+        ("[styles.x]\nsize = true", "must be a number"),
+    ],
+)
+def test_options_that_no_style_can_have(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "options.toml"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=message):
+        read_options(file)
+
+
+def test_style_pictures_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "styles", 2, stripes=True)
+    whole = (folder / "Picture_1.png").read_bytes()
+    (folder / "Picture_1.png").write_bytes(whole[: len(whole) // 2])
+    said: list[str] = []
+    found = find_paintings([folder], {"Pictre_0": {"size": 2.0}}, said.append)
+    assert [p.name for p in found] == ["picture-0"]
+    assert said[0].startswith("1 style picture, 1 skipped, the first: ")
+    assert "Picture_1.png: " in said[0]
+    assert "no picture is 'Pictre_0'; did you mean Picture_0" in said[1]
+    (folder / "Picture_0.png").unlink()
+    with pytest.raises(UsageError, match="holds no usable style picture; 1 skipped"):
+        find_paintings([folder], {})
+
+
+def test_names_of_files_in_any_script(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "styles", 1, stripes=True)
+    (folder / "Picture_0.png").rename(folder / "神奈川 Cafe\N{COMBINING ACUTE ACCENT}_2.png")
+    (painting,) = find_paintings([folder], {})
+    assert painting.name == "神奈川-café-2"
+    (folder / "神奈川 Cafe\N{COMBINING ACUTE ACCENT}_2.png").rename(folder / "___.png")
+    with pytest.raises(UsageError, match="no letter or digit to name the style after"):
+        find_paintings([folder], {})
+    assert find_paintings([folder], {"___": {"name": "waves"}})[0].name == "waves"
+
+
+def test_an_added_style_goes_on_only_with_the_network_it_began_with(
+    request_: StyleRequest, tmp_path: Path
+) -> None:
+    photos = load_pictures(request_.photos, 40)
+    paintings = find_paintings(request_.styles, {})
+
+    def run(seed: int, known: str) -> None:
+        torch.manual_seed(seed)
+        net = Stylizer(TINY)
+        rows = net.neutral()[None]
+        task = OneStyle(HOW, photos, paintings, loss_network(), net, rows, [known])
+        Trainer(task, tmp_path / "one", config(2)).run()
+
+    run(0, "a")
+    run(0, "a")
+    with pytest.raises(UsageError, match=r"init\.weights = "):
+        run(1, "a")
+    with pytest.raises(UsageError, match=r'init\.styles = \["a"\], not \["b"\]'):
+        run(0, "b")
 
 
 def test_the_command(request_: StyleRequest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -321,6 +465,15 @@ def test_the_command(request_: StyleRequest, monkeypatch: pytest.MonkeyPatch) ->
     assert card.extra["steps"] == 3
 
 
+def test_blocks_are_for_new_networks(request_: StyleRequest) -> None:
+    request_.teacher.write_bytes(b"")
+    words = ["style", "--styles", str(request_.styles[0]), "--photos", str(request_.photos[0])]
+    words += ["--teacher", str(request_.teacher), "--out", str(request_.out)]
+    words += ["--init", str(request_.photos[0]), "--blocks", "6"]
+    done = CliRunner().invoke(train, words)
+    assert "--blocks is for a new network, and --init brings one" in str(done.exception)
+
+
 def test_the_command_imports_nothing_heavy() -> None:
     script = "import sys, ganfilters_exporters.train_commands; print('torch' in sys.modules)"
     done = subprocess.run(
@@ -334,6 +487,7 @@ def test_bad_requests(request_: StyleRequest) -> None:
         ({"styles": ()}, "nothing to learn from; give --styles, --corpus, or both"),
         ({"style": StyleConfig(size=34)}, "not a multiple of 8"),
         ({"photos": (request_.run,)}, "does not exist"),
+        ({"style": StyleConfig(weights=Weights(0, 0, 0, 0))}, "all weights of the loss are 0"),
     ):
         with pytest.raises(UsageError, match=message):
             train_style(

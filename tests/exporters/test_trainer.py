@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ganfilters.errors import DeviceError, UsageError
 from ganfilters_exporters.checkpoints import CHECKPOINT, PREVIOUS, write_checkpoint
+from ganfilters_exporters.files import DiskFullError
 from ganfilters_exporters.trainer import (
     Average,
     Callback,
@@ -331,3 +332,72 @@ def test_a_stopped_run_logs_its_last_steps(tmp_path: Path) -> None:
     result = Trainer(Adversaries(), tmp_path, config(steps=9, log_every=20, minutes=1e-6)).run()
     (line,) = (tmp_path / "log.jsonl").read_text().splitlines()
     assert json.loads(line)["step"] == result.step
+
+
+def test_what_a_kill_while_saving_left_is_removed(tmp_path: Path) -> None:
+    Trainer(Adversaries(), tmp_path, config(steps=4)).run()
+    (tmp_path / "checkpointabc123.tmp").write_bytes(b"half")
+    Trainer(Adversaries(), tmp_path, config(steps=6)).run()
+    assert not list(tmp_path.glob("*.tmp"))
+    assert (tmp_path / CHECKPOINT).exists()
+    assert (tmp_path / PREVIOUS).exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_one_line_and_leaves_the_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ganfilters_exporters import checkpoints
+
+    def full(handle: int, mode: str) -> object:
+        os.close(handle)
+        return open("/dev/full", mode)  # noqa: PTH123
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints.os, "fdopen", full)
+        with pytest.raises(
+            DiskFullError, match="cannot be written: no space left on device; nothing"
+        ):
+            Trainer(Adversaries(), tmp_path, config(steps=4)).run()
+    Trainer(Adversaries(), tmp_path, config(steps=4)).run()
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints.os, "fdopen", full)
+        with pytest.raises(DiskFullError, match=r"\.pt cannot .*; the last checkpoint is good"):
+            Trainer(Adversaries(), tmp_path, config(steps=8)).run()
+    assert not list(tmp_path.glob("*.tmp"))
+    assert Trainer(Adversaries(), tmp_path, config(steps=8)).run().step == 8
+
+
+def test_a_finished_run_still_says_its_last_figures(tmp_path: Path) -> None:
+    first = Trainer(Adversaries(), tmp_path, config()).run()
+    again = Trainer(Adversaries(), tmp_path, config()).run()
+    assert again.step == first.step
+    assert again.scalars == first.scalars
+    assert again.scalars["step"] == 12
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_at_the_export_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnx
+    import onnx_ir
+    from onnx import TensorProto, helper
+
+    from ganfilters.models import ModelCard
+    from ganfilters_exporters import export
+
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", ends[:1], ends[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", export.OPSET)])
+    onnx.checker.check_model(model)
+    card = ModelCard(filter="f", name="n", version="1", title="t", licence="MIT", command="c")
+
+    def full(handle: int, mode: str) -> object:
+        os.close(handle)
+        return open("/dev/full", mode)  # noqa: PTH123
+
+    monkeypatch.setattr(export.os, "fdopen", full)
+    with pytest.raises(DiskFullError, match=r"m\.onnx cannot be written: no space left"):
+        export.write(onnx_ir.from_proto(model), tmp_path / "m.onnx", card, overwrite=False)
+    assert not list(tmp_path.iterdir())

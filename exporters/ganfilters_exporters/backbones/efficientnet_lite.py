@@ -217,6 +217,15 @@ def load(weights: Path | None = None) -> Backbone:
         state = torch.load(weights, map_location="cpu", weights_only=True)
     except Exception as error:  # what is no checkpoint shows as many kinds of error
         raise UsageError(f"{weights} holds no weights of EfficientNet-Lite0") from error
+    return _backbone(from_state(state))
+
+
+def blank() -> Backbone:
+    """Return EfficientNet-Lite0 with random weights, for those of a file to go into."""
+    return _backbone(EfficientNetLite0().eval().requires_grad_(False))
+
+
+def _backbone(network: EfficientNetLite0) -> Backbone:
     strides = [2 * 2 ** sum(s.stride == 2 for s in STAGES[: n + 1]) for n in range(len(STAGES))]
     layers = [
         Layer(f"stage{number}", spec.channels, stride)
@@ -225,7 +234,7 @@ def load(weights: Path | None = None) -> Backbone:
     return Backbone(
         name="efficientnet-lite0",
         title="EfficientNet-Lite0",
-        segments=from_state(state).segments(),
+        segments=network.segments(),
         layers=(*layers, Layer("head", HEAD_CHANNELS, strides[-1])),
         classes=class_names(),
         default_layer="stage5",

@@ -1,4 +1,4 @@
-"""From a trained style network to a checked ONNX file, and back.
+"""From a trained style network to a checked ONNX file.
 
 | input | what |
 |---|---|
@@ -27,36 +27,27 @@ branch of an ``If``, and costs nothing when it is not needed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
-import onnx
 import onnx_ir as ir
 import torch
-from onnx import numpy_helper
 from torch import Tensor, nn
 
-from ganfilters.errors import UsageError
-from ganfilters.models import CARD_KEY, ModelCard, Parity
+from ganfilters.models import ModelCard, Parity
 
 from .. import export, storage
-from ..checkpoints import read_checkpoint
 from ..gradient import Axis, Dynamic
-from .network import MULTIPLE, SMALLEST, NetworkConfig, StyleTable, Stylizer
+from .network import MULTIPLE, SMALLEST, StyleTable, Stylizer
 from .predictor import PREDICTOR_MULTIPLE, PaintingStatistics, Predictor
 
 __all__ = [
     "StyleGraph",
-    "Trained",
     "build",
     "check",
     "export_style",
     "measured_reach",
-    "read_trained",
 ]
 
 TOLERANCE = 1e-3
@@ -273,7 +264,7 @@ def measured_reach(graph: StyleGraph) -> int:
     """Return how many pixels more than it keeps a tile must see, a multiple of 16.
 
     Where the network could look is known (`Stylizer.reach`), but what lies at the end of that
-    hardly counts: half the overlap is enough, and large pictures take half the time. Measured at a
+    hardly counts: less overlap is enough, and large pictures take less time. Measured at a
     cut through a picture in every named style, or a neutral one; then 16 pixels more.
     """
     net = graph.network
@@ -353,75 +344,3 @@ def export_style(
     )
     export.write(model, out, made, overwrite=overwrite)
     return made
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A trained network with named styles, to add paintings to.
-
-    Attributes
-    ----------
-    net : Stylizer
-        The network.
-    rows : Tensor
-        (styles, 2, C).
-    styles : list of dict
-        Name, title and source of each.
-    card : ModelCard or None
-        Of the file it came from.
-    """
-
-    net: Stylizer
-    rows: Tensor
-    styles: list[dict[str, str]]
-    card: ModelCard | None = None
-
-
-def read_trained(path: Path) -> Trained:
-    """Read a network back from its ``.onnx`` file, a run's folder, or a checkpoint in it.
-
-    Raises
-    ------
-    UsageError
-        It is none of them, or not a network with named styles.
-    """
-    if path.suffix == ".onnx":
-        return _read_onnx(path)
-    folder = path if path.is_dir() else path.parent
-    state = read_checkpoint(folder)
-    if state is None or "net" not in state["modules"] or "table" not in state["modules"]:
-        raise UsageError(f"{path} is no run of `ganfilters train style` with named styles")
-    identity = json.loads(state["identity"])
-    best = {**state["modules"], **state["averages"]}
-    net = Stylizer(NetworkConfig(**identity["network"]))
-    net.load_state_dict(best["net"])
-    styles = [{"name": name, "title": name, "source": ""} for name in identity["styles"]]
-    return Trained(net, best["table"]["styles"], styles)
-
-
-def _read_onnx(path: Path) -> Trained:
-    try:
-        model = onnx.load(path)
-        found = {p.key: p.value for p in model.metadata_props}
-        card = ModelCard.model_validate_json(found[CARD_KEY])
-    except Exception as error:  # protobuf, onnx and pydantic share no base class
-        raise UsageError(f"{path} is not a model of this project") from error
-    if card.filter != "style" or not card.extra.get("styles"):
-        raise UsageError(
-            f"{path} is {card.title!r}, of the filter {card.filter}; --init needs a style network "
-            "with named styles"
-        )
-    arrays = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
-    net = Stylizer(NetworkConfig(**card.extra["network"]))
-    state = {name: _weight(arrays, f"network.{name}") for name in net.state_dict()}
-    net.load_state_dict(state)
-    return Trained(net, _weight(arrays, "table.styles"), card.extra["styles"], card)
-
-
-def _weight(arrays: Mapping[str, Any], name: str) -> Tensor:
-    """Return a weight, put together if it is stored compactly."""
-    if name in arrays:
-        return torch.from_numpy(arrays[name].copy())
-    half, steps, scale = (arrays[f"{name}.{part}"] for part in ("half", "steps", "scale"))
-    whole = half.astype(np.float32) + steps.astype(np.float32) * scale
-    return torch.from_numpy(whole)

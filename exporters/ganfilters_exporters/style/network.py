@@ -161,7 +161,7 @@ class Stylizer(nn.Module):
         self.blocks = nn.ModuleList(Residual(c.eighth, KERNEL) for _ in range(c.blocks))
         self.back = ReflectConv(c.eighth, c.quarter, 1)
         self.after = Residual(c.quarter, OUTER_KERNEL)
-        # Enlarging fewer channels: each pair of convolutions saves a tenth of the time.
+        # Enlarging fewer channels: each pair of convolutions takes less time than one.
         self.narrow1 = ReflectConv(c.quarter, 2 * c.half, 1)
         self.up1 = ReflectConv(2 * c.half, c.half, 3)
         self.narrow2 = ReflectConv(c.half, c.full, 1)
@@ -177,7 +177,7 @@ class Stylizer(nn.Module):
         return sum(count for count, _ in self._normalised())
 
     def neutral(self) -> Tensor:
-        """Return the style that training starts from, (2, C): scales of 1, shifts of 0.
+        """Return the style that training starts from, (2, C): scales of 1 or 0.2, shifts of 0.
 
         Residual blocks start small, so that the picture passes at first (Goyal et al. 2017,
         section 5.1); without that, heavy style losses erase it before it is learned.

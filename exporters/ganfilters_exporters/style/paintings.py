@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,14 @@ from torch import Tensor
 
 from ganfilters.errors import UsageError, nearest
 
-from ..data import list_pictures, none_usable, read_picture
+from ..data import list_pictures, none_usable, read_picture, reason_of
 
-__all__ = ["Painting", "find_paintings", "load_painting", "read_options"]
+__all__ = ["Painting", "find_paintings", "load_painting", "plural", "read_options"]
 
 SMALLEST = 64
-KEYS = {"name", "title", "source", "content", "style", "size"}
+WORDS = {"name", "title", "source"}
+FACTORS = {"content", "style", "size"}
+_NAME = re.compile(r"[^\W_]+(-[^\W_]+)*")
 
 
 @dataclass(frozen=True)
@@ -65,52 +68,107 @@ def read_options(file: Path | None) -> dict[str, dict[str, Any]]:
         content = tomllib.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{file} cannot be read: {error}") from error
-    styles: dict[str, dict[str, Any]] = content.get("styles", {})
+    styles = content.get("styles", {})
+    if not isinstance(styles, dict):
+        raise UsageError(f"{file}: styles must be tables, such as [styles.FILE_STEM]")
     for stem, options in styles.items():
+        if not isinstance(options, dict):
+            raise UsageError(f"{file}: styles.{stem} must be a table, [styles.{stem}]")
         for key, value in options.items():
-            if key not in KEYS:
-                hint = nearest(key, KEYS, what="options")
-                raise UsageError(f"{file}: styles.{stem} has an unknown option {key!r}; {hint}")
-            if key in ("content", "style", "size") and not (
-                isinstance(value, int | float) and 0 < value <= 100
-            ):
-                raise UsageError(f"{file}: styles.{stem}.{key} must be a number in (0, 100]")
+            wrong = _wrong(key, value)
+            if wrong:
+                raise UsageError(f"{file}: styles.{stem}{wrong}")
     return styles
 
 
-def find_paintings(paths: Sequence[Path], options: dict[str, dict[str, Any]]) -> list[Painting]:
-    """Return the style pictures in folders and files, ordered by name.
+def _wrong(key: str, value: object) -> str:
+    """Return what is wrong with an option of a style, or an empty string."""
+    if key in FACTORS:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return "" if number and 0 < value <= 100 else f".{key} must be a number in (0, 100]"  # type: ignore[operator]
+    if key not in WORDS:
+        hint = nearest(key, WORDS | FACTORS, what="options")
+        return f" has an unknown option {key!r}; {hint}"
+    if not isinstance(value, str):
+        return f".{key} must be text in quotes"
+    if key == "name" and (value != value.lower() or not _NAME.fullmatch(value)):
+        return f".name is {value!r}; a name is lower-case letters and digits, joined by hyphens"
+    return ""
 
-    A name is the file's, in lower case and with hyphens, unless the options give one. Files that
-    cannot be read or have a side under 64 pixels are left out.
+
+def name_of(path: Path) -> str:
+    """Return the name of a style: the file's, in lower case and with hyphens.
 
     Raises
     ------
     UsageError
-        None is left, or two have one name.
+        There is no letter and no digit in the file's name.
+    """
+    # Some file systems take letters and their accents apart.
+    stem = unicodedata.normalize("NFC", path.stem).lower()
+    name = re.sub(r"[\W_]+", "-", stem).strip("-")
+    if not name:
+        raise UsageError(f"{path} has no letter or digit to name the style after; rename it")
+    return name
+
+
+def find_paintings(
+    paths: Sequence[Path],
+    options: Mapping[str, Mapping[str, Any]],
+    say: Callable[[str], None] = lambda _: None,
+) -> list[Painting]:
+    """Return the style pictures in folders and files, ordered by name.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Files in folders that cannot be used, or have a side under 64 pixels, are left out.
+    options : mapping
+        Of single styles, by file name without ending; a name other than the file's among them.
+    say : callable
+        Is told how many are used, which are not, and which options fit none.
+
+    Raises
+    ------
+    UsageError
+        None is left, one of `paths` is no usable picture, or two have one name.
     """
     found: dict[str, Painting] = {}
-    reasons = []
-    for path in list_pictures(paths):
-        try:
-            with Image.open(path) as picture:
-                side = min(picture.size)
-        except Exception as error:  # noqa: BLE001 - decoders raise all kinds
-            reasons.append(f"{path}: {error}")
-            continue
-        if side < SMALLEST:
-            reasons.append(f"{path}: {side} pixels are too small, {SMALLEST} are needed")
+    skipped = []
+    files = list_pictures(paths)
+    for path in files:
+        reason = _unusable(path)
+        if reason and path in paths:
+            raise UsageError(f"{path} cannot be used as a style picture: {reason}")
+        if reason:
+            skipped.append(f"{path}: {reason}")
             continue
         given = options.get(path.stem, {})
-        name = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")
-        title = path.stem.replace("_", " ")
-        painting = Painting(path, **{"name": name, "title": title, **given})
-        if painting.name in found:
-            raise UsageError(f"{path} and {found[painting.name].path} are both {painting.name!r}")
-        found[painting.name] = painting
+        name = given.get("name") or name_of(path)
+        painting = Painting(path, **{"title": path.stem.replace("_", " "), **given, "name": name})
+        if name in found:
+            raise UsageError(f"{path} and {found[name].path} are both {name!r}")
+        found[name] = painting
     if not found:
-        raise none_usable(paths, reasons, SMALLEST, "style picture")
+        raise none_usable(paths, skipped, SMALLEST, "style picture")
+    text = plural(len(found), "style picture")
+    say(text + (f", {len(skipped)} skipped, the first: {skipped[0]}" if skipped else ""))
+    stems = {path.stem for path in files}
+    unknown = [stem for stem in options if stem not in stems]
+    if unknown:
+        hint = nearest(unknown[0], stems, what="pictures")
+        what = plural(len(unknown), "style")
+        say(f"options of {what} are not used, the first: no picture is {unknown[0]!r}; {hint}")
     return [found[name] for name in sorted(found)]
+
+
+def _unusable(path: Path) -> str:
+    """Return why a file is no style picture, or an empty string; the whole of it is decoded."""
+    try:
+        side = min(read_picture(path).size)
+    except Exception as error:  # noqa: BLE001 - decoders raise all kinds
+        return reason_of(error)
+    return "" if side >= SMALLEST else f"{side} pixels are too small, {SMALLEST} are needed"
 
 
 def load_painting(painting: Painting, size: int) -> Tensor:
@@ -121,3 +179,8 @@ def load_painting(painting: Painting, size: int) -> Tensor:
     resized = picture.resize((width, height), Image.Resampling.LANCZOS)
     pixels = np.asarray(resized, np.float32) / 255
     return torch.from_numpy(pixels.transpose(2, 0, 1)[None].copy())
+
+
+def plural(count: int, noun: str) -> str:
+    """Return ``"1 style"``, ``"2 styles"``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

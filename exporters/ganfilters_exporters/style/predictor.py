@@ -2,7 +2,7 @@
 
 Source: Ghiasi et al., "Exploring the structure of a real-time, arbitrary neural artistic
 stylization network" (2017). Chosen over adaptive instance normalisation (Huang and Belongie 2017),
-whose encoder, VGG up to conv4_1, runs on the photograph and costs twenty times what the whole
+whose encoder, VGG up to conv4_1, runs on the photograph and costs far more than the whole
 :class:`.network.Stylizer` does; here the painting is looked at once, and photographs run through
 the same small network as with named styles.
 
@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..backbones import Backbone
+from ..backbones.efficientnet_lite import blank
 
-__all__ = ["PREDICTOR_MULTIPLE", "PaintingStatistics", "Predictor"]
+__all__ = ["PREDICTOR_MULTIPLE", "PaintingStatistics", "Predictor", "blank_statistics"]
 
 DEPTH = 5
 """Stages used: later ones know objects, not paint, and hold two thirds of the weights."""
@@ -51,6 +52,11 @@ class PaintingStatistics(nn.Module):
             x = stage(x)
             statistics += _moments(x)
         return torch.cat(statistics, 1)
+
+
+def blank_statistics() -> PaintingStatistics:
+    """Return the statistics' network with random weights, for those of a file to go into."""
+    return PaintingStatistics(blank())
 
 
 def _moments(x: Tensor) -> list[Tensor]:

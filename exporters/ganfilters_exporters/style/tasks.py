@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -94,14 +95,16 @@ class _StyleTask(Task):
 
     def optimise(self, factors: dict[str, float]) -> None:
         """Make the optimisers of the modules named, with factors of the learning rate."""
-        rate, groups = self.config.rate, []
+        rate, groups, kernels = self.config.rate, [], []
         for name, factor in factors.items():
             module = self.modules[name]
             mixing = mixing_weights(module)
             if mixing:
-                self.optimizers["mixing"] = Muon(mixing, factor * rate)
+                kernels.append({"params": mixing, "lr": factor * rate})
             left = [p for p in module.parameters() if all(p is not weight for weight in mixing)]
             groups.append({"params": left, "lr": factor * rate})
+        if kernels:
+            self.optimizers["mixing"] = Muon(kernels, rate)
         self.optimizers["rest"] = torch.optim.Adam(groups, rate, betas=(0.9, 0.99))
 
     def contents(self, step: int) -> Tensor:
@@ -259,12 +262,15 @@ class NamedStyles(_StyleTask):
 class OneStyle(NamedStyles):
     """More paintings in a trained network: only their own rows are fitted.
 
-    Everything else is frozen, so the other styles' pictures stay as they are, bit for bit.
+    Everything else is frozen, so the other styles' rows stay as they are. An exported file stores
+    weights in few bytes; storing them again may move a picture by a step of 8 bits.
 
     Parameters
     ----------
     rows : Tensor
         (styles, 2, C), the rows of the trained network; their mean is the starting point.
+    known : sequence of str
+        The names of those styles.
     """
 
     def __init__(
@@ -275,8 +281,13 @@ class OneStyle(NamedStyles):
         loss_network: nn.Module,
         net: Stylizer,
         rows: Tensor,
+        known: Sequence[str] = (),
     ) -> None:
         self._rows = rows
+        self._init = {
+            "styles": list(known),
+            "weights": _checksum([*net.state_dict().values(), rows]),
+        }
         super().__init__(config, photos, paintings, loss_network, net)
 
     def _trained(self, net: Stylizer, table: StyleTable) -> None:
@@ -291,6 +302,17 @@ class OneStyle(NamedStyles):
     def painter(self) -> nn.Module:
         """The frozen network."""
         return self.net
+
+    def identity(self) -> dict[str, Any]:
+        """Also what is frozen: rows fitted to one network mean nothing in another."""
+        return {**super().identity(), "init": self._init}
+
+
+def _checksum(tensors: Sequence[Tensor]) -> str:
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 class AnyStyle(_StyleTask):
@@ -309,6 +331,8 @@ class AnyStyle(_StyleTask):
         The named styles.
     rows : Tensor, optional
         (named styles, 2, C), where they start; neutral by default.
+    predictor : Predictor, optional
+        A trained one to go on with; one that must learn everything by default.
     """
 
     def __init__(
@@ -321,12 +345,15 @@ class AnyStyle(_StyleTask):
         statistics: PaintingStatistics,
         paintings: Sequence[Painting] = (),
         rows: Tensor | None = None,
+        predictor: Predictor | None = None,
     ) -> None:
         super().__init__(config, photos, loss_network, net)
         self.corpus, self.named = corpus, NamedPaintings(paintings)
         start = net.neutral() if rows is None else rows.mean(0)
         self.frozen["statistics"] = statistics
-        self.modules |= {"net": net, "predictor": Predictor(statistics.size, start)}
+        # A trained one expects its inputs at the scale that it learned with.
+        self._calibrated = predictor is not None
+        self.modules |= {"net": net, "predictor": predictor or Predictor(statistics.size, start)}
         if len(self.named):
             table = StyleTable(self.named.names, net.neutral())
             if rows is not None:
@@ -353,6 +380,8 @@ class AnyStyle(_StyleTask):
         if len(self.named):
             self.named.measure(self.loss, self.config.style_size, self.device)
         self.corpus = self.corpus.to(self.device)
+        if self._calibrated:
+            return
         with torch.no_grad():
             seen = [self.frozen["statistics"](self.styles(-1 - n, 4)) for n in range(16)]
         self.plain("predictor").calibrate(torch.cat(seen))  # type: ignore[operator]

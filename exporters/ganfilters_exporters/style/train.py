@@ -19,16 +19,18 @@ from ..files import refuse_target
 from ..losses import load_vgg16_features
 from ..trainer import Callback, TrainConfig, Trainer, TrainResult
 from .network import MULTIPLE, NetworkConfig, StyleTable, Stylizer
-from .paintings import Painting, find_paintings, read_options
+from .paintings import Painting, find_paintings, plural, read_options
 from .predictor import PREDICTOR_MULTIPLE, PaintingStatistics
 from .sheet import load_samples, readable, sheet, write_sheet
 from .tasks import CORPUS_ZOOM, AnyStyle, NamedStyles, OneStyle, StyleConfig
+from .trained import Trained, read_trained
 
 __all__ = ["StyleRequest", "train_style"]
 
 SHEET_SIDE = 256
 SHEET_PHOTOS = 4
 ANY_SHEET_STYLES = 6
+LICENCE = "Apache-2.0"
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,8 @@ class StyleRequest:
         Whether to write `out`.
     overwrite : bool
         Whether an existing `out` is replaced.
-    licence : str
-        SPDX expression for the card.
+    licence : str or None
+        SPDX expression for the card; by default that of `init`, or Apache-2.0.
     command : str
         What the user typed, for the card.
     """
@@ -87,7 +89,7 @@ class StyleRequest:
     sheet_photos: tuple[Path, ...] = ()
     export: bool = True
     overwrite: bool = False
-    licence: str = "Apache-2.0"
+    licence: str | None = None
     command: str = "ganfilters train style"
 
 
@@ -120,9 +122,13 @@ def train_style(
     """
     _check(request)
     torch.manual_seed(config.seed)
-    task = _make_task(request, loss_network or load_vgg16_features(request.teacher))
-    if not config.quiet:
-        _report(task)
+    trained = None
+    if request.init is not None:
+        trained = read_trained(request.init, request.backbone)
+    say = _silent if config.quiet else _say
+    loss_network = loss_network or load_vgg16_features(request.teacher)
+    task = _make_task(request, trained, loss_network, say)
+    _report(task, say)
     callback = Callback(request.sheet_every, _sheet_callback(request, task))
     notes = {
         "command": request.command,
@@ -136,7 +142,7 @@ def train_style(
         return trainer.dry_run()
     result = trainer.run()
     if request.export and result.stopped != "signal":
-        _export(request, task, config, result)
+        _export(request, trained, task, config, result)
     return result
 
 
@@ -150,37 +156,58 @@ def _check(request: StyleRequest) -> None:
         raise UsageError(
             f"--corpus-size {request.style.corpus_size} is not a multiple of {PREDICTOR_MULTIPLE}"
         )
+    weights = request.style.weights
+    if not any((weights.content, weights.style, weights.smooth, weights.tone)):
+        raise UsageError("all weights of the loss are 0; nothing would be learned")
     if request.export:
         refuse_target(request.out, request.run, overwrite=request.overwrite)
 
 
-def _make_task(request: StyleRequest, loss_network: nn.Module) -> NamedStyles | AnyStyle:
+def _make_task(
+    request: StyleRequest,
+    trained: Trained | None,
+    loss_network: nn.Module,
+    say: Callable[[str], None],
+) -> NamedStyles | AnyStyle:
     config = request.style
+    options = read_options(request.options)
+    paintings = find_paintings(request.styles, options, say) if request.styles else []
+    if trained is not None:
+        _check_names(request, trained, [painting.name for painting in paintings])
     # A little larger than the cuts, so that most cuts are made smaller, not larger.
     photos = load_pictures(
         request.photos, round(config.size / config.zoom[0]), smallest=config.size // 2
     )
-    options = read_options(request.options)
-    paintings = find_paintings(request.styles, options) if request.styles else []
     if request.corpus:
-        return _any_task(request, photos, paintings, loss_network)
-    if request.init is None:
+        return _any_task(request, trained, photos, paintings, loss_network)
+    if trained is None:
         return NamedStyles(config, photos, paintings, loss_network, Stylizer(request.network))
-    from .export import read_trained
+    return OneStyle(
+        config, photos, paintings, loss_network, trained.net, trained.rows, trained.names
+    )
 
-    trained = read_trained(request.init)
-    known = {style["name"] for style in trained.styles}
-    for painting in paintings:
-        if painting.name in known:
+
+def _check_names(request: StyleRequest, trained: Trained, names: Sequence[str]) -> None:
+    """Refuse to train what there is already, or on without what there is."""
+    if request.corpus:
+        missing = [name for name in trained.names if name not in names]
+        if missing:
             raise UsageError(
-                f"{request.init} has a style {painting.name!r} already; rename the file, or give "
-                "another name in --options"
+                f"{request.init} has {plural(len(missing), 'style')} that --styles does not give, "
+                f"{', '.join(missing)}; their pictures are needed to train on"
             )
-    return OneStyle(config, photos, paintings, loss_network, trained.net, trained.rows)
+        return
+    for name in names:
+        if name in trained.names:
+            raise UsageError(
+                f"{request.init} has a style {name!r} already; rename the file, or give another "
+                "name in --options"
+            )
 
 
 def _any_task(
     request: StyleRequest,
+    trained: Trained | None,
     photos: Pictures,
     paintings: Sequence[Painting],
     loss_network: nn.Module,
@@ -191,30 +218,38 @@ def _any_task(
         round(config.corpus_size / CORPUS_ZOOM[0]),
         smallest=64,
     )
-    statistics = PaintingStatistics(BACKBONES["efficientnet-lite0"](request.backbone))
-    net, rows = Stylizer(request.network), None
-    if request.init is not None:
-        from .export import read_trained
-
-        trained = read_trained(request.init)
+    net, rows, predictor, statistics = Stylizer(request.network), None, None, None
+    if trained is not None:
+        net, predictor, statistics = trained.net, trained.predictor, trained.seen
         # A style that is new begins as the mean of those there are.
-        by_name = {s["name"]: row for s, row in zip(trained.styles, trained.rows, strict=True)}
+        by_name = dict(zip(trained.names, trained.rows, strict=True))
         mean = trained.rows.mean(0)
-        net = trained.net
-        rows = torch.stack([by_name.get(p.name, mean) for p in paintings] or [mean])
-    return AnyStyle(config, photos, corpus, loss_network, net, statistics, paintings, rows)
+        rows = torch.stack([by_name.get(painting.name, mean) for painting in paintings])
+    if statistics is None:
+        statistics = PaintingStatistics(BACKBONES["efficientnet-lite0"](request.backbone))
+    return AnyStyle(
+        config, photos, corpus, loss_network, net, statistics, paintings, rows, predictor
+    )
 
 
-def _report(task: NamedStyles | AnyStyle) -> None:
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201
+
+
+def _silent(_: str) -> None:
+    pass
+
+
+def _report(task: NamedStyles | AnyStyle, say: Callable[[str], None]) -> None:
     """Say how many pictures are used, and which are not."""
-    sets = {"photographs": task.photos}
+    sets = {"photograph": task.photos}
     if isinstance(task, AnyStyle):
-        sets["paintings"] = task.corpus
+        sets["painting"] = task.corpus
     for what, pictures in sets.items():
-        text = f"{len(pictures)} {what}"
+        text = plural(len(pictures), what)
         if pictures.skipped:
             text += f", {len(pictures.skipped)} skipped, the first: {pictures.skipped[0]}"
-        print(text, file=sys.stderr)  # noqa: T201
+        say(text)
 
 
 def _sheet_callback(
@@ -242,43 +277,61 @@ def _sheet_callback(
     return write
 
 
-def _export(
-    request: StyleRequest, task: NamedStyles | AnyStyle, config: TrainConfig, result: TrainResult
-) -> None:
-    # Imported here: training needs neither onnx nor onnxruntime.
-    from .export import StyleGraph, export_style, read_trained
-
+def _card(
+    request: StyleRequest, trained: Trained | None, config: TrainConfig, result: TrainResult
+) -> dict[str, Any]:
+    """Return the card's fields; what the network began with stays on it."""
+    init = trained.card if trained is not None else None
     quality = {k: v for k, v in result.scalars.items() if k in ("loss", "content", "style")}
-    card = {
+    folders = (*request.styles, *request.corpus, *request.photos)
+    return {
         "command": request.command,
         "seed": config.seed,
         "seconds": round(result.seconds, 1),
-        "licence": request.licence,
+        "licence": request.licence or (init.licence if init else LICENCE),
         # The folders' names: a card goes to other people.
-        "data": tuple(path.name for path in (*request.styles, *request.corpus, *request.photos)),
+        "data": tuple(dict.fromkeys([*(init.data if init else ()), *(f.name for f in folders)])),
         "quality": {f"training_{key}": value for key, value in quality.items()},
+        "attribution": trained.attribution if trained is not None else "",
         "extra": {
             "steps": result.step,
             "style_size": request.style.style_size,
             "painting_size": 2 * request.style.corpus_size,
         },
     }
+
+
+def _export(
+    request: StyleRequest,
+    trained: Trained | None,
+    task: NamedStyles | AnyStyle,
+    config: TrainConfig,
+    result: TrainResult,
+) -> None:
+    # Imported here: training needs neither onnx nor onnxruntime.
+    from .export import StyleGraph, export_style
+
+    card = _card(request, trained, config, result)
     net: Any = task.net if isinstance(task, OneStyle) else task.best("net")
     styles = [{"name": p.name, "title": p.title, "source": p.source} for p in task.named.paintings]
     rows = task.best("table").state_dict()["styles"].cpu() if styles else None
     predictor = seen = None
     if isinstance(task, AnyStyle):
         predictor, seen = task.best("predictor").cpu(), task.frozen["statistics"].cpu()
-        card["attribution"] = BACKBONES["efficientnet-lite0"](request.backbone).attribution
-    elif isinstance(task, OneStyle) and request.init is not None:
-        trained = read_trained(request.init)
+        if trained is None or trained.predictor is None:
+            used = BACKBONES["efficientnet-lite0"](request.backbone).attribution
+            card["attribution"] = "; ".join(filter(None, [card["attribution"], used]))
+    elif isinstance(task, OneStyle) and trained is not None:
         styles = [*trained.styles, *styles]
         rows = torch.cat([trained.rows, rows])  # type: ignore[list-item]
+        predictor, seen = trained.predictor, trained.seen
+        if trained.painting_size is not None:
+            card["extra"]["painting_size"] = trained.painting_size
     table = None
     if rows is not None:
         table = StyleTable([style["name"] for style in styles], net.neutral())
         table.load_state_dict({"styles": rows})
-    count = f"{len(styles)} styles" if styles else ""
+    count = plural(len(styles), "style") if styles else ""
     what = " and ".join(part for part in (count, "any painting" if predictor else "") if part)
     graph = StyleGraph(net.cpu(), table, predictor, seen)  # type: ignore[arg-type]
     out = request.out

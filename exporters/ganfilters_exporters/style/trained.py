@@ -1,0 +1,178 @@
+"""Reading a trained style network back, to add paintings to it or to train it on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ganfilters.errors import UsageError
+
+from ..backbones import BACKBONES
+from ..checkpoints import CHECKPOINT, read_checkpoint
+from ..files import read_config
+from .network import NetworkConfig, Stylizer
+from .predictor import PaintingStatistics, Predictor, blank_statistics
+
+if TYPE_CHECKING:  # training from a run's folder needs neither onnx nor pydantic
+    from ganfilters.models import ModelCard
+
+__all__ = ["Trained", "read_trained"]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network with named styles.
+
+    Attributes
+    ----------
+    net : Stylizer
+        The network.
+    rows : Tensor
+        (styles, 2, C).
+    styles : list of dict
+        Name, title and source of each.
+    predictor, seen : Predictor and PaintingStatistics, or None
+        For any painting.
+    painting_size : int or None
+        Side at which the predictor looks at a painting.
+    attribution : str
+        Whom to name for what is in it.
+    card : ModelCard or None
+        Of the file it came from.
+    """
+
+    net: Stylizer
+    rows: Tensor
+    styles: list[dict[str, str]]
+    predictor: Predictor | None = None
+    seen: PaintingStatistics | None = None
+    painting_size: int | None = None
+    attribution: str = ""
+    card: ModelCard | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the styles."""
+        return [style["name"] for style in self.styles]
+
+
+def read_trained(path: Path, backbone: Path | None = None) -> Trained:
+    """Read a network back from its ``.onnx`` file, a run's folder, or the checkpoint in it.
+
+    Parameters
+    ----------
+    path : Path
+        What to read.
+    backbone : Path, optional
+        Weights of EfficientNet-Lite0 for a run that learned any painting: an ``.onnx`` file has
+        them, a run does not. By default those of its package.
+
+    Raises
+    ------
+    UsageError
+        It is none of them, not a network with named styles, or one of another layout.
+    """
+    try:
+        if path.suffix.lower() == ".onnx" and not path.is_dir():
+            return _read_onnx(path)
+        if path.is_dir() or path.name == CHECKPOINT:
+            return _read_run(path, backbone)
+    except (TypeError, KeyError, RuntimeError) as error:
+        raise UsageError(
+            f"{path} holds a network of another layout, made by an earlier version; train anew "
+            "without --init"
+        ) from error
+    raise UsageError(
+        f"{path} is no trained network; give an .onnx file, the folder of a run, or the "
+        f"{CHECKPOINT} in it"
+    )
+
+
+def _read_run(path: Path, backbone: Path | None) -> Trained:
+    folder = path if path.is_dir() else path.parent
+    state = read_checkpoint(folder)
+    if state is not None and json.loads(state["identity"]).get("kind") == "OneStyle":
+        raise UsageError(f"{path} holds only the added styles; give the .onnx that it wrote")
+    if state is None or "net" not in state["modules"] or "table" not in state["modules"]:
+        raise UsageError(f"{path} is no run of `ganfilters train style` with named styles")
+    identity = json.loads(state["identity"])
+    best = {**state["modules"], **state["averages"]}
+    net = Stylizer(NetworkConfig(**identity["network"]))
+    net.load_state_dict(best["net"])
+    styles = [{"name": name, "title": name, "source": ""} for name in identity["styles"]]
+    rows = best["table"]["styles"]
+    if "predictor" not in best:
+        return Trained(net, rows, styles)
+    found = BACKBONES["efficientnet-lite0"](backbone)
+    seen = PaintingStatistics(found)
+    predictor = _predictor(best["predictor"], net, seen)
+    corpus_size = read_config(folder).get("style", {}).get("corpus_size")
+    size = 2 * corpus_size if isinstance(corpus_size, int) else None
+    return Trained(net, rows, styles, predictor, seen, size, found.attribution)
+
+
+def _read_onnx(path: Path) -> Trained:
+    import onnx
+    from onnx import numpy_helper
+
+    from ganfilters.models import CARD_KEY, ModelCard
+
+    try:
+        model = onnx.load(path)
+        found = {p.key: p.value for p in model.metadata_props}
+        card = ModelCard.model_validate_json(found[CARD_KEY])
+    except Exception as error:  # protobuf, onnx and pydantic share no base class
+        raise UsageError(f"{path} is not a model of this project") from error
+    if card.filter != "style" or not card.extra.get("styles"):
+        raise UsageError(
+            f"{path} is {card.title!r}, of the filter {card.filter}; --init needs a style network "
+            "with named styles"
+        )
+    arrays = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
+    net = Stylizer(NetworkConfig(**card.extra["network"]))
+    net.load_state_dict(_weights(arrays, "network", net))
+    rows = _weight(arrays, "table.styles")
+    predictor = seen = None
+    if card.extra.get("any_painting"):
+        seen = blank_statistics()
+        seen.load_state_dict(_weights(arrays, "seen", seen))
+        blank = Predictor(seen.size, net.neutral())
+        predictor = _predictor(_weights(arrays, "predictor", blank), net, seen)
+    return Trained(
+        net, rows, card.extra["styles"], predictor, seen, card.extra.get("painting_size"),
+        card.attribution, card,
+    )  # fmt: skip
+
+
+def _predictor(state: Mapping[str, Tensor], net: Stylizer, seen: PaintingStatistics) -> Predictor:
+    """Return a predictor with these weights, as wide as they are."""
+    hidden, bottleneck = len(state["inner.weight"]), len(state["bottleneck.weight"])
+    predictor = Predictor(seen.size, net.neutral(), hidden, bottleneck)
+    predictor.load_state_dict(state)
+    return predictor
+
+
+def _weights(arrays: Mapping[str, Any], prefix: str, module: nn.Module) -> dict[str, Tensor]:
+    """Return the weights of a part of the graph, by their names in the module."""
+    return {name: _weight(arrays, f"{prefix}.{name}") for name in module.state_dict()}
+
+
+def _weight(arrays: Mapping[str, Any], name: str) -> Tensor:
+    """Return a weight, put together if it is stored compactly."""
+    if name in arrays:
+        return torch.from_numpy(arrays[name].copy())
+    parts = {part: arrays.get(f"{name}.{part}") for part in ("half", "steps", "scale")}
+    half, steps, scale = (
+        None if part is None else part.astype(np.float32) for part in parts.values()
+    )
+    if half is None and steps is None:
+        raise KeyError(name)
+    fine = 0 if steps is None else steps * scale
+    return torch.from_numpy(np.asarray(fine if half is None else half + fine, np.float32))
