@@ -139,10 +139,6 @@ class Style(Filter[StyleParams]):
             second = network.style(params.other_style) if params.other_style else None
             share = _share(params.split, image)
             painted = _split(image.pixels, network, (first, second), share, params)
-        if params.preserve_color == "luminance":
-            painted = with_luminance_of(image.pixels, painted)
-        elif params.preserve_color == "histogram":
-            painted = match_colours(painted, image.pixels)
         return image.replace(pixels=painted)
 
 
@@ -163,6 +159,7 @@ def working_sizes(height: int, width: int, stroke_scale: float) -> list[tuple[in
 def _painted(
     pixels: FloatArray, network: Network, style: FloatArray, params: StyleParams
 ) -> FloatArray:
+    """Return the whole picture in one style, with the photo's colours if they are to stay."""
     height, width = pixels.shape[:2]
     sizes = working_sizes(height, width, params.stroke_scale)
     done = np.cumsum([0.0, *(down * right for down, right in sizes)])
@@ -172,7 +169,13 @@ def _painted(
         sized = np.clip(resize(painted, right, down), 0.0, 1.0)
         with progress_part(done[number], done[number + 1]):
             painted = network.paint(sized, style, params.tile)
-    return np.clip(resize(painted, width, height), 0.0, 1.0)
+    painted = np.clip(resize(painted, width, height), 0.0, 1.0)
+    # Here and not after the mix of a split, whose other part is to stay as it is.
+    if params.preserve_color == "luminance":
+        return with_luminance_of(pixels, painted)
+    if params.preserve_color == "histogram":
+        return match_colours(painted, pixels)
+    return painted
 
 
 def _split(

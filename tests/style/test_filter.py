@@ -141,6 +141,19 @@ def test_two_styles_split_by_a_picture(host: Host, both: Path, photo: Array) -> 
     assert np.array_equal(alone[:, 48:], photo[:, 48:])
 
 
+@pytest.mark.parametrize("colours", ["off", "luminance", "histogram"])
+def test_the_part_that_stays_the_photo_keeps_every_pixel(
+    host: Host, both: Path, photo: Array, colours: str
+) -> None:
+    split = np.zeros(photo.shape[:2], np.uint8)
+    split[:, :48] = 255
+    chosen = {"model": both, "style": "wild", "preserve_color": colours}
+    done = host.apply("style", photo, split=split, **chosen)
+    assert np.array_equal(done[:, 48:], photo[:, 48:])
+    assert apart(done[:, :48], host.apply("style", photo, **chosen)[:, :48]) <= 1
+    assert apart(done[:, :48], photo[:, :48]) > 10
+
+
 def test_luminance_keeps_the_colours_of_the_photo(host: Host, both: Path, photo: Array) -> None:
     done = host.apply("style", photo, model=both, style="wild", preserve_color="luminance")
     inner = (done > 0).all(2) & (done < 255).all(2)
