@@ -58,9 +58,8 @@ class Network:
 
     @property
     def default(self) -> dict[str, float]:
-        """The style to use when none is asked for; empty if the network has no names."""
-        name = self.card.extra.get("default") or next(iter(self.styles), None)
-        return {name: 1.0} if name else {}
+        """The style to use when none is asked for: the first; empty if there are none."""
+        return dict.fromkeys(self.styles[:1], 1.0)
 
     def style(self, names: Mapping[str, float], paintings: Iterable[Image] = ()) -> FloatArray:
         """Return the mean of named styles, with their weights, and of paintings, each 1: (2, C).
@@ -68,15 +67,25 @@ class Network:
         Raises
         ------
         UsageError
-            A style that the network does not have, or a painting that is too small or that the
-            network cannot look at.
+            No style at all, one that the network does not have, or a painting that is too small or
+            that the network cannot look at.
         """
+        looked_at = tuple(paintings)
         sources = [(weight, "style_weights", self._one_hot(name)) for name, weight in names.items()]
-        sources += [(1.0, "style_image", self._painting(image)) for image in paintings]
-        total = sum(weight for weight, *_ in sources)
+        sources += [
+            (1.0, "style_image", self._painting(image, number, len(looked_at)))
+            for number, image in enumerate(looked_at, 1)
+        ]
+        if not sources:
+            raise UsageError(f"{self.card.title!r} has no named styles; give --style-image FILE")
+        # By the largest first: the sum of large weights may be infinite, that of small ones 0.
+        largest = max(weight for weight, *_ in sources)
+        shares = [weight / largest for weight, *_ in sources]
         blend = self._no_style()
-        for weight, name, value in sources:
-            blend += np.float32(weight / total) * self._style_of({name: value})
+        for share, (_, name, value) in zip(shares, sources, strict=True):
+            blend += np.float32(share / sum(shares)) * self._style_of({name: value})
+        if not blend.any():  # zeros would mean "none given" to the network
+            raise UsageError(f"the styles of {self.card.title!r} cancel out; change the weights")
         return blend
 
     def paint(self, pixels: FloatArray, style: FloatArray, tile: int) -> FloatArray:
@@ -164,8 +173,8 @@ class Network:
         weights[self.styles.index(name)] = 1.0
         return weights
 
-    def _painting(self, image: Image) -> FloatArray:
-        """Return a painting as the network looks at it, (1, 3, h, w)."""
+    def _painting(self, image: Image, number: int, count: int) -> FloatArray:
+        """Return a painting, one of several, as the network looks at it, (1, 3, h, w)."""
         if not self.any_painting:
             raise UsageError(
                 f"{self.card.title!r} knows its own styles only ({', '.join(self.styles)}); "
@@ -173,9 +182,10 @@ class Network:
             )
         height, width = image.pixels.shape[:2]
         if min(height, width) < _PAINTING_MIN:
+            which = image.metadata.source or (f"{number} of {count}" if count > 1 else "")
             raise UsageError(
-                f"the style picture is {width}x{height} pixels; it must be at least "
-                f"{_PAINTING_MIN}x{_PAINTING_MIN}"
+                f"{f'the style picture {which}'.rstrip()} is {width}x{height} pixels; it must be "
+                f"at least {_PAINTING_MIN}x{_PAINTING_MIN}"
             )
         # Looked at as large as in training: strokes are as wide then as they were there.
         scale = int(self.card.extra.get("painting_size", _DEFAULT_PAINTING_SIDE)) / min(

@@ -49,6 +49,27 @@ def test_a_blend_is_between_and_only_the_ratio_counts(both: Path) -> None:
     assert np.array_equal(net.style({"calm": 3}), calm)
 
 
+@pytest.mark.parametrize("weight", [1e308, 3e38, 1e-40, 5e-324])
+def test_weights_of_any_size_are_a_blend(both: Path, weight: float) -> None:
+    net = network(both)
+    even = net.style({"calm": 1, "wild": 1})
+    np.testing.assert_allclose(net.style({"calm": weight, "wild": weight}), even, atol=1e-6)
+    # Nothing of calm is left beside it, and that is no mistake.
+    wild = net.style({"wild": 1})
+    far = net.style({"calm": min(weight, 1.0) * 1e-300, "wild": max(weight, 1.0)})
+    np.testing.assert_allclose(far, wild, atol=1e-6)
+
+
+def test_a_model_without_names_needs_a_painting(host: Host, nameless: Path, photo: Array) -> None:
+    with pytest.raises(UsageError, match="has no named styles; give --style-image FILE"):
+        host.apply("style", photo, model=nameless)
+    with pytest.raises(UsageError, match=r"no style 'calm' in .*give --style-image FILE"):
+        host.apply("style", photo, model=nameless, style="calm")
+    painting = np.random.default_rng(2).integers(0, 256, (70, 90, 3), np.uint8)
+    painted = host.apply("style", photo, model=nameless, style_image=painting)
+    assert apart(painted, photo) > 10
+
+
 def test_paintings_alone_together_and_with_a_name(both: Path) -> None:
     net = network(both)
     rng = np.random.default_rng(1)
@@ -68,8 +89,13 @@ def test_a_style_picture_from_a_file(host: Host, both: Path, photo: Array, tmp_p
     assert np.array_equal(from_file, from_array)
     assert np.array_equal(from_file, host.apply("style", photo, model=both, style_image=painting))
     Pillow.fromarray(painting[:20]).save(tmp_path / "tiny.png")
-    with pytest.raises(UsageError, match="is 90x20 pixels; it must be at least 64x64"):
-        host.apply("style", photo, model=both, style_image=[tmp_path / "tiny.png"])
+    small = "is 90x20 pixels; it must be at least 64x64"
+    with pytest.raises(UsageError, match=rf"picture .*tiny\.png {small}"):
+        host.apply("style", photo, model=both, style_image=[painting, tmp_path / "tiny.png"])
+    with pytest.raises(UsageError, match=f"picture 2 of 2 {small}"):
+        host.apply("style", photo, model=both, style_image=[painting, painting[:20]])
+    with pytest.raises(UsageError, match=f"the style picture {small}"):
+        host.apply("style", photo, model=both, style_image=painting[:20])
     (tmp_path / "broken.png").write_bytes((tmp_path / "p.png").read_bytes()[:100])
     with pytest.raises((UsageError, ImageError), match="broken"):
         host.apply("style", photo, model=both, style_image=[tmp_path / "broken.png"])
