@@ -4,10 +4,11 @@ What the network takes and gives, see ``ganfilters_exporters.style.export``. A s
 (2, C): scales and shifts after each instance normalisation (Dumoulin et al. 2017). Vectors of named
 styles and of paintings live in one space, so a blend is their weighted mean.
 
-Instance normalisation makes each pixel depend on the whole picture. For tiles, its statistics are
-measured once, on the reduced whole picture, and given to each tile (thumbnail instance
+Instance normalisation makes each pixel depend on the whole picture. In a large one its statistics
+are measured once, on the reduced whole picture, and given to each tile (thumbnail instance
 normalisation, Chen et al. 2022): then a tile that sees `reach` pixels more than it keeps equals the
-same part of the whole picture.
+same part of the whole picture. What counts as large does not depend on the tiles, or their size
+would change the picture.
 """
 
 from __future__ import annotations
@@ -32,6 +33,11 @@ from ganfilters import (
 )
 
 __all__ = ["Network"]
+
+# Longer side in pixels at which the statistics of a larger picture are measured.
+_MEASURED = 1024
+# A tile keeps at least this many pixels a side, or it would be little more than its overlap.
+_KEPT_MIN = 256
 
 _PAINTING_MULTIPLE = 32
 _PAINTING_MIN = 64
@@ -98,17 +104,22 @@ class Network:
         style
             (2, C), from `style`.
         tile
-            Largest side in pixels that the network sees at once.
+            Largest side in pixels that the network sees at once, if that leaves a tile enough to
+            keep beside its overlap. The picture does not depend on it.
         """
         height, width = pixels.shape[:2]
         multiple, smallest = self.card.size_multiple, self.card.size_min
-        down, right = (max(_up(side, multiple), smallest) for side in (height, width))
-        if max(down, right) <= tile:
-            return self._run(pad_to(pixels, down, right), style)[0][:height, :width]
-        statistics = self._statistics(pixels, style, tile)
-        # Tiles begin at multiples of the network's own stride, or its grids would not meet.
         reach = _up(int(self.card.extra["reach"]), multiple)
-        core = max((tile - 2 * reach) // multiple * multiple, multiple)
+        tile = max(tile, _KEPT_MIN + 2 * reach)
+        down, right = (max(_up(side, multiple), smallest) for side in (height, width))
+        large = max(down, right) > _MEASURED
+        if max(down, right) <= tile:
+            statistics = self._statistics(pixels, style) if large else None
+            whole = self._run(pad_to(pixels, down, right), style, statistics)[0]
+            return whole[:height, :width]
+        statistics = self._statistics(pixels, style)
+        # Tiles begin at multiples of the network's own stride, or its grids would not meet.
+        core = (tile - 2 * reach) // multiple * multiple
         painted = np.empty((height, width, 3), np.float32)
         tops, lefts = range(0, height, core), range(0, width, core)
         for number, (top, left) in enumerate((y, x) for y in tops for x in lefts):
@@ -121,11 +132,14 @@ class Network:
             painted[top : top + core, left : left + core] = result[inner_rows, inner_columns]
         return painted
 
-    def _statistics(self, pixels: FloatArray, style: FloatArray, side: int) -> FloatArray:
-        """Return the statistics of the picture, measured at `side` pixels for its longer side."""
+    def _statistics(self, pixels: FloatArray, style: FloatArray) -> FloatArray:
+        """Return the statistics of the picture, reduced if it is large."""
         height, width = pixels.shape[:2]
-        scale = side / max(height, width)
         multiple, smallest = self.card.size_multiple, self.card.size_min
+        down, right = (max(_up(side, multiple), smallest) for side in (height, width))
+        if max(down, right) <= _MEASURED:
+            return self._run(pad_to(pixels, down, right), style)[1]
+        scale = _MEASURED / max(height, width)
         down, right = (
             max(round(length * scale / multiple) * multiple, smallest) for length in (height, width)
         )

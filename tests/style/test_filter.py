@@ -126,18 +126,33 @@ def test_models_that_do_not_fit(host: Host, named: Path, photo: Array) -> None:
         host.apply("style", photo, model=dream)
 
 
-@pytest.mark.parametrize("size", [(300, 420), (258, 1030), (600, 100)])
-def test_tiles_equal_the_whole_picture(named: Path, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [(500, 420), (258, 1030), (700, 100)])
+def test_the_picture_does_not_depend_on_the_tile(named: Path, size: tuple[int, int]) -> None:
     net = network(named)
     style = net.style({"wild": 1})
-    rng = np.random.default_rng(3)
-    pixels = rng.random((*size, 3), np.float32)
-    tiled = net.paint(pixels, style, 256)
-    multiple = net.card.size_multiple
-    down, right = (-(-side // multiple) * multiple for side in size)
-    padded = np.pad(pixels, ((0, down - size[0]), (0, right - size[1]), (0, 0)), mode="symmetric")
-    whole = net._run(padded, style, net._statistics(pixels, style, 256))[0]
-    assert apart(255 * tiled, 255 * whole[: size[0], : size[1]]) < 0.5  # 2 is what is asked
+    pixels = np.random.default_rng(3).random((*size, 3), np.float32)
+    pixels *= np.linspace(0.2, 1.0, size[1], dtype=np.float32)[:, None]  # tiles differ
+    small, middle, whole = (255 * net.paint(pixels, style, tile) for tile in (256, 480, 2048))
+    assert apart(small, whole) < 0.5  # 2 is what is asked
+    assert apart(middle, whole) < 0.5
+    alone = 255 * net.paint(np.ascontiguousarray(pixels[:, :64]), style, 2048)
+    assert apart(alone, whole[:, :64]) > 2  # what is compared above does depend on the whole
+
+
+def test_tiles_keep_enough_whatever_is_asked(named: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    net = network(named)
+    seen: list[tuple[int, ...]] = []
+    run = type(net.session).run
+
+    def counted(self: Any, feeds: Any, names: Any = None) -> Any:
+        seen.append(feeds["image"].shape)
+        return run(self, feeds, names)
+
+    style = net.style({"wild": 1})
+    monkeypatch.setattr(type(net.session), "run", counted)
+    monkeypatch.setitem(net.card.extra, "reach", 200)
+    net.paint(np.zeros((700, 700, 3), np.float32), style, 256)
+    assert len(seen) == 1 + 3 * 3  # one to measure, and tiles that keep 256 pixels each
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 17), (16, 16), (5, 400)])
