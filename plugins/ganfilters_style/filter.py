@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from ganfilters import (
     Filter,
@@ -87,13 +87,14 @@ class StyleParams(Params):
     split: ImageParam | None = Field(
         None,
         description="Picture that is white where the style is painted and black where the other "
-        "style is, or the photo stays",
+        "style is, or the photo stays; of the photo's proportions",
     )
     tile: int = Field(
         1024,
         ge=256,
         le=8192,
-        description="Largest side in pixels that the network sees at once; bounds the memory",
+        description="Largest side in pixels that the network sees at once; bounds the memory, and "
+        "changes nothing else",
     )
     model: ModelParam | None = Field(
         None, description="Style network of your own, made by `ganfilters train style`"
@@ -114,6 +115,12 @@ class StyleParams(Params):
                 raise ValueError(f"the weight of {name} is {weight:g}; a weight must be 0 or more")
         return value
 
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if self.other_style is not None and self.split is None:
+            raise ValueError("`other_style` needs `split`, which says where it is painted")
+        return self
+
 
 class Style(Filter[StyleParams]):
     """Paints a picture in a style (Johnson 2016; Dumoulin 2017; Ghiasi 2017)."""
@@ -126,8 +133,6 @@ class Style(Filter[StyleParams]):
 
     def apply(self, image: Image, params: StyleParams) -> Image:
         """Return the painted picture."""
-        if params.split is None and params.other_style is not None:
-            raise UsageError("other_style needs split, which says where it is painted")
         model = params.model or _MODEL
         card = model.card_for(self.name)  # first, as its errors say more than the session's
         network = Network(self.runtime.session(model), card)
@@ -199,5 +204,14 @@ def _split(
 def _share(split: Image, image: Image) -> FloatArray:
     """Return how much of the first style each pixel gets, (H, W, 1) in [0, 1]."""
     height, width = image.pixels.shape[:2]
+    # Of the same proportions but for a pixel: one of the two may be the other reduced.
+    if abs(split.width * height - split.height * width) > max(
+        height, width, split.height, split.width
+    ):
+        which = f" {split.metadata.source}" if split.metadata.source else ""
+        raise UsageError(
+            f"the split picture{which} is {split.width}x{split.height} pixels, but the picture is "
+            f"{width}x{height}; give one of the same proportions"
+        )
     share = resize(split.pixels.mean(2), width, height)
     return np.clip(share, 0.0, 1.0)[..., None]

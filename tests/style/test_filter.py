@@ -108,6 +108,8 @@ def test_a_style_picture_from_a_file(host: Host, both: Path, photo: Array, tmp_p
         ({"style": "calm=-1"}, "the weight of calm is -1; a weight must be 0 or more"),
         ({"style": "calm=0,wild=0"}, "all weights are 0"),
         ({"other_style": "wild"}, "other_style needs split"),
+        ({"split": np.zeros((96, 72), np.uint8)}, "is 72x96 pixels, but the picture is 96x72"),
+        ({"split": np.zeros((72, 90), np.uint8)}, "is 90x72 .*; give one of the same proportions"),
         ({"stroke_scale": 100}, "stroke_scale"),
     ],
 )
@@ -116,6 +118,22 @@ def test_bad_values(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         host.apply("style", photo, model=both, **params)
+
+
+def test_messages_speak_of_flags_where_flags_are_typed(host: Host) -> None:
+    with pytest.raises(UsageError, match=r"^--other-style needs --split, which says where"):
+        host.parse("style", {"other_style": "wild"}, flags=True)
+
+
+@pytest.mark.parametrize("size", [(36, 48), (24, 32), (17, 22), (144, 192), (101, 135)])
+def test_a_split_of_the_same_proportions_may_have_another_size(
+    host: Host, both: Path, photo: Array, size: tuple[int, int]
+) -> None:
+    split = np.zeros(size, np.uint8)
+    split[:, : size[1] // 2] = 255
+    done = host.apply("style", photo, model=both, split=split)
+    assert apart(done[:, :36], photo[:, :36]) > 10
+    assert np.array_equal(done[:, 60:], photo[:, 60:])
 
 
 def test_models_that_do_not_fit(host: Host, named: Path, photo: Array) -> None:
