@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -22,7 +23,7 @@ from ganfilters import (
     resize,
 )
 from ganfilters_style.colour import match_colours, with_luminance_of
-from ganfilters_style.network import Network
+from ganfilters_style.network import Network, style_names
 
 __all__ = ["STYLES", "Style", "StyleParams"]
 
@@ -130,6 +131,14 @@ class Style(Filter[StyleParams]):
     Params = StyleParams
     traits = Traits()
     models: ClassVar[tuple[ModelFile, ...]] = (_MODEL,)
+
+    @classmethod
+    def known_values(cls, params: StyleParams) -> Mapping[str, Sequence[str]]:
+        """Return the names of the styles that the model holds."""
+        if params.model is None:
+            return {}
+        names = style_names(params.model.card_for(cls.name))
+        return {"style": names, "other_style": names}
 
     def apply(self, image: Image, params: StyleParams) -> Image:
         """Return the painted picture."""

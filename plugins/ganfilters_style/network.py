@@ -32,7 +32,7 @@ from ganfilters import (
     resize,
 )
 
-__all__ = ["Network"]
+__all__ = ["Network", "style_names"]
 
 # Longer side in pixels at which the statistics of a larger picture are measured.
 _MEASURED = 1024
@@ -45,6 +45,11 @@ _PAINTING_PIXELS = 1024 * 1024
 _DEFAULT_PAINTING_SIDE = 384
 
 
+def style_names(card: ModelCard) -> list[str]:
+    """Return the names of the styles that a network holds, from its card."""
+    return [style["name"] for style in card.extra.get("styles", ())]
+
+
 @dataclass(frozen=True)
 class Network:
     """The running network and what its card says of it."""
@@ -55,7 +60,7 @@ class Network:
     @cached_property
     def styles(self) -> list[str]:
         """Names of the styles that the network holds."""
-        return [style["name"] for style in self.card.extra.get("styles", ())]
+        return style_names(self.card)
 
     @property
     def any_painting(self) -> bool:

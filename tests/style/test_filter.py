@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 from PIL import Image as Pillow
 
 from ganfilters import Host, Image, ImageError, ModelError, ModelFile, Runtime, UsageError
+from ganfilters.sheet import contact_sheet, values_of
+from ganfilters_style import STYLES
 from ganfilters_style.colour import match_colours, with_luminance_of
 from ganfilters_style.filter import working_sizes
 from ganfilters_style.network import Network
@@ -68,6 +71,23 @@ def test_a_model_without_names_needs_a_painting(host: Host, nameless: Path, phot
     painting = np.random.default_rng(2).integers(0, 256, (70, 90, 3), np.uint8)
     painted = host.apply("style", photo, model=nameless, style_image=painting)
     assert apart(painted, photo) > 10
+
+
+def test_a_sheet_shows_the_styles_of_the_model(
+    host: Host, both: Path, nameless: Path, photo: Array
+) -> None:
+    assert values_of(host, "style") == ("style", list(STYLES))
+    for vary in ("style", "other-style"):
+        name, names = values_of(host, "style", vary, {"model": both})
+        assert (name, names) == (vary.replace("-", "_"), ["calm", "wild", "dark"])
+    assert values_of(host, "style", None, {"model": both}) == ("style", ["calm", "wild", "dark"])
+    shown = {"thumbnail": 48, "across": 4}
+    sheet = contact_sheet(host, "style", photo, model=both, **shown).pixels[8 : 8 + 36]
+    cells = [sheet[:, 8 + 56 * n : 8 + 56 * n + 48] for n in range(4)]
+    assert sheet.shape[1] == 8 + 4 * 56  # the photo and three styles
+    assert all(apart(255 * a, 255 * b) > 10 for a, b in pairwise(cells))
+    with pytest.raises(UsageError, match="style has no list of values; give the values to show"):
+        contact_sheet(host, "style", photo, model=nameless)
 
 
 def test_paintings_alone_together_and_with_a_name(both: Path) -> None:
