@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganfilters.errors import UsageError
 from ganfilters.filter import Params
-from ganfilters.schema._parameters import FILE_FORMATS, METAVARS, Parameter, parameters
+from ganfilters.schema._parameters import FILE_FORMATS, Parameter, parameters
 
 if TYPE_CHECKING:
     import click
@@ -43,9 +43,9 @@ def _option(parameter: Parameter) -> click.Option:
         off = "--no-" + parameter.flag[2:]
         declaration = [f"{parameter.flag}/{off}", parameter.name]
         return click.Option(declaration, help=help_text, default=None)
-    is_file = parameter.kind in FILE_FORMATS
+    is_file = bool({parameter.kind, parameter.items} & set(FILE_FORMATS))
     words = [str(choice) for choice in parameter.choices]
-    metavar = METAVARS[parameter.kind]
+    metavar = parameter.metavar
     if words:
         joined = f"[{'|'.join(words)}]"
         metavar = joined if len(joined) <= 60 else metavar

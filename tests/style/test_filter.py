@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from ganfilters import Host, Image, ImageError, ModelError, ModelFile, Runtime, UsageError
+from ganfilters import Host, Image, ImageError, ModelError, ModelFile, Runtime, UsageError, schema
 from ganfilters.sheet import contact_sheet, values_of
-from ganfilters_style import STYLES
+from ganfilters_style import STYLES, StyleParams
 from ganfilters_style.colour import match_colours, with_luminance_of
 from ganfilters_style.filter import working_sizes
 from ganfilters_style.network import Network
@@ -143,6 +143,14 @@ def test_bad_values(
 def test_messages_speak_of_flags_where_flags_are_typed(host: Host) -> None:
     with pytest.raises(UsageError, match=r"^--other-style needs --split, which says where"):
         host.parse("style", {"other_style": "wild"}, flags=True)
+
+
+def test_a_list_of_pictures_is_shown_as_files() -> None:
+    table = schema.markdown(StyleParams)
+    assert "| `--style-image` | FILE |" in table
+    option = next(o for o in schema.options(StyleParams) if o.name == "style_image")
+    assert option.metavar == "FILE"
+    assert option.multiple
 
 
 @pytest.mark.parametrize("size", [(36, 48), (24, 32), (17, 22), (144, 192), (101, 135)])
