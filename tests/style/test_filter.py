@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 from PIL import Image as Pillow
 
 from ganfilters import Host, Image, ImageError, ModelError, ModelFile, Runtime, UsageError, schema
+from ganfilters.cli import command_line
 from ganfilters.sheet import contact_sheet, values_of
 from ganfilters_style import STYLES, StyleParams
 from ganfilters_style.colour import match_colours, with_luminance_of
@@ -151,6 +153,36 @@ def test_a_list_of_pictures_is_shown_as_files() -> None:
     option = next(o for o in schema.options(StyleParams) if o.name == "style_image")
     assert option.metavar == "FILE"
     assert option.multiple
+
+
+def test_styles_given_one_by_one_are_blended(
+    both: Path, photo: Array, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Pillow.fromarray(photo).save("in.png")
+
+    def run(out: str, *words: str) -> Result:
+        line = ["apply", "style", "in.png", out, "--model", str(both), *words]
+        return CliRunner().invoke(command_line(), line)
+
+    def made(out: str, *words: str) -> Array:
+        done = run(out, *words)
+        assert done.exit_code == 0, done.output
+        return np.asarray(Pillow.open(out))
+
+    one_by_one = made("a.png", "--style", "calm", "--style", "wild=0.5")
+    assert np.array_equal(one_by_one, made("b.png", "--style", "calm,wild=0.5"))
+    assert apart(one_by_one, made("c.png", "--style", "wild=0.5")) > 3
+    for words, message in (
+        (("--style", "calm", "--style", "calm"), "--style: calm appears twice"),
+        (("--style", ""), "--style: no name is given"),
+        (("--other-style", "calm"), "--other-style needs --split"),
+        (("--list-styles",), "no option --list-styles; `ganfilters show style` lists"),
+    ):
+        done = run("d.png", *words)
+        assert done.exit_code == 2
+        assert message in done.output
+        assert not Path("d.png").exists()
 
 
 @pytest.mark.parametrize("size", [(36, 48), (24, 32), (17, 22), (144, 192), (101, 135)])
