@@ -8,7 +8,7 @@ tiling and the checking of results are the host's.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
@@ -153,6 +153,15 @@ class Filter(ABC, Generic[P]):
         Override it in a filter that has ways to work without.
         """
         return tuple(value for _, value in params if isinstance(value, ModelFile)) or cls.models
+
+    @classmethod
+    def known_values(cls, params: P) -> Mapping[str, Sequence[Any]]:  # noqa: ARG003
+        """Return values that parameters are known to take beside these others, by parameter.
+
+        What is not here is as declared (choices, ``Field(examples=...)``). Override it where names
+        come from a model that the user may replace; ``ganfilters sheet`` shows each of them.
+        """
+        return {}
 
     @abstractmethod
     def apply(self, image: Image, params: P) -> Image:

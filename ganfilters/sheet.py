@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from ganfilters.errors import UsageError, nearest
 from ganfilters.image import Animation, FloatArray, Image, Metadata
 from ganfilters.progress import CancelToken, OnProgress, progress_part, reporting
 from ganfilters.resample import resize
+from ganfilters.running import guarded
 
 if TYPE_CHECKING:
     from ganfilters.host import Host
@@ -26,7 +27,12 @@ _GAP = 8
 _TEXT = 14
 
 
-def values_of(host: Host, filter: str, vary: str | None = None) -> tuple[str, list[Any]]:
+def values_of(
+    host: Host,
+    filter: str,
+    vary: str | None = None,
+    params: Mapping[str, Any] | None = None,
+) -> tuple[str, list[Any]]:
     """Return a parameter's name and the values that it is known to take.
 
     Parameters
@@ -37,6 +43,8 @@ def values_of(host: Host, filter: str, vary: str | None = None) -> tuple[str, li
         Its name.
     vary
         The parameter; by default ``preset`` if there is one, else the first with a list of values.
+    params
+        Other parameters, which the values may depend on: a model of the user's has its own styles.
 
     Raises
     ------
@@ -49,13 +57,26 @@ def values_of(host: Host, filter: str, vary: str | None = None) -> tuple[str, li
         if name not in found:
             hint = nearest(name, found, what="parameters")
             raise UsageError(f"{filter} has no parameter {vary!r}; {hint}")
-        return name, list(found[name].known)
+        return name, _known(host, filter, found[name], params)
     for parameter in found.values():
         if parameter.known:
-            return parameter.name, list(parameter.known)
+            return parameter.name, _known(host, filter, parameter, params)
     raise UsageError(
         f"no parameter of {filter} has a list of values; say which one to vary, and give values"
     )
+
+
+def _known(
+    host: Host, filter: str, parameter: schema.Parameter, params: Mapping[str, Any] | None
+) -> list[Any]:
+    """Return the values of a parameter that go with the others, else those declared."""
+    entry = host.registry.get(filter)
+    try:
+        others = host.parse(filter, params or {})
+    except UsageError:  # may need the value that is still to come; if not, it is told of then
+        return list(parameter.known)
+    own = guarded(entry, lambda: entry.filter.known_values(others))
+    return list(own.get(parameter.name, parameter.known))
 
 
 def contact_sheet(
@@ -89,7 +110,7 @@ def contact_sheet(
     vary
         The parameter that changes; see `values_of`.
     values
-        Its values; all known ones by default.
+        Its values; by default all that are known, of a model of the user's its own.
     across
         Pictures in a row; about as many as there are rows by default.
     thumbnail
@@ -109,7 +130,7 @@ def contact_sheet(
     """
     if not 32 <= thumbnail <= 2048:
         raise UsageError(f"thumbnail is {thumbnail}; it must be from 32 to 2048 pixels")
-    name, known = values_of(host, filter, vary)
+    name, known = values_of(host, filter, vary, params)
     chosen = list(values) or known
     if not chosen:
         raise UsageError(f"{name} has no list of values; give the values to show")

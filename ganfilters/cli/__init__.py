@@ -259,11 +259,21 @@ def _click_message(error: click.ClickException) -> str:
         from ganfilters.schema import nearest_flag  # pydantic, which only errors may cost
 
         close = nearest_flag(name, flags)
-        hint = close if close.startswith("did you mean") else _elsewhere(ctx, name)
+        hint = _listed(ctx, name) or (
+            close if close.startswith("did you mean") else _elsewhere(ctx, name)
+        )
         if isinstance(ctx.command, click.Group) and ctx.parent is not None:
             hint = f"options of a filter go after its name, see `{path} --help`"
         return f"there is no option {name}; {hint}"
     return f"{message.rstrip('.')}; see `{path} --help`"
+
+
+def _listed(ctx: click.Context, name: str) -> str:
+    """Return which command lists a filter's styles, classes and so on, if that is asked for."""
+    entries = ctx.ensure_object(State).registry.entries() if name.startswith("--list") else ()
+    if any(entry.filter.name == ctx.command.name for entry in entries):
+        return f"`ganfilters show {ctx.command.name}` lists the values that are known"
+    return ""
 
 
 def _elsewhere(ctx: click.Context, name: str) -> str:

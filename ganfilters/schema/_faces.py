@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganfilters.errors import UsageError
 from ganfilters.filter import Params
-from ganfilters.schema._parameters import FILE_FORMATS, METAVARS, Parameter, parameters
+from ganfilters.schema._parameters import FILE_FORMATS, Parameter, parameters
 
 if TYPE_CHECKING:
     import click
@@ -43,9 +43,9 @@ def _option(parameter: Parameter) -> click.Option:
         off = "--no-" + parameter.flag[2:]
         declaration = [f"{parameter.flag}/{off}", parameter.name]
         return click.Option(declaration, help=help_text, default=None)
-    is_file = parameter.kind in FILE_FORMATS
+    is_file = bool({parameter.kind, parameter.items} & set(FILE_FORMATS))
     words = [str(choice) for choice in parameter.choices]
-    metavar = METAVARS[parameter.kind]
+    metavar = parameter.metavar
     if words:
         joined = f"[{'|'.join(words)}]"
         metavar = joined if len(joined) <= 60 else metavar
@@ -60,7 +60,9 @@ def _option(parameter: Parameter) -> click.Option:
         metavar=metavar,
         type=click.Path() if is_file else click.UNPROCESSED,
         callback=_callback(parameter),
-        multiple=parameter.kind == "list" and parameter.length is None,
+        # Names may be repeated, as those of a list: the last alone would be a silent surprise.
+        multiple=parameter.kind == "weighted-names"
+        or (parameter.kind == "list" and parameter.length is None),
         nargs=parameter.length or 1,
         shell_complete=(lambda _ctx, _param, begun: [w for w in words if w.startswith(begun)])
         if words
@@ -69,10 +71,12 @@ def _option(parameter: Parameter) -> click.Option:
 
 
 def _callback(parameter: Parameter) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """Return what turns words into values where pydantic would not: choices, JSON objects."""
+    """Return what turns words into values where pydantic would not: choices, names, JSON."""
     originals = {str(choice): choice for choice in parameter.choices}
 
     def convert(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
+        if parameter.kind == "weighted-names":
+            return ",".join(value) if value else None
         if originals and isinstance(value, str):
             return originals.get(value, value)
         if parameter.kind == "object" and isinstance(value, str):

@@ -82,6 +82,8 @@ class Parameter:
         There is no default.
     length
         How many values a list takes; None for any number.
+    items
+        The kind of each value of a list that takes any number; else ``""``.
     """
 
     name: str
@@ -93,6 +95,7 @@ class Parameter:
     examples: tuple[Any, ...] = ()
     required: bool = False
     length: int | None = None
+    items: str = ""
 
     @property
     def known(self) -> tuple[Any, ...]:
@@ -103,6 +106,11 @@ class Parameter:
     def flag(self) -> str:
         """The parameter as a command-line flag, for example ``--step-size``."""
         return flag(self.name)
+
+    @property
+    def metavar(self) -> str:
+        """What one value looks like on a command line, for example ``FILE``."""
+        return METAVARS[self.items if self.items in FILE_FORMATS else self.kind]
 
     @property
     def expected(self) -> str:
@@ -119,7 +127,7 @@ class Parameter:
         """What may be given, for a table: bounds, choices, or the form of a value."""
         if self.kind == "boolean":
             return "on, off"
-        return self.bounds or ", ".join(map(str, self.choices)) or METAVARS[self.kind]
+        return self.bounds or ", ".join(map(str, self.choices)) or self.metavar
 
     @property
     def facts(self) -> str:
@@ -204,6 +212,7 @@ def parameters(params_type: type[Params]) -> list[Parameter]:
                 examples=tuple(spec.get("examples", ())),
                 required=field.is_required(),
                 length=len(items) if items else None,
+                items=_kind(inner["items"]) if isinstance(inner.get("items"), dict) else "",
             )
         )
     return found

@@ -83,7 +83,8 @@ def _extremes(subject: Subject) -> Iterator[tuple[str, Any]]:
         elif spec.get("type") in ("integer", "number"):
             values = [limit for limit in limits(spec) if limit is not None]
         elif spec.get("format") == "image":
-            values = [Image(picture(33, 47, seed=9))]
+            # Of another size, but of the proportions of the runs: a filter may ask for them.
+            values = [Image(picture(90, 122, seed=9))]
         else:
             values = []
         for value in values:

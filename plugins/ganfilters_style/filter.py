@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from ganfilters import (
     Filter,
@@ -22,7 +23,7 @@ from ganfilters import (
     resize,
 )
 from ganfilters_style.colour import match_colours, with_luminance_of
-from ganfilters_style.network import Network
+from ganfilters_style.network import Network, style_names
 
 __all__ = ["STYLES", "Style", "StyleParams"]
 
@@ -87,13 +88,14 @@ class StyleParams(Params):
     split: ImageParam | None = Field(
         None,
         description="Picture that is white where the style is painted and black where the other "
-        "style is, or the photo stays",
+        "style is, or the photo stays; of the photo's proportions",
     )
     tile: int = Field(
         1024,
         ge=256,
         le=8192,
-        description="Largest side in pixels that the network sees at once; bounds the memory",
+        description="Largest side in pixels that the network sees at once; bounds the memory, and "
+        "changes nothing else",
     )
     model: ModelParam | None = Field(
         None, description="Style network of your own, made by `ganfilters train style`"
@@ -114,6 +116,12 @@ class StyleParams(Params):
                 raise ValueError(f"the weight of {name} is {weight:g}; a weight must be 0 or more")
         return value
 
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if self.other_style is not None and self.split is None:
+            raise ValueError("`other_style` needs `split`, which says where it is painted")
+        return self
+
 
 class Style(Filter[StyleParams]):
     """Paints a picture in a style (Johnson 2016; Dumoulin 2017; Ghiasi 2017)."""
@@ -124,10 +132,16 @@ class Style(Filter[StyleParams]):
     traits = Traits()
     models: ClassVar[tuple[ModelFile, ...]] = (_MODEL,)
 
+    @classmethod
+    def known_values(cls, params: StyleParams) -> Mapping[str, Sequence[str]]:
+        """Return the names of the styles that the model holds."""
+        if params.model is None:
+            return {}
+        names = style_names(params.model.card_for(cls.name))
+        return {"style": names, "other_style": names}
+
     def apply(self, image: Image, params: StyleParams) -> Image:
         """Return the painted picture."""
-        if params.split is None and params.other_style is not None:
-            raise UsageError("other_style needs split, which says where it is painted")
         model = params.model or _MODEL
         card = model.card_for(self.name)  # first, as its errors say more than the session's
         network = Network(self.runtime.session(model), card)
@@ -139,10 +153,6 @@ class Style(Filter[StyleParams]):
             second = network.style(params.other_style) if params.other_style else None
             share = _share(params.split, image)
             painted = _split(image.pixels, network, (first, second), share, params)
-        if params.preserve_color == "luminance":
-            painted = with_luminance_of(image.pixels, painted)
-        elif params.preserve_color == "histogram":
-            painted = match_colours(painted, image.pixels)
         return image.replace(pixels=painted)
 
 
@@ -163,6 +173,7 @@ def working_sizes(height: int, width: int, stroke_scale: float) -> list[tuple[in
 def _painted(
     pixels: FloatArray, network: Network, style: FloatArray, params: StyleParams
 ) -> FloatArray:
+    """Return the whole picture in one style, with the photo's colours if they are to stay."""
     height, width = pixels.shape[:2]
     sizes = working_sizes(height, width, params.stroke_scale)
     done = np.cumsum([0.0, *(down * right for down, right in sizes)])
@@ -172,7 +183,13 @@ def _painted(
         sized = np.clip(resize(painted, right, down), 0.0, 1.0)
         with progress_part(done[number], done[number + 1]):
             painted = network.paint(sized, style, params.tile)
-    return np.clip(resize(painted, width, height), 0.0, 1.0)
+    painted = np.clip(resize(painted, width, height), 0.0, 1.0)
+    # Here and not after the mix of a split, whose other part is to stay as it is.
+    if params.preserve_color == "luminance":
+        return with_luminance_of(pixels, painted)
+    if params.preserve_color == "histogram":
+        return match_colours(painted, pixels)
+    return painted
 
 
 def _split(
@@ -196,5 +213,14 @@ def _split(
 def _share(split: Image, image: Image) -> FloatArray:
     """Return how much of the first style each pixel gets, (H, W, 1) in [0, 1]."""
     height, width = image.pixels.shape[:2]
+    # Of the same proportions but for a pixel: one of the two may be the other reduced.
+    if abs(split.width * height - split.height * width) > max(
+        height, width, split.height, split.width
+    ):
+        which = f" {split.metadata.source}" if split.metadata.source else ""
+        raise UsageError(
+            f"the split picture{which} is {split.width}x{split.height} pixels, but the picture is "
+            f"{width}x{height}; give one of the same proportions"
+        )
     share = resize(split.pixels.mean(2), width, height)
     return np.clip(share, 0.0, 1.0)[..., None]

@@ -4,10 +4,11 @@ What the network takes and gives, see ``ganfilters_exporters.style.export``. A s
 (2, C): scales and shifts after each instance normalisation (Dumoulin et al. 2017). Vectors of named
 styles and of paintings live in one space, so a blend is their weighted mean.
 
-Instance normalisation makes each pixel depend on the whole picture. For tiles, its statistics are
-measured once, on the reduced whole picture, and given to each tile (thumbnail instance
+Instance normalisation makes each pixel depend on the whole picture. In a large one its statistics
+are measured once, on the reduced whole picture, and given to each tile (thumbnail instance
 normalisation, Chen et al. 2022): then a tile that sees `reach` pixels more than it keeps equals the
-same part of the whole picture.
+same part of the whole picture. What counts as large does not depend on the tiles, or their size
+would change the picture.
 """
 
 from __future__ import annotations
@@ -31,12 +32,22 @@ from ganfilters import (
     resize,
 )
 
-__all__ = ["Network"]
+__all__ = ["Network", "style_names"]
+
+# Longer side in pixels at which the statistics of a larger picture are measured.
+_MEASURED = 1024
+# A tile keeps at least this many pixels a side, or it would be little more than its overlap.
+_KEPT_MIN = 256
 
 _PAINTING_MULTIPLE = 32
 _PAINTING_MIN = 64
 _PAINTING_PIXELS = 1024 * 1024
 _DEFAULT_PAINTING_SIDE = 384
+
+
+def style_names(card: ModelCard) -> list[str]:
+    """Return the names of the styles that a network holds, from its card."""
+    return [style["name"] for style in card.extra.get("styles", ())]
 
 
 @dataclass(frozen=True)
@@ -49,7 +60,7 @@ class Network:
     @cached_property
     def styles(self) -> list[str]:
         """Names of the styles that the network holds."""
-        return [style["name"] for style in self.card.extra.get("styles", ())]
+        return style_names(self.card)
 
     @property
     def any_painting(self) -> bool:
@@ -58,9 +69,8 @@ class Network:
 
     @property
     def default(self) -> dict[str, float]:
-        """The style to use when none is asked for; empty if the network has no names."""
-        name = self.card.extra.get("default") or next(iter(self.styles), None)
-        return {name: 1.0} if name else {}
+        """The style to use when none is asked for: the first; empty if there are none."""
+        return dict.fromkeys(self.styles[:1], 1.0)
 
     def style(self, names: Mapping[str, float], paintings: Iterable[Image] = ()) -> FloatArray:
         """Return the mean of named styles, with their weights, and of paintings, each 1: (2, C).
@@ -68,15 +78,25 @@ class Network:
         Raises
         ------
         UsageError
-            A style that the network does not have, or a painting that is too small or that the
-            network cannot look at.
+            No style at all, one that the network does not have, or a painting that is too small or
+            that the network cannot look at.
         """
+        looked_at = tuple(paintings)
         sources = [(weight, "style_weights", self._one_hot(name)) for name, weight in names.items()]
-        sources += [(1.0, "style_image", self._painting(image)) for image in paintings]
-        total = sum(weight for weight, *_ in sources)
+        sources += [
+            (1.0, "style_image", self._painting(image, number, len(looked_at)))
+            for number, image in enumerate(looked_at, 1)
+        ]
+        if not sources:
+            raise UsageError(f"{self.card.title!r} has no named styles; give --style-image FILE")
+        # By the largest first: the sum of large weights may be infinite, that of small ones 0.
+        largest = max(weight for weight, *_ in sources)
+        shares = [weight / largest for weight, *_ in sources]
         blend = self._no_style()
-        for weight, name, value in sources:
-            blend += np.float32(weight / total) * self._style_of({name: value})
+        for share, (_, name, value) in zip(shares, sources, strict=True):
+            blend += np.float32(share / sum(shares)) * self._style_of({name: value})
+        if not blend.any():  # zeros would mean "none given" to the network
+            raise UsageError(f"the styles of {self.card.title!r} cancel out; change the weights")
         return blend
 
     def paint(self, pixels: FloatArray, style: FloatArray, tile: int) -> FloatArray:
@@ -89,17 +109,22 @@ class Network:
         style
             (2, C), from `style`.
         tile
-            Largest side in pixels that the network sees at once.
+            Largest side in pixels that the network sees at once, if that leaves a tile enough to
+            keep beside its overlap. The picture does not depend on it.
         """
         height, width = pixels.shape[:2]
         multiple, smallest = self.card.size_multiple, self.card.size_min
-        down, right = (max(_up(side, multiple), smallest) for side in (height, width))
-        if max(down, right) <= tile:
-            return self._run(pad_to(pixels, down, right), style)[0][:height, :width]
-        statistics = self._statistics(pixels, style, tile)
-        # Tiles begin at multiples of the network's own stride, or its grids would not meet.
         reach = _up(int(self.card.extra["reach"]), multiple)
-        core = max((tile - 2 * reach) // multiple * multiple, multiple)
+        tile = max(tile, _KEPT_MIN + 2 * reach)
+        down, right = (max(_up(side, multiple), smallest) for side in (height, width))
+        large = max(down, right) > _MEASURED
+        if max(down, right) <= tile:
+            statistics = self._statistics(pixels, style) if large else None
+            whole = self._run(pad_to(pixels, down, right), style, statistics)[0]
+            return whole[:height, :width]
+        statistics = self._statistics(pixels, style)
+        # Tiles begin at multiples of the network's own stride, or its grids would not meet.
+        core = (tile - 2 * reach) // multiple * multiple
         painted = np.empty((height, width, 3), np.float32)
         tops, lefts = range(0, height, core), range(0, width, core)
         for number, (top, left) in enumerate((y, x) for y in tops for x in lefts):
@@ -112,11 +137,14 @@ class Network:
             painted[top : top + core, left : left + core] = result[inner_rows, inner_columns]
         return painted
 
-    def _statistics(self, pixels: FloatArray, style: FloatArray, side: int) -> FloatArray:
-        """Return the statistics of the picture, measured at `side` pixels for its longer side."""
+    def _statistics(self, pixels: FloatArray, style: FloatArray) -> FloatArray:
+        """Return the statistics of the picture, reduced if it is large."""
         height, width = pixels.shape[:2]
-        scale = side / max(height, width)
         multiple, smallest = self.card.size_multiple, self.card.size_min
+        down, right = (max(_up(side, multiple), smallest) for side in (height, width))
+        if max(down, right) <= _MEASURED:
+            return self._run(pad_to(pixels, down, right), style)[1]
+        scale = _MEASURED / max(height, width)
         down, right = (
             max(round(length * scale / multiple) * multiple, smallest) for length in (height, width)
         )
@@ -164,8 +192,8 @@ class Network:
         weights[self.styles.index(name)] = 1.0
         return weights
 
-    def _painting(self, image: Image) -> FloatArray:
-        """Return a painting as the network looks at it, (1, 3, h, w)."""
+    def _painting(self, image: Image, number: int, count: int) -> FloatArray:
+        """Return a painting, one of several, as the network looks at it, (1, 3, h, w)."""
         if not self.any_painting:
             raise UsageError(
                 f"{self.card.title!r} knows its own styles only ({', '.join(self.styles)}); "
@@ -173,9 +201,10 @@ class Network:
             )
         height, width = image.pixels.shape[:2]
         if min(height, width) < _PAINTING_MIN:
+            which = image.metadata.source or (f"{number} of {count}" if count > 1 else "")
             raise UsageError(
-                f"the style picture is {width}x{height} pixels; it must be at least "
-                f"{_PAINTING_MIN}x{_PAINTING_MIN}"
+                f"{f'the style picture {which}'.rstrip()} is {width}x{height} pixels; it must be "
+                f"at least {_PAINTING_MIN}x{_PAINTING_MIN}"
             )
         # Looked at as large as in training: strokes are as wide then as they were there.
         scale = int(self.card.extra.get("painting_size", _DEFAULT_PAINTING_SIDE)) / min(

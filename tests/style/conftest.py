@@ -51,6 +51,12 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _network(tmp_path_factory.mktemp("style"), "named", named=True, any_painting=False)
 
 
+@pytest.fixture(scope="session")
+def nameless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network without named styles, which looks at paintings."""
+    return _network(tmp_path_factory.mktemp("style"), "nameless", named=False, any_painting=True)
+
+
 @pytest.fixture
 def photo() -> np.ndarray:
     """A soft picture with some grain, uint8."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 from PIL import Image as Pillow
 
-from ganfilters import Host, Image, ImageError, ModelError, ModelFile, Runtime, UsageError
+from ganfilters import Host, Image, ImageError, ModelError, ModelFile, Runtime, UsageError, schema
+from ganfilters.cli import command_line
+from ganfilters.sheet import contact_sheet, values_of
+from ganfilters_style import STYLES, StyleParams
 from ganfilters_style.colour import match_colours, with_luminance_of
 from ganfilters_style.filter import working_sizes
 from ganfilters_style.network import Network
@@ -49,6 +54,44 @@ def test_a_blend_is_between_and_only_the_ratio_counts(both: Path) -> None:
     assert np.array_equal(net.style({"calm": 3}), calm)
 
 
+@pytest.mark.parametrize("weight", [1e308, 3e38, 1e-40, 5e-324])
+def test_weights_of_any_size_are_a_blend(both: Path, weight: float) -> None:
+    net = network(both)
+    even = net.style({"calm": 1, "wild": 1})
+    np.testing.assert_allclose(net.style({"calm": weight, "wild": weight}), even, atol=1e-6)
+    # Nothing of calm is left beside it, and that is no mistake.
+    wild = net.style({"wild": 1})
+    far = net.style({"calm": min(weight, 1.0) * 1e-300, "wild": max(weight, 1.0)})
+    np.testing.assert_allclose(far, wild, atol=1e-6)
+
+
+def test_a_model_without_names_needs_a_painting(host: Host, nameless: Path, photo: Array) -> None:
+    with pytest.raises(UsageError, match="has no named styles; give --style-image FILE"):
+        host.apply("style", photo, model=nameless)
+    with pytest.raises(UsageError, match=r"no style 'calm' in .*give --style-image FILE"):
+        host.apply("style", photo, model=nameless, style="calm")
+    painting = np.random.default_rng(2).integers(0, 256, (70, 90, 3), np.uint8)
+    painted = host.apply("style", photo, model=nameless, style_image=painting)
+    assert apart(painted, photo) > 10
+
+
+def test_a_sheet_shows_the_styles_of_the_model(
+    host: Host, both: Path, nameless: Path, photo: Array
+) -> None:
+    assert values_of(host, "style") == ("style", list(STYLES))
+    for vary in ("style", "other-style"):
+        name, names = values_of(host, "style", vary, {"model": both})
+        assert (name, names) == (vary.replace("-", "_"), ["calm", "wild", "dark"])
+    assert values_of(host, "style", None, {"model": both}) == ("style", ["calm", "wild", "dark"])
+    shown = {"thumbnail": 48, "across": 4}
+    sheet = contact_sheet(host, "style", photo, model=both, **shown).pixels[8 : 8 + 36]
+    cells = [sheet[:, 8 + 56 * n : 8 + 56 * n + 48] for n in range(4)]
+    assert sheet.shape[1] == 8 + 4 * 56  # the photo and three styles
+    assert all(apart(255 * a, 255 * b) > 10 for a, b in pairwise(cells))
+    with pytest.raises(UsageError, match="style has no list of values; give the values to show"):
+        contact_sheet(host, "style", photo, model=nameless)
+
+
 def test_paintings_alone_together_and_with_a_name(both: Path) -> None:
     net = network(both)
     rng = np.random.default_rng(1)
@@ -68,8 +111,13 @@ def test_a_style_picture_from_a_file(host: Host, both: Path, photo: Array, tmp_p
     assert np.array_equal(from_file, from_array)
     assert np.array_equal(from_file, host.apply("style", photo, model=both, style_image=painting))
     Pillow.fromarray(painting[:20]).save(tmp_path / "tiny.png")
-    with pytest.raises(UsageError, match="is 90x20 pixels; it must be at least 64x64"):
-        host.apply("style", photo, model=both, style_image=[tmp_path / "tiny.png"])
+    small = "is 90x20 pixels; it must be at least 64x64"
+    with pytest.raises(UsageError, match=rf"picture .*tiny\.png {small}"):
+        host.apply("style", photo, model=both, style_image=[painting, tmp_path / "tiny.png"])
+    with pytest.raises(UsageError, match=f"picture 2 of 2 {small}"):
+        host.apply("style", photo, model=both, style_image=[painting, painting[:20]])
+    with pytest.raises(UsageError, match=f"the style picture {small}"):
+        host.apply("style", photo, model=both, style_image=painting[:20])
     (tmp_path / "broken.png").write_bytes((tmp_path / "p.png").read_bytes()[:100])
     with pytest.raises((UsageError, ImageError), match="broken"):
         host.apply("style", photo, model=both, style_image=[tmp_path / "broken.png"])
@@ -82,6 +130,8 @@ def test_a_style_picture_from_a_file(host: Host, both: Path, photo: Array, tmp_p
         ({"style": "calm=-1"}, "the weight of calm is -1; a weight must be 0 or more"),
         ({"style": "calm=0,wild=0"}, "all weights are 0"),
         ({"other_style": "wild"}, "other_style needs split"),
+        ({"split": np.zeros((96, 72), np.uint8)}, "is 72x96 pixels, but the picture is 96x72"),
+        ({"split": np.zeros((72, 90), np.uint8)}, "is 90x72 .*; give one of the same proportions"),
         ({"stroke_scale": 100}, "stroke_scale"),
     ],
 )
@@ -92,6 +142,60 @@ def test_bad_values(
         host.apply("style", photo, model=both, **params)
 
 
+def test_messages_speak_of_flags_where_flags_are_typed(host: Host) -> None:
+    with pytest.raises(UsageError, match=r"^--other-style needs --split, which says where"):
+        host.parse("style", {"other_style": "wild"}, flags=True)
+
+
+def test_a_list_of_pictures_is_shown_as_files() -> None:
+    table = schema.markdown(StyleParams)
+    assert "| `--style-image` | FILE |" in table
+    option = next(o for o in schema.options(StyleParams) if o.name == "style_image")
+    assert option.metavar == "FILE"
+    assert option.multiple
+
+
+def test_styles_given_one_by_one_are_blended(
+    both: Path, photo: Array, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Pillow.fromarray(photo).save("in.png")
+
+    def run(out: str, *words: str) -> Result:
+        line = ["apply", "style", "in.png", out, "--model", str(both), *words]
+        return CliRunner().invoke(command_line(), line)
+
+    def made(out: str, *words: str) -> Array:
+        done = run(out, *words)
+        assert done.exit_code == 0, done.output
+        return np.asarray(Pillow.open(out))
+
+    one_by_one = made("a.png", "--style", "calm", "--style", "wild=0.5")
+    assert np.array_equal(one_by_one, made("b.png", "--style", "calm,wild=0.5"))
+    assert apart(one_by_one, made("c.png", "--style", "wild=0.5")) > 3
+    for words, message in (
+        (("--style", "calm", "--style", "calm"), "--style: calm appears twice"),
+        (("--style", ""), "--style: no name is given"),
+        (("--other-style", "calm"), "--other-style needs --split"),
+        (("--list-styles",), "no option --list-styles; `ganfilters show style` lists"),
+    ):
+        done = run("d.png", *words)
+        assert done.exit_code == 2
+        assert message in done.output
+        assert not Path("d.png").exists()
+
+
+@pytest.mark.parametrize("size", [(36, 48), (24, 32), (17, 22), (144, 192), (101, 135)])
+def test_a_split_of_the_same_proportions_may_have_another_size(
+    host: Host, both: Path, photo: Array, size: tuple[int, int]
+) -> None:
+    split = np.zeros(size, np.uint8)
+    split[:, : size[1] // 2] = 255
+    done = host.apply("style", photo, model=both, split=split)
+    assert apart(done[:, :36], photo[:, :36]) > 10
+    assert np.array_equal(done[:, 60:], photo[:, 60:])
+
+
 def test_models_that_do_not_fit(host: Host, named: Path, photo: Array) -> None:
     with pytest.raises(UsageError, match="knows its own styles only"):
         host.apply("style", photo, model=named, style_image=[np.zeros((64, 64, 3), np.uint8)])
@@ -100,18 +204,33 @@ def test_models_that_do_not_fit(host: Host, named: Path, photo: Array) -> None:
         host.apply("style", photo, model=dream)
 
 
-@pytest.mark.parametrize("size", [(300, 420), (258, 1030), (600, 100)])
-def test_tiles_equal_the_whole_picture(named: Path, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [(500, 420), (258, 1030), (700, 100)])
+def test_the_picture_does_not_depend_on_the_tile(named: Path, size: tuple[int, int]) -> None:
     net = network(named)
     style = net.style({"wild": 1})
-    rng = np.random.default_rng(3)
-    pixels = rng.random((*size, 3), np.float32)
-    tiled = net.paint(pixels, style, 256)
-    multiple = net.card.size_multiple
-    down, right = (-(-side // multiple) * multiple for side in size)
-    padded = np.pad(pixels, ((0, down - size[0]), (0, right - size[1]), (0, 0)), mode="symmetric")
-    whole = net._run(padded, style, net._statistics(pixels, style, 256))[0]
-    assert apart(255 * tiled, 255 * whole[: size[0], : size[1]]) < 0.5  # 2 is what is asked
+    pixels = np.random.default_rng(3).random((*size, 3), np.float32)
+    pixels *= np.linspace(0.2, 1.0, size[1], dtype=np.float32)[:, None]  # tiles differ
+    small, middle, whole = (255 * net.paint(pixels, style, tile) for tile in (256, 480, 2048))
+    assert apart(small, whole) < 0.5  # 2 is what is asked
+    assert apart(middle, whole) < 0.5
+    alone = 255 * net.paint(np.ascontiguousarray(pixels[:, :64]), style, 2048)
+    assert apart(alone, whole[:, :64]) > 2  # what is compared above does depend on the whole
+
+
+def test_tiles_keep_enough_whatever_is_asked(named: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    net = network(named)
+    seen: list[tuple[int, ...]] = []
+    run = type(net.session).run
+
+    def counted(self: Any, feeds: Any, names: Any = None) -> Any:
+        seen.append(feeds["image"].shape)
+        return run(self, feeds, names)
+
+    style = net.style({"wild": 1})
+    monkeypatch.setattr(type(net.session), "run", counted)
+    monkeypatch.setitem(net.card.extra, "reach", 200)
+    net.paint(np.zeros((700, 700, 3), np.float32), style, 256)
+    assert len(seen) == 1 + 3 * 3  # one to measure, and tiles that keep 256 pixels each
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 17), (16, 16), (5, 400)])
@@ -145,6 +264,19 @@ def test_two_styles_split_by_a_picture(host: Host, both: Path, photo: Array) -> 
     alone = host.apply("style", photo, model=both, style="calm", split=split)
     assert apart(alone[:, :48], calm[:, :48]) <= 1
     assert np.array_equal(alone[:, 48:], photo[:, 48:])
+
+
+@pytest.mark.parametrize("colours", ["off", "luminance", "histogram"])
+def test_the_part_that_stays_the_photo_keeps_every_pixel(
+    host: Host, both: Path, photo: Array, colours: str
+) -> None:
+    split = np.zeros(photo.shape[:2], np.uint8)
+    split[:, :48] = 255
+    chosen = {"model": both, "style": "wild", "preserve_color": colours}
+    done = host.apply("style", photo, split=split, **chosen)
+    assert np.array_equal(done[:, 48:], photo[:, 48:])
+    assert apart(done[:, :48], host.apply("style", photo, **chosen)[:, :48]) <= 1
+    assert apart(done[:, :48], photo[:, :48]) > 10
 
 
 def test_luminance_keeps_the_colours_of_the_photo(host: Host, both: Path, photo: Array) -> None:
