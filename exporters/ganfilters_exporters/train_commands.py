@@ -104,7 +104,8 @@ def train_config(values: dict[str, Any]) -> Any:
     """Take the options of `training_options` out of `values`; return a ``TrainConfig``."""
     import torch
 
-    from .trainer import TrainConfig, check_device
+    from .accelerators import check_device
+    from .trainer import TrainConfig
 
     check_device(values["device"])
     threads = values.pop("threads")

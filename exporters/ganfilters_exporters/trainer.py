@@ -47,15 +47,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from ganfilters.errors import DeviceError, GanfiltersError, UsageError
+from ganfilters.errors import GanfiltersError, UsageError
 
+from .accelerators import make_accelerator
 from .checkpoints import read_checkpoint, remove_leftovers, write_checkpoint
 from .files import CONFIG, disk_full, make_folder, read_config
+from .log import Log
 from .task import Average, Task, seed_of, warm_cosine
 
 __all__ = [
@@ -245,7 +245,7 @@ class Trainer:
         before, first = self.seconds, self.step
         stopped, done = "steps", -1
         path, writes = self.run_folder / LOG, self.accelerator.is_main_process
-        with _signals() as stop, contextlib.closing(_Log(path, self.step, writes)) as log:
+        with _signals() as stop, contextlib.closing(Log(path, self.step, writes)) as log:
             while self.step < self.config.steps:
                 log.add(self._one_step())
                 now = time.monotonic()
@@ -309,7 +309,7 @@ class Trainer:
                 with torch.no_grad():
                     callback.call(self.task, self.step, self.run_folder)
 
-    def _report(self, log: _Log, steps_per_second: float, elapsed: float) -> None:
+    def _report(self, log: Log, steps_per_second: float, elapsed: float) -> None:
         rate = self.task.rate(self.step - 1, self.config.steps)
         images = steps_per_second * self._images
         facts = {"rate": rate, "images_per_second": images}
@@ -450,46 +450,6 @@ def _short(value: object) -> str:
     return text if len(text) < 60 else text[:57] + "..."
 
 
-def check_device(device: str) -> None:
-    """Say what is wrong with a device, before anything is read for it.
-
-    Raises
-    ------
-    DeviceError
-        It is unknown, or absent.
-    """
-    if device not in ("auto", "cpu", "cuda"):
-        raise DeviceError(f"there is no training device {device!r}; use auto, cpu or cuda")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise DeviceError(
-            "device cuda: this PyTorch sees no CUDA GPU; install a CUDA build of torch and a "
-            "driver, or use --device cpu"
-        )
-
-
-def make_accelerator(device: str, precision: str) -> Accelerator:
-    """Return the accelerator of a device, or say why there is none.
-
-    Raises
-    ------
-    DeviceError
-        The device is unknown or absent, or cannot compute in bf16.
-    """
-    check_device(device)
-    cpu = device == "cpu" or not torch.cuda.is_available()
-    if precision == "auto":
-        precision = "fp32" if cpu or not torch.cuda.is_bf16_supported() else "bf16"
-    if not cpu:
-        # Batches have one size, so the fastest convolutions are searched for once; what is left
-        # in float32 may use the tensor cores' 19-bit format.
-        torch.backends.cudnn.benchmark = True
-        torch.set_float32_matmul_precision("high")
-        torch.backends.cudnn.allow_tf32 = True
-    # Accelerate keeps its state for the whole process, and refuses another device or precision.
-    AcceleratorState._reset_state(reset_partial_state=True)
-    return Accelerator(cpu=cpu, mixed_precision="bf16" if precision == "bf16" else "no")
-
-
 @contextlib.contextmanager
 def _signals() -> Iterator[threading.Event]:
     """Set an event on SIGINT or SIGTERM, so that the step is finished and saved."""
@@ -504,55 +464,3 @@ def _signals() -> Iterator[threading.Event]:
     finally:
         for kind, handler in zip(kinds, old, strict=True):
             signal.signal(kind, handler)
-
-
-class _Log:
-    """Means of scalars since the last line, one JSON object a line: pandas.read_json(lines=True).
-
-    Lines of steps after the resumed one are dropped: that part is trained again.
-    """
-
-    def __init__(self, path: Path, step: int, enabled: bool) -> None:
-        self.last: dict[str, float] = {}
-        self.shown: dict[str, float] = {}
-        self._sums: dict[str, Tensor] = {}
-        self._count = 0
-        self._file = None
-        if enabled:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            kept = []
-            with contextlib.suppress(FileNotFoundError):
-                for line in path.read_text("utf-8").splitlines():
-                    with contextlib.suppress(ValueError):  # a line cut short by a kill
-                        found = json.loads(line)
-                        if found["step"] <= step:
-                            kept.append(line + "\n")
-                            self.last = found  # what a run says of which nothing is left to do
-            temporary = path.with_suffix(".tmp")
-            temporary.write_text("".join(kept), "utf-8")
-            temporary.replace(path)
-            self._file = path.open("a", encoding="utf-8", buffering=1)
-
-    def add(self, scalars: Mapping[str, Tensor]) -> None:
-        """Add a step's scalars, on the device: reading them would wait for it."""
-        for key, value in scalars.items():
-            self._sums[key] = self._sums[key] + value if key in self._sums else value
-        self._count += 1
-
-    def write(self, step: int, more: Mapping[str, float]) -> dict[str, float]:
-        """Write a line and return it."""
-        self.shown = {key: float(value) / self._count for key, value in self._sums.items()}
-        self.last = {"step": step, **self.shown, **more}
-        self._sums, self._count = {}, 0
-        if self._file is not None:
-            self._file.write(json.dumps(self.last) + "\n")
-        return self.last
-
-    @property
-    def pending(self) -> bool:
-        """Whether there are steps that no line has."""
-        return self._count > 0
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()

@@ -1,0 +1,51 @@
+"""The device and the precision that a training run asks for, from Accelerate."""
+
+from __future__ import annotations
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+
+from ganfilters.errors import DeviceError
+
+__all__ = ["check_device", "make_accelerator"]
+
+
+def check_device(device: str) -> None:
+    """Say what is wrong with a device, before anything is read for it.
+
+    Raises
+    ------
+    DeviceError
+        It is unknown, or absent.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise DeviceError(f"there is no training device {device!r}; use auto, cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise DeviceError(
+            "device cuda: this PyTorch sees no CUDA GPU; install a CUDA build of torch and a "
+            "driver, or use --device cpu"
+        )
+
+
+def make_accelerator(device: str, precision: str) -> Accelerator:
+    """Return the accelerator of a device, or say why there is none.
+
+    Raises
+    ------
+    DeviceError
+        The device is unknown or absent, or cannot compute in bf16.
+    """
+    check_device(device)
+    cpu = device == "cpu" or not torch.cuda.is_available()
+    if precision == "auto":
+        precision = "fp32" if cpu or not torch.cuda.is_bf16_supported() else "bf16"
+    if not cpu:
+        # Batches have one size, so the fastest convolutions are searched for once; what is left
+        # in float32 may use the tensor cores' 19-bit format.
+        torch.backends.cudnn.benchmark = True
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.allow_tf32 = True
+    # Accelerate keeps its state for the whole process, and refuses another device or precision.
+    AcceleratorState._reset_state(reset_partial_state=True)
+    return Accelerator(cpu=cpu, mixed_precision="bf16" if precision == "bf16" else "no")

@@ -1,0 +1,74 @@
+"""The log of a training run, which cards and ``ganfilters plot`` are made from."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor
+
+__all__ = ["Log"]
+
+
+class Log:
+    """Means of scalars since the last line, one JSON object a line: pandas.read_json(lines=True).
+
+    Lines of steps after the resumed one are dropped: that part is trained again.
+
+    Parameters
+    ----------
+    path : Path
+        The file; it is made if it is missing.
+    step : int
+        The last step that is done.
+    enabled : bool
+        Whether to write; one process of several does.
+    """
+
+    def __init__(self, path: Path, step: int, enabled: bool) -> None:
+        self.last: dict[str, float] = {}
+        self.shown: dict[str, float] = {}
+        self._sums: dict[str, Tensor] = {}
+        self._count = 0
+        self._file = None
+        if enabled:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            kept = []
+            with contextlib.suppress(FileNotFoundError):
+                for line in path.read_text("utf-8").splitlines():
+                    with contextlib.suppress(ValueError):  # a line cut short by a kill
+                        found = json.loads(line)
+                        if found["step"] <= step:
+                            kept.append(line + "\n")
+                            self.last = found  # what a run says of which nothing is left to do
+            temporary = path.with_suffix(".tmp")
+            temporary.write_text("".join(kept), "utf-8")
+            temporary.replace(path)
+            self._file = path.open("a", encoding="utf-8", buffering=1)
+
+    def add(self, scalars: Mapping[str, Tensor]) -> None:
+        """Add a step's scalars, on the device: reading them would wait for it."""
+        for key, value in scalars.items():
+            self._sums[key] = self._sums[key] + value if key in self._sums else value
+        self._count += 1
+
+    def write(self, step: int, more: Mapping[str, float]) -> dict[str, float]:
+        """Write a line and return it."""
+        self.shown = {key: float(value) / self._count for key, value in self._sums.items()}
+        self.last = {"step": step, **self.shown, **more}
+        self._sums, self._count = {}, 0
+        if self._file is not None:
+            self._file.write(json.dumps(self.last) + "\n")
+        return self.last
+
+    @property
+    def pending(self) -> bool:
+        """Whether there are steps that no line has."""
+        return self._count > 0
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
