@@ -270,8 +270,9 @@ def _click_message(error: click.ClickException) -> str:
 
 def _listed(ctx: click.Context, name: str) -> str:
     """Return which command lists a filter's styles, classes and so on, if that is asked for."""
-    entries = ctx.ensure_object(State).registry.entries() if name.startswith("--list") else ()
-    if any(entry.filter.name == ctx.command.name for entry in entries):
+    from ganfilters.cli._filtering import FilterCommand
+
+    if name.startswith("--list") and isinstance(ctx.command, FilterCommand):
         return f"`ganfilters show {ctx.command.name}` lists the values that are known"
     return ""
 

@@ -1,4 +1,4 @@
-"""Losses as modules that compose: features, content, Gram matrices, smoothness."""
+"""Losses as modules that compose: features, content, Gram matrices, tones, smoothness."""
 
 from .features import LAYERS, Features, load_vgg16_features
 from .style import ContentLoss, GramLoss, PerceptualLoss, ToneLoss, TotalVariation, Weights, gram

@@ -1,8 +1,9 @@
-"""Content, style and smoothness of a picture, each relative, so that weights mean the same.
+"""Content, style, tones and smoothness of a picture, weighed so that weights mean the same.
 
-All three are without unit. A content loss of 1 is what a picture whose features are all zero has;
-a style loss of 1 is what one has whose Gram matrices are all zero. So one pair of weights suits
-paintings whose Gram matrices differ by orders of magnitude, and any loss network.
+All but smoothness are relative. A content loss of 1 is what a picture whose features are all zero
+has, a style loss of 1 one whose Gram matrices are all zero, a tone loss of 1 one of a single tone.
+So one set of weights suits paintings whose Gram matrices differ by orders of magnitude, and any
+loss network.
 
 Sources: Gatys, Ecker and Bethge, "Image Style Transfer Using Convolutional Neural Networks"
 (2016), equations 1 to 5; Johnson, Alahi and Fei-Fei, "Perceptual Losses for Real-Time Style
