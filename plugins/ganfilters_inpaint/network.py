@@ -1,10 +1,11 @@
 """Filling with the network, coarse to fine.
 
 A network that learned holes of some 100 pixels is lost in one of 1000. So the picture is first
-shrunk until the hole's thickness is what the network knows; that filling is the guess for a larger
-size, and so on up to the picture's own. With a guess the network only makes sharp what is there;
-the finest detail of each size comes from around the hole, see `detail`. What is large is done in
-tiles, one after the other, each seeing what those before it filled.
+shrunk until the hole's thickness is what the network knows, and that filling is the guess for a
+larger size. What the network draws is soft, and less so than it is right: it says what belongs
+where, and the filling is copied from around the hole, see `copying`. Only holes as thin as
+scratches keep what the network drew. What is large is done in tiles, one after the other, each
+seeing what those before it filled.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from ganfilters import (
     progress_part,
     report_progress,
 )
-from ganfilters_inpaint.detail import detailed
+from ganfilters_inpaint.copying import copied, find_shifts
 from ganfilters_inpaint.holes import BoolArray, bounds, enlarged, halved
 from ganfilters_inpaint.tone import continued, in_tone
 
@@ -35,11 +36,11 @@ _MARGIN = 64
 # Where less of a pixel of the shrunk picture is known, it belongs to the hole.
 _KNOWN = 0.7
 _TRAINING_SIZE = 128
-# Holes at least this thick at some size, in pixels, get their finest detail from around them; the
-# network's own is not as sharp.
+# Holes at least this thick, in pixels, are filled with copies of what is around them.
 _COPIED = 16
-# At the picture's own size the network draws in holes up to this thickness.
-_DRAWN = 128
+# The network draws up to the size at which the hole is about so thick. Beyond that it would be
+# most of the time, and copies fit no better for it.
+_DRAWN = 64
 # What the network was seen to fill best without a guess, as a part of the training size.
 _BEST = 0.35
 
@@ -76,21 +77,22 @@ class Network:
             The hole lies at the border, so that it is as hard as one twice as thick.
         """
         halvings = self._halvings(thick * (2 if open_side else 1))
-        cost = 4.0 ** np.arange(halvings + 1)
-        done = np.cumsum([0.0, *cost]) / cost.sum()
+        # Sizes at which the hole is thicker are only copied: drawing them takes most of the time.
+        larger = max(0, math.ceil(math.log2(max(thick, 1.0) / _DRAWN)))
+        drawn = max(0, halvings - larger)
+        levels = _pyramid(pixels, hole, halvings)
+        cost = 4.0 ** np.arange(drawn + 1)
+        done = 0.9 * np.cumsum([0.0, *cost]) / cost.sum()
         guess: FloatArray | None = None
-        for number, (small, missing) in enumerate(_pyramid(pixels, hole, halvings)):
+        for number, (small, missing) in enumerate(levels[: drawn + 1]):
             rng = np.random.default_rng([seed, number])
             with progress_part(done[number], done[number + 1]):
-                # Of the largest holes the finest size is not drawn: it is most of the time.
-                if guess is None or number < halvings or thick <= _DRAWN:
-                    small = self._fill_level(small, missing, guess, rng)
-                    if thick * 0.5 ** (halvings - number) < _COPIED:
-                        guess = small
-                        continue
-                    guess = halved(small)
-                guess = detailed(small, missing, guess, rng)
+                guess = self._fill_level(small, missing, guess, rng)
         assert guess is not None  # noqa: S101 - there is at least one level
+        if thick >= _COPIED:
+            with progress_part(0.9, 1.0):
+                shifts = find_shifts(small, missing, guess, rng)
+            guess = copied(*levels[-1], guess, shifts, 2 ** (halvings - drawn))
         return guess[: hole.shape[0], : hole.shape[1]]
 
     def _halvings(self, thick: float) -> int:

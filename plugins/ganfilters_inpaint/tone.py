@@ -11,13 +11,13 @@ from __future__ import annotations
 import numpy as np
 
 from ganfilters import FloatArray
-from ganfilters_inpaint.holes import BoolArray, halved, thickness
+from ganfilters_inpaint.holes import BoolArray, box_means, box_sums, halved, thickness
 
-__all__ = ["continued", "in_tone", "is_grey"]
+__all__ = ["MEAN", "continued", "in_tone", "is_grey"]
 
 # Means are taken over so many pixels to each side.
 _EDGE = 4
-_MEAN = 12
+MEAN = 12
 # A hole is thin where half of what is so near is known.
 _THIN = 16
 # Rows of a picture handled at a time.
@@ -53,29 +53,40 @@ def _tone(made: FloatArray, pixels: FloatArray, inside: FloatArray) -> FloatArra
     lightness where the hole is thin; in the middle of a large one the network knows better.
     """
     # From the edge alone: what is farther, such as a shadow, is no business of the hole's.
-    edge = (1 - inside) * (_sums(inside, _EDGE) > 0.5).astype(np.float32)
+    edge = (1 - inside) * (box_sums(inside, _EDGE) > 0.5).astype(np.float32)
     apart: FloatArray = _spread(pixels * edge, edge) - made
-    thin = np.clip(2 * _sums(1 - inside, _THIN) / np.float32((2 * _THIN + 1) ** 2), 0.0, 1.0)
+    thin = np.clip(2 * box_sums(1 - inside, _THIN) / np.float32((2 * _THIN + 1) ** 2), 0.0, 1.0)
     change = apart - (1 - thin) * (apart @ _LIGHTNESS)
-    return _mean(change, inside, _MEAN)[0]
+    return box_means(change, inside, MEAN)[0]
 
 
 def _step(made: FloatArray, pixels: FloatArray, inside: FloatArray) -> FloatArray:
     """Return what takes away the step at the edge, interpolated from there, (H, W, 3)."""
-    within, _ = _mean(made, inside, _EDGE)
-    without, known = _mean(pixels, 1 - inside, _EDGE)
+    within, _ = box_means(made, inside, _EDGE)
+    without, known = box_means(pixels, 1 - inside, _EDGE)
     # Sure where both sides are in sight.
     most = np.float32((2 * _EDGE + 1) * _EDGE)
     return _spread(without - within, inside * np.clip(known / most, 0.0, 1.0))
 
 
-def in_tone(made: FloatArray, guess: FloatArray, hole: BoolArray) -> FloatArray:
+def in_tone(
+    made: FloatArray, guess: FloatArray, hole: BoolArray, *, radius: int = MEAN
+) -> FloatArray:
     """Return the filling with the colours of the guess, as they are over some pixels.
 
-    The guess was made with more of the picture in sight; the network adds what is finer.
+    The guess was made with more of the picture in sight; what is finer was added since.
+
+    Parameters
+    ----------
+    made, guess
+        The filled pictures, (H, W, 3) in [0, 1].
+    hole
+        (H, W).
+    radius
+        Colours are means over squares to this distance, in pixels.
     """
     weight = hole.astype(np.float32)[..., None]
-    shift, _ = _mean(made - guess, weight, _MEAN)
+    shift, _ = box_means(made - guess, weight, radius)
     return np.clip(made - shift * weight, 0.0, 1.0)
 
 
@@ -86,14 +97,6 @@ def is_grey(pixels: FloatArray, known: BoolArray) -> bool:
         if (seen != seen[:, :1]).any():
             return False
     return True
-
-
-def _mean(values: FloatArray, weight: FloatArray, radius: int) -> tuple[FloatArray, FloatArray]:
-    """Return the weighted means over squares around each pixel, and the weights there."""
-    sums = _sums(np.concatenate([values * weight, weight], axis=2), radius)
-    total = sums[..., -1:]
-    mean = sums[..., :-1] / np.maximum(total, np.float32(1.0))
-    return mean.astype(np.float32, copy=False), total
 
 
 def _spread(values: FloatArray, weight: FloatArray) -> FloatArray:
@@ -111,19 +114,6 @@ def _spread(values: FloatArray, weight: FloatArray) -> FloatArray:
         known = half[..., :-1] / np.maximum(share, np.float32(1e-6))
         coarse = _spread(known.astype(np.float32, copy=False), np.clip(4 * share, 0.0, 1.0))
         large = coarse.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
-        below = _sums(large, 1) / _sums(np.ones((height, width, 1), np.float32), 1)
+        below = box_sums(large, 1) / box_sums(np.ones((height, width, 1), np.float32), 1)
     found: FloatArray = below + weight * (values - below)
     return found.astype(np.float32, copy=False)
-
-
-def _sums(planes: FloatArray, radius: int) -> FloatArray:
-    """Return the sums over the squares of side 2 `radius` + 1 around each pixel."""
-    found = planes
-    for axis in (0, 1):
-        edges = [(0, 0)] * planes.ndim
-        edges[axis] = (radius + 1, radius)
-        sums = np.cumsum(np.pad(found, edges), axis=axis, dtype=np.float64).swapaxes(0, axis)
-        found = (
-            (sums[2 * radius + 1 :] - sums[: -2 * radius - 1]).swapaxes(0, axis).astype(np.float32)
-        )
-    return found

@@ -1,0 +1,263 @@
+"""A filling made of the picture itself: every pixel is copied from where a shift leads to.
+
+A network of this size knows what belongs where, but paints it softly. The picture around the hole
+is full of the right material, and large pieces of it fit together if they keep their places to one
+another. So few shifts are considered, those that many blocks of the network's filling would be
+found again by (He and Sun, "Statistics of Patch Offsets for Image Completion", 2012); each pixel
+takes the one that suits its neighbourhood best, which makes large pieces with short borders
+(cost-volume filtering: Hosni et al. 2013); and what is copied gets the tones of the network's
+filling. The network as the guide of copying: Zhang et al., "Inpainting at Modern Camera Resolution
+by Guided PatchMatch with Auto-Curation" (2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
+
+from ganfilters import FloatArray, report_progress
+from ganfilters_inpaint.holes import BoolArray, bounds, box_means, box_sums, enlarged
+from ganfilters_inpaint.tone import MEAN, in_tone
+
+__all__ = ["Shifts", "copied", "find_shifts"]
+
+IntArray = npt.NDArray[np.intp]
+
+# How far from the hole is copied from, in pixels.
+_REACH = 128
+# How many shifts are considered, and how far apart they are at least, in pixels.
+_SHIFTS = 160
+_APART = 3
+# Side of the blocks of the filling that are looked for, and from one to the next.
+_BLOCK = 8
+_STRIDE = 4
+# How many places are looked at, and how often; each time a block finds its best one.
+_PLACES = 2048
+_ROUNDS = 3
+# Each pixel's shift suits the square of pixels to this distance; known ones count so much more.
+_RADIUS = 4
+_KNOWN = 2.0
+# The network's filling is soft, so what it is compared with is blurred too: means over squares.
+_SOFT = 2
+# Squared difference of what cannot be copied, and of what would be copied from there.
+_NOTHING = 0.3
+_NEVER = 1e3
+# What it is worth, as a squared difference, that all pixels to this distance have the same shift.
+_LIKE = 0.003
+_AROUND = 8
+# Side of the parts that are handled one after the other.
+_TILE = 256
+# Pieces fade into one another over so many pixels to each side.
+_FADE = 3
+# Rows handled at a time, not to hold the places of all pixels of a large hole.
+_ROWS = 128
+
+
+@dataclass(frozen=True, eq=False)
+class Shifts:
+    """Where each pixel of an area is copied from.
+
+    Attributes
+    ----------
+    area
+        The area in the picture, rows and columns.
+    offsets
+        (h, w, 2), rows and columns to add; those that lead nowhere known say that nothing fits.
+    """
+
+    area: tuple[slice, slice]
+    offsets: IntArray
+
+
+def find_shifts(
+    pixels: FloatArray, hole: BoolArray, guide: FloatArray, rng: np.random.Generator
+) -> Shifts:
+    """Return what to copy into the hole.
+
+    Parameters
+    ----------
+    pixels
+        (H, W, 3) in [0, 1]; what is in the hole does not matter.
+    hole
+        (H, W).
+    guide
+        (H, W, 3), the picture with a filling that says what belongs where.
+    rng
+        Chooses the places that are compared.
+    """
+    whole = bounds(hole, _RADIUS)
+    corner = [span.start for span in whole]
+    offsets = np.zeros((*(span.stop - span.start for span in whole), 2), np.intp)
+    spans = [
+        [
+            slice(first, min(first + _TILE, span.stop))
+            for first in range(span.start, span.stop, _TILE)
+        ]
+        for span in whole
+    ]
+    tiles = list(product(*spans))
+    for number, tile in enumerate(tiles):
+        report_progress(number / len(tiles), "copying")
+        if hole[tile].any():
+            area = tuple(
+                slice(max(span.start - _REACH, 0), min(span.stop + _REACH, side))
+                for span, side in zip(tile, hole.shape, strict=True)
+            )
+            inner = _from(tile, [span.start for span in area])
+            found = _tile_shifts(pixels[area], hole[area], guide[area], inner, rng)
+            offsets[_from(tile, corner)] = found
+    return Shifts(whole, offsets)
+
+
+def _from(spans: Sequence[slice], corner: Sequence[int]) -> tuple[slice, ...]:
+    """Return spans counted from a corner."""
+    return tuple(
+        slice(span.start - first, span.stop - first)
+        for span, first in zip(spans, corner, strict=True)
+    )
+
+
+def _tile_shifts(
+    pixels: FloatArray,
+    missing: BoolArray,
+    guide: FloatArray,
+    inner: tuple[slice, ...],
+    rng: np.random.Generator,
+) -> IntArray:
+    """Return the offsets of the part `inner` of an area, (h, w, 2)."""
+    known = ~missing
+    # Blurred, but nothing of the hole's content gets into what is known.
+    weight = known.astype(np.float32)[..., None]
+    soft_guide, _ = box_means(guide, np.ones_like(weight), _SOFT)
+    soft, _ = box_means(pixels, weight, _SOFT)
+    seen = np.where(missing[..., None], soft_guide, soft)
+    candidates = _frequent(seen, missing, rng)
+    wanted = seen[inner]
+    shape = wanted.shape[:2]
+    if not len(candidates):
+        return np.zeros((*shape, 2), np.intp)
+    weight = np.where(missing, np.float32(1.0), np.float32(_KNOWN))[inner]
+    norm = box_sums(weight[..., None], _RADIUS)[..., 0]
+    # What lies outside the area is as good as missing.
+    room = [(side, side) for side in missing.shape]
+    source, allowed = np.pad(seen, (*room, (0, 0))), np.pad(known, room)
+    costs = np.empty((len(candidates), *shape), np.float32)
+    for cost, offset in zip(costs, candidates, strict=True):
+        there = tuple(
+            slice(span.start + by + side, span.stop + by + side)
+            for span, by, side in zip(inner, offset.tolist(), missing.shape, strict=True)
+        )
+        apart = source[there] - wanted
+        valid = allowed[there]
+        here = np.where(valid, np.einsum("ijk,ijk->ij", apart, apart), np.float32(_NOTHING))
+        here = box_sums((here * weight)[..., None], _RADIUS)[..., 0] / norm
+        cost[...] = np.where(valid, here, np.float32(_NEVER))
+    chosen = costs.argmin(axis=0)
+    # Where all suit alike, as in a sky, those that most pixels around have: grain is kept only
+    # within a piece.
+    for number in range(len(candidates)):
+        mine = (chosen == number)[..., None].astype(np.float32)
+        costs[number] -= _LIKE * box_sums(mine, _AROUND)[..., 0] / (2 * _AROUND + 1) ** 2
+    offsets: IntArray = candidates[costs.argmin(axis=0)]
+    return offsets
+
+
+def copied(
+    pixels: FloatArray, hole: BoolArray, guide: FloatArray, shifts: Shifts, scale: int
+) -> FloatArray:
+    """Return the picture filled with copies.
+
+    Parameters
+    ----------
+    pixels
+        (H, W, 3) in [0, 1]; what is in the hole does not matter.
+    hole
+        (H, W).
+    guide
+        (H / scale, W / scale, 3), the filled picture, whose tones the copies get.
+    shifts
+        Where each pixel of that size comes from.
+    scale
+        How much larger `pixels` is.
+    """
+    rows, columns = (slice(scale * span.start, scale * span.stop) for span in shifts.area)
+    area = rows, columns
+    toned = enlarged(guide, area, hole.shape)
+    made, missing = toned.copy(), hole[area]
+    for top in range(0, len(made), _ROWS):
+        band = np.argwhere(missing[top : top + _ROWS])
+        band[:, 0] += top
+        total, weights = _gathered(pixels, hole, shifts, scale, band)
+        found = weights > 0
+        made[tuple(band[found].T)] = total[found] / weights[found, None]
+    filled = pixels.copy()
+    toned = in_tone(made, toned, missing, radius=scale * MEAN)
+    np.copyto(filled[area], toned, where=missing[..., None])
+    return filled
+
+
+def _gathered(
+    pixels: FloatArray, hole: BoolArray, shifts: Shifts, scale: int, at: IntArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the sums of what the shifts of the pixels around each one give, and their weights.
+
+    So each is a mean, and borders between pieces fade; within a piece it is the pixel itself.
+    """
+    height, width = (scale * side for side in shifts.offsets.shape[:2])
+    corner = [scale * span.start for span in shifts.area]
+    total = np.zeros((len(at), 3), np.float32)
+    weights = np.zeros(len(at), np.float32)
+    colours, unknown = pixels.reshape(-1, 3), hole.ravel()
+    step = _FADE * scale
+    for down, across in product((-step, 0, step), repeat=2):
+        row = np.clip(at[:, 0] + down, 0, height - 1) // scale
+        column = np.clip(at[:, 1] + across, 0, width - 1) // scale
+        rows, columns = (at + corner + scale * shifts.offsets[row, column]).T
+        inside = (rows >= 0) & (rows < hole.shape[0]) & (columns >= 0) & (columns < hole.shape[1])
+        place = np.where(inside, rows * hole.shape[1] + columns, 0)
+        weight = (inside & ~unknown.take(place)).astype(np.float32)
+        weight *= (1 + (down == 0)) * (1 + (across == 0))
+        total += weight[:, None] * colours.take(place, axis=0)
+        weights += weight
+    return total, weights
+
+
+def _frequent(seen: FloatArray, missing: BoolArray, rng: np.random.Generator) -> IntArray:
+    """Return the offsets at which most blocks of the hole are found again, (N, 2)."""
+    if min(missing.shape) < _BLOCK:
+        return np.zeros((0, 2), np.intp)
+    touched: BoolArray = np.any(sliding_window_view(missing, (_BLOCK, _BLOCK)), axis=(2, 3))
+    places = np.argwhere(~touched)
+    blocks = np.argwhere(touched[::_STRIDE, ::_STRIDE]) * _STRIDE
+    windows = sliding_window_view(seen, (_BLOCK, _BLOCK), axis=(0, 1))[..., ::2, ::2]
+    own = windows[blocks[:, 0], blocks[:, 1]].reshape(len(blocks), -1)
+    height, width = missing.shape
+    counts: FloatArray = np.zeros((2 * height + 1, 2 * width + 1, 1), np.float32)
+    if len(places):
+        order = rng.permutation(len(places))[: _ROUNDS * _PLACES]
+        for part in np.array_split(order, min(_ROUNDS, len(order))):
+            those = places[part]
+            found = windows[those[:, 0], those[:, 1]].reshape(len(those), -1)
+            # |a - b|^2 is least where a.b - |b|^2 / 2 is largest.
+            likeness = own @ found.T - (found * found).sum(axis=1) / 2
+            offset = those[likeness.argmax(axis=1)] - blocks
+            np.add.at(counts[..., 0], (offset[:, 0] + height, offset[:, 1] + width), 1.0)
+    # Offsets beside one another count for one another; the sharper peak is the better.
+    votes = box_sums(counts, 1)[..., 0] + counts[..., 0] / 2
+    chosen: list[tuple[int, int]] = []
+    while len(chosen) < _SHIFTS:
+        row, column = divmod(int(votes.argmax()), votes.shape[1])
+        if votes[row, column] <= 0:
+            break
+        chosen.append((row - height, column - width))
+        near = (
+            slice(max(row - _APART, 0), row + _APART + 1),
+            slice(max(column - _APART, 0), column + _APART + 1),
+        )
+        votes[near] = 0.0
+    return np.array(chosen, np.intp).reshape(-1, 2)

@@ -1,0 +1,131 @@
+"""Fillings that are copied from around the hole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ganfilters import Host
+from ganfilters_inpaint import network
+from ganfilters_inpaint.copying import copied, find_shifts
+
+Array = np.ndarray[Any, Any]
+
+
+def filled(pixels: Array, hole: Array, guide: Array, seed: int = 0) -> Array:
+    damaged = np.where(hole[..., None], np.float32(1.0), pixels)
+    shifts = find_shifts(damaged, hole, guide, np.random.default_rng(seed))
+    return copied(damaged, hole, guide, shifts, 1)
+
+
+def blurred(pixels: Array) -> Array:
+    """Return means over squares of 9 pixels."""
+    for axis in (0, 1):
+        pixels = np.mean([np.roll(pixels, by, axis) for by in range(-4, 5)], axis=0)
+    return pixels.astype(np.float32)
+
+
+@pytest.fixture
+def grainy() -> Array:
+    rng = np.random.default_rng(5)
+    ramp = np.linspace(0.3, 0.6, 200, dtype=np.float32)[:, None, None]
+    noise = rng.normal(0, 0.04, (200, 240, 3)).astype(np.float32)
+    return np.clip(ramp + noise, 0, 1)
+
+
+@pytest.fixture
+def hole() -> Array:
+    hole = np.zeros((200, 240), np.bool_)
+    hole[50:150, 60:180] = True
+    return hole
+
+
+def test_a_smooth_filling_gets_grain_and_keeps_its_tones(grainy: Array, hole: Array) -> None:
+    ramp = np.linspace(0.3, 0.6, 200, dtype=np.float32)[:, None, None]
+    smooth = np.where(hole[..., None], ramp, grainy)
+    made = filled(grainy, hole, smooth)
+    assert np.array_equal(made[~hole], grainy[~hole])
+    grain = [np.abs(np.diff(part, axis=1)).mean() for part in (grainy, made[50:150, 60:180])]
+    assert 0.6 * grain[0] < grain[1] < 1.1 * grain[0]
+    rows = made[50:150, 60:180].mean(axis=(1, 2))
+    assert np.abs(rows - np.linspace(0.375, 0.525, 100)).max() < 0.04
+
+
+def test_a_blurred_texture_is_found_again_sharp(hole: Array) -> None:
+    down, across = np.indices(hole.shape)
+    tiles = ((down // 7 + across // 10) % 2).astype(np.float32)[..., None]
+    pixels = (0.3 + 0.4 * tiles * np.array([1.0, 0.7, 0.4])).astype(np.float32)
+    guide = np.where(hole[..., None], blurred(pixels), pixels)
+    made = filled(pixels, hole, guide)
+    before, after = (np.abs(x - pixels)[hole].mean() for x in (guide, made))
+    assert after < 0.25 * before
+
+
+def test_the_guide_says_what_belongs_where(hole: Array) -> None:
+    """Two materials, of which each side of the hole has both: the guide chooses."""
+    rng = np.random.default_rng(1)
+    noise = rng.normal(0, 0.03, (200, 240, 1)).astype(np.float32)
+    light, dark = (np.clip(tone + noise, 0, 1).repeat(3, axis=2) for tone in (0.8, 0.2))
+    down, across = np.indices(hole.shape)
+    pixels = np.where((down < 100)[..., None], light, dark)
+    disc = (down - 100) ** 2 + (across - 120) ** 2 < 40**2
+    wanted = np.where(disc[..., None], dark[::-1], pixels)
+    guide = np.where(hole[..., None], blurred(wanted), pixels)
+    made = filled(pixels, hole, guide)
+    inner = (down - 100) ** 2 + (across - 120) ** 2 < 30**2
+    assert abs(made[inner].mean() - 0.2) < 0.05
+    assert made[inner].std() > 0.015
+
+
+def test_shifts_found_small_copy_pixels_of_the_full_size(grainy: Array, hole: Array) -> None:
+    small = grainy.reshape(100, 2, 120, 2, 3).mean(axis=(1, 3))
+    shifts = find_shifts(small, hole[::2, ::2], small, np.random.default_rng(0))
+    made = copied(grainy, hole, small, shifts, 2)
+    assert np.array_equal(made[~hole], grainy[~hole])
+    grain = [np.abs(np.diff(part, axis=1)).mean() for part in (grainy, made[50:150, 60:180])]
+    assert grain[1] > 0.6 * grain[0]
+
+
+@pytest.mark.parametrize("shape", [(200, 240), (6, 40)])
+def test_without_surroundings_the_guide_remains(shape: tuple[int, int]) -> None:
+    guide = np.random.default_rng(0).random((*shape, 3), np.float32)
+    hole = np.ones(shape, np.bool_)
+    made = filled(np.zeros_like(guide), hole, guide)
+    assert np.allclose(made, guide, atol=1e-6)
+
+
+def test_what_is_in_the_hole_does_not_matter(grainy: Array, hole: Array) -> None:
+    results = []
+    for value in (0.0, 1.0):
+        damaged = np.where(hole[..., None], np.float32(value), grainy)
+        guide = np.where(hole[..., None], np.float32(0.5), grainy)
+        shifts = find_shifts(damaged, hole, guide, np.random.default_rng(0))
+        results.append(copied(damaged, hole, guide, shifts, 1))
+    assert np.array_equal(*results)
+
+
+def test_large_holes_spare_the_network_the_last_step(
+    host: Host, filler: Path, grainy: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hole = np.zeros(grainy.shape[:2], np.float32)
+    hole[41:150, 60:181] = 1
+    seen = []
+    original = network.Network._run
+
+    def run(self: Any, pixels: Array, *rest: Any) -> Array:
+        seen.append(pixels.shape)
+        return original(self, pixels, *rest)
+
+    monkeypatch.setattr(network.Network, "_run", run)
+    monkeypatch.setattr(network, "_DRAWN", 128)
+    whole = host.apply("inpaint", grainy, mask=hole, model=filler)
+    calls = len(seen)
+    monkeypatch.setattr(network, "_DRAWN", 100)
+    made = host.apply("inpaint", grainy, mask=hole, model=filler)
+    assert len(seen) - calls == calls - 1
+    assert np.array_equal(made[hole == 0], grainy[hole == 0])
+    assert not np.array_equal(made, whole)
+    assert np.array_equal(made, host.apply("inpaint", grainy, mask=hole, model=filler))
