@@ -139,7 +139,7 @@ def style_subjects() -> PIL.Image.Image:
 def style_options() -> PIL.Image.Image:
     """Blends, any painting, strokes, colours, two styles."""
     cat = photo("chelsea", 420).crop((0, 0, 420, 279))
-    ramp = PIL.Image.linear_gradient("L").rotate(90)
+    ramp = PIL.Image.linear_gradient("L").rotate(90).resize(cat.size)
     wave: dict[str, Any] = {"style": "great-wave"}
     return sheet(
         [

@@ -48,7 +48,7 @@ STYLES = (
 _MODEL = ModelFile.packaged(
     "ganfilters_style",
     "models/style.onnx",
-    sha256="6a55caedaa3f46d0ff366b6e03805f771aab7b15280d17bc1ee4226534b07410",
+    sha256="8ebd12e89374c04cf0489e0cf175c766067516e40494d81e573c44ea1f867b2f",
 )
 
 # Longer side in pixels at which the network's strokes are of the usual size.
