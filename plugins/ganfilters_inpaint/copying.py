@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ganfilters import FloatArray, report_progress
+from ganfilters import FloatArray, report_progress, resize
 from ganfilters_inpaint.holes import BoolArray, bounds, box_means, box_sums, enlarged
-from ganfilters_inpaint.tone import MEAN, in_tone
+from ganfilters_inpaint.tone import in_tone
 
 __all__ = ["Shifts", "copied", "find_shifts"]
 
@@ -187,17 +187,22 @@ def copied(
     """
     rows, columns = (slice(scale * span.start, scale * span.stop) for span in shifts.area)
     area = rows, columns
-    toned = enlarged(guide, area, hole.shape)
-    made, missing = toned.copy(), hole[area]
+    made, missing = enlarged(guide, area, hole.shape), hole[area]
     for top in range(0, len(made), _ROWS):
         band = np.argwhere(missing[top : top + _ROWS])
         band[:, 0] += top
         total, weights = _gathered(pixels, hole, shifts, scale, band)
         found = weights > 0
         made[tuple(band[found].T)] = total[found] / weights[found, None]
+    # Tones change slowly: they are compared at the size of the guide.
+    height, width = shifts.offsets.shape[:2]
+    small = made.reshape(height, scale, width, scale, 3).mean(axis=(1, 3))
+    cells = missing.reshape(height, scale, width, scale)
+    inside: BoolArray = np.any(cells, axis=(1, 3))
+    change = in_tone(small, guide[shifts.area], inside) - small
+    made += resize(change, missing.shape[1], missing.shape[0])
     filled = pixels.copy()
-    toned = in_tone(made, toned, missing, radius=scale * MEAN)
-    np.copyto(filled[area], toned, where=missing[..., None])
+    np.copyto(filled[area], np.clip(made, 0.0, 1.0, out=made), where=missing[..., None])
     return filled
 
 
