@@ -22,7 +22,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from ganfilters import FloatArray, report_progress, resize
 from ganfilters_inpaint.holes import BoolArray, bounds, box_means, box_sums, enlarged
-from ganfilters_inpaint.tone import in_tone
+from ganfilters_inpaint.tone import TONE_REACH, in_tone
 
 __all__ = ["Shifts", "copied", "find_shifts"]
 
@@ -189,17 +189,22 @@ def copied(
     area = rows, columns
     made, missing = enlarged(guide, area, hole.shape), hole[area]
     for top in range(0, len(made), _ROWS):
-        band = np.argwhere(missing[top : top + _ROWS])
-        band[:, 0] += top
-        total, weights = _gathered(pixels, hole, shifts, scale, band)
+        at = np.argwhere(missing[top : top + _ROWS])
+        at[:, 0] += top
+        total, weights = _gathered(pixels, hole, shifts, scale, at)
         found = weights > 0
-        made[tuple(band[found].T)] = total[found] / weights[found, None]
-    # Tones change slowly: they are compared at the size of the guide.
+        made[tuple(at[found].T)] = total[found] / weights[found, None]
+    # Tones change slowly: they are compared at the size of the guide, some rows at a time.
     height, width = shifts.offsets.shape[:2]
     small = made.reshape(height, scale, width, scale, 3).mean(axis=(1, 3))
     cells = missing.reshape(height, scale, width, scale)
     inside: BoolArray = np.any(cells, axis=(1, 3))
-    change = in_tone(small, guide[shifts.area], inside) - small
+    aim, change = guide[shifts.area], np.empty_like(small)
+    for top in range(0, height, _ROWS):
+        first = max(top - TONE_REACH, 0)
+        band = slice(first, top + _ROWS + TONE_REACH)
+        toned = in_tone(small[band], aim[band], inside[band]) - small[band]
+        change[top : top + _ROWS] = toned[top - first : top - first + _ROWS]
     made += resize(change, missing.shape[1], missing.shape[0])
     filled = pixels.copy()
     np.copyto(filled[area], np.clip(made, 0.0, 1.0, out=made), where=missing[..., None])

@@ -13,11 +13,11 @@ import numpy as np
 from ganfilters import FloatArray
 from ganfilters_inpaint.holes import BoolArray, box_means, box_sums, halved, thickness
 
-__all__ = ["continued", "in_tone", "is_grey"]
+__all__ = ["TONE_REACH", "continued", "in_tone", "is_grey"]
 
 # Means are taken over so many pixels to each side.
 _EDGE = 4
-_MEAN = 12
+TONE_REACH = 12
 # A hole is thin where half of what is so near is known.
 _THIN = 16
 # Rows of a picture handled at a time.
@@ -57,7 +57,7 @@ def _tone(made: FloatArray, pixels: FloatArray, inside: FloatArray) -> FloatArra
     apart: FloatArray = _spread(pixels * edge, edge) - made
     thin = np.clip(2 * box_sums(1 - inside, _THIN) / np.float32((2 * _THIN + 1) ** 2), 0.0, 1.0)
     change = apart - (1 - thin) * (apart @ _LIGHTNESS)
-    return box_means(change, inside, _MEAN)[0]
+    return box_means(change, inside, TONE_REACH)[0]
 
 
 def _step(made: FloatArray, pixels: FloatArray, inside: FloatArray) -> FloatArray:
@@ -75,7 +75,7 @@ def in_tone(made: FloatArray, guess: FloatArray, hole: BoolArray) -> FloatArray:
     The guess was made with more of the picture in sight; what is finer was added since.
     """
     weight = hole.astype(np.float32)[..., None]
-    shift, _ = box_means(made - guess, weight, _MEAN)
+    shift, _ = box_means(made - guess, weight, TONE_REACH)
     return np.clip(made - shift * weight, 0.0, 1.0)
 
 
