@@ -24,7 +24,7 @@ from ganfilters import FloatArray, report_progress, resize
 from ganfilters_inpaint.holes import BoolArray, bounds, box_means, box_sums, enlarged
 from ganfilters_inpaint.tone import TONE_REACH, in_tone
 
-__all__ = ["Shifts", "copied", "find_shifts"]
+__all__ = ["Shifts", "copied", "copyable", "find_shifts"]
 
 IntArray = npt.NDArray[np.intp]
 
@@ -72,6 +72,13 @@ class Shifts:
 
     area: tuple[slice, slice]
     offsets: IntArray
+
+
+def copyable(hole: BoolArray) -> bool:
+    """Return whether there are blocks without a missing pixel."""
+    if min(hole.shape) < _BLOCK:
+        return False
+    return not np.all(np.any(sliding_window_view(hole, (_BLOCK, _BLOCK)), axis=(2, 3)))
 
 
 def find_shifts(

@@ -24,7 +24,7 @@ from ganfilters import (
     progress_part,
     report_progress,
 )
-from ganfilters_inpaint.copying import copied, find_shifts
+from ganfilters_inpaint.copying import copied, copyable, find_shifts
 from ganfilters_inpaint.holes import BoolArray, bounds, enlarged, halved
 from ganfilters_inpaint.tone import continued, in_tone
 
@@ -81,6 +81,9 @@ class Network:
         larger = max(0, math.ceil(math.log2(max(thick, 1.0) / _DRAWN)))
         drawn = max(0, halvings - larger)
         levels = _pyramid(pixels, hole, halvings)
+        # Where little is left around the hole, blocks to copy are found only at larger sizes.
+        while drawn < halvings and thick >= _COPIED and not copyable(levels[drawn][1]):
+            drawn += 1
         cost = 4.0 ** np.arange(drawn + 1)
         done = 0.9 * np.cumsum([0.0, *cost]) / cost.sum()
         guess: FloatArray | None = None

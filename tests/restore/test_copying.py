@@ -129,3 +129,11 @@ def test_large_holes_spare_the_network_the_last_step(
     assert np.array_equal(made[hole == 0], grainy[hole == 0])
     assert not np.array_equal(made, whole)
     assert np.array_equal(made, host.apply("inpaint", grainy, mask=hole, model=filler))
+
+
+def test_a_thin_rim_is_copied_from_as_well(host: Host, filler: Path) -> None:
+    pixels = np.random.default_rng(0).random((256, 256, 3), np.float32)
+    hole = np.zeros((256, 256), np.float32)
+    hole[20:236, 20:236] = 1
+    made = host.apply("inpaint", pixels, mask=hole, model=filler, largest=1)
+    assert np.abs(np.diff(made[60:200, 60:200], axis=1)).mean() > 0.1
