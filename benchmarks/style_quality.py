@@ -103,10 +103,8 @@ def ways(options: argparse.Namespace, loss: PerceptualLoss) -> dict[str, Paint]:
         return host.apply("style", picture, style_image=look, **scale, **model)
 
     def gatys(picture: Pillow.Image, painting: Painting, *, noise: bool = False) -> Pillow.Image:
-        photo, target = (
-            tensor(picture),
-            loss.style_target(tensor(opened(painting.path, options.size))),
-        )
+        photo = tensor(picture)
+        target = loss.style_target(tensor(opened(painting.path, options.size)))
         start = torch.rand(photo.shape) if noise else photo
         return pillow(optimised(start, photo, target, loss, options.iterations))
 

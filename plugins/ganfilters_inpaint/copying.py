@@ -76,9 +76,7 @@ class Shifts:
 
 def copyable(hole: BoolArray) -> bool:
     """Return whether there are blocks without a missing pixel."""
-    if min(hole.shape) < _BLOCK:
-        return False
-    return not np.all(np.any(sliding_window_view(hole, (_BLOCK, _BLOCK)), axis=(2, 3)))
+    return not _touched(hole).all()
 
 
 def find_shifts(
@@ -139,9 +137,9 @@ def _tile_shifts(
     """Return the offsets of the part `inner` of an area, (h, w, 2)."""
     known = ~missing
     # Blurred, but nothing of the hole's content gets into what is known.
-    weight = known.astype(np.float32)[..., None]
-    soft_guide, _ = box_means(guide, np.ones_like(weight), _SOFT)
-    soft, _ = box_means(pixels, weight, _SOFT)
+    share = known.astype(np.float32)[..., None]
+    soft_guide, _ = box_means(guide, np.ones_like(share), _SOFT)
+    soft, _ = box_means(pixels, share, _SOFT)
     seen = np.where(missing[..., None], soft_guide, soft)
     candidates = _frequent(seen, missing, rng)
     wanted = seen[inner]
@@ -244,26 +242,33 @@ def _gathered(
     return total, weights
 
 
+def _touched(hole: BoolArray) -> BoolArray:
+    """Return for each corner of a block whether a pixel in it is missing; empty if none fits."""
+    if min(hole.shape) < _BLOCK:
+        return np.zeros((0, 0), np.bool_)
+    found: BoolArray = np.any(sliding_window_view(hole, (_BLOCK, _BLOCK)), axis=(2, 3))
+    return found
+
+
 def _frequent(seen: FloatArray, missing: BoolArray, rng: np.random.Generator) -> IntArray:
     """Return the offsets at which most blocks of the hole are found again, (N, 2)."""
-    if min(missing.shape) < _BLOCK:
+    touched = _touched(missing)
+    if touched.all():
         return np.zeros((0, 2), np.intp)
-    touched: BoolArray = np.any(sliding_window_view(missing, (_BLOCK, _BLOCK)), axis=(2, 3))
     places = np.argwhere(~touched)
     blocks = np.argwhere(touched[::_STRIDE, ::_STRIDE]) * _STRIDE
     windows = sliding_window_view(seen, (_BLOCK, _BLOCK), axis=(0, 1))[..., ::2, ::2]
     own = windows[blocks[:, 0], blocks[:, 1]].reshape(len(blocks), -1)
     height, width = missing.shape
     counts: FloatArray = np.zeros((2 * height + 1, 2 * width + 1, 1), np.float32)
-    if len(places):
-        order = rng.permutation(len(places))[: _ROUNDS * _PLACES]
-        for part in np.array_split(order, min(_ROUNDS, len(order))):
-            those = places[part]
-            found = windows[those[:, 0], those[:, 1]].reshape(len(those), -1)
-            # |a - b|^2 is least where a.b - |b|^2 / 2 is largest.
-            likeness = own @ found.T - (found * found).sum(axis=1) / 2
-            offset = those[likeness.argmax(axis=1)] - blocks
-            np.add.at(counts[..., 0], (offset[:, 0] + height, offset[:, 1] + width), 1.0)
+    order = rng.permutation(len(places))[: _ROUNDS * _PLACES]
+    for part in np.array_split(order, min(_ROUNDS, len(order))):
+        those = places[part]
+        found = windows[those[:, 0], those[:, 1]].reshape(len(those), -1)
+        # |a - b|^2 is least where a.b - |b|^2 / 2 is largest.
+        likeness = own @ found.T - (found * found).sum(axis=1) / 2
+        offset = those[likeness.argmax(axis=1)] - blocks
+        np.add.at(counts[..., 0], (offset[:, 0] + height, offset[:, 1] + width), 1.0)
     # Offsets beside one another count for one another; the sharper peak is the better.
     votes = box_sums(counts, 1)[..., 0] + counts[..., 0] / 2
     chosen: list[tuple[int, int]] = []
