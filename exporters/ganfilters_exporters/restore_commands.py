@@ -29,12 +29,12 @@ _GAME = click.Choice(["hinge", "nonsaturating"])
 _INPAINT_EXAMPLES = """\b
 Examples:
   ganfilters train inpaint --photos photos/ --teacher vgg16.pth --out inpaint.onnx
-  ganfilters train inpaint --init inpaint.onnx.run --size 256 --photos photos/ ... --out large.onnx
+  ganfilters train inpaint --init inpaint.onnx --size 256 --photos photos/ ... --out large.onnx
 """
 _DENOISE_EXAMPLES = """\b
 Examples:
   ganfilters train denoise --photos photos/ --out denoise.onnx
-  ganfilters train denoise --init denoise.onnx.run --adversarial 0.01 --size 128 ... --out tex.onnx
+  ganfilters train denoise --init denoise.onnx --adversarial 0.01 --size 128 ... --out tex.onnx
 """
 
 _COMMON = [
@@ -42,8 +42,8 @@ _COMMON = [
                  help="Folder of photographs; may be repeated."),
     click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True,
                  help="The .onnx file to write."),
-    click.option("--init", type=click.Path(exists=True, file_okay=False, path_type=Path),
-                 help="Folder of another run: start from its weights."),
+    click.option("--init", type=_EXISTING,
+                 help="Trained network (.onnx, or a run's folder) to start from."),
     click.option("--backbone", type=_FILE,
                  help="EfficientNet-Lite0 weights, for the discriminator.  "
                  "[default: those of its package]"),

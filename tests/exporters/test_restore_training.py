@@ -27,6 +27,7 @@ from ganfilters_exporters.restore.filler import Filler
 from ganfilters_exporters.restore.filling import Filling
 from ganfilters_exporters.restore.masks import draw_masks
 from ganfilters_exporters.restore.train import train_denoise, train_inpaint
+from ganfilters_exporters.restore.trained import read_denoiser, read_filler
 from ganfilters_exporters.restore_commands import denoise, inpaint
 from ganfilters_exporters.trainer import Trainer
 
@@ -62,8 +63,7 @@ def test_filling_learns_and_is_exported(tmp_path: Path) -> None:
         draw_masks(4, 64, 5),
     )
     none, noise = torch.zeros(4, 4, 64, 64), torch.zeros_like(masks)
-    trained = Filler(FILLER).eval()
-    trained.load_state_dict(training._weights(request.run))
+    trained = read_filler(request.run).eval()
     errors = []
     for network in (Filler(FILLER).eval(), trained):
         with torch.no_grad():
@@ -114,6 +114,22 @@ def test_another_run_begins_with_the_weights(tmp_path: Path) -> None:
             dataclasses.replace(denoise_request(tmp_path), init=first.run), quick(1),
             backbone=backbone,
         )  # fmt: skip
+
+
+def test_an_exported_file_begins_another_run(tmp_path: Path) -> None:
+    filling = inpaint_request(tmp_path)
+    fill(filling, 3)
+    cleaning = denoise_request(tmp_path)
+    train_denoise(cleaning, quick(3), backbone=backbone)
+    for read, request in ((read_filler, filling), (read_denoiser, cleaning)):
+        run, file = (read(path).state_dict() for path in (request.run, request.out))
+        for name, weight in run.items():
+            if not name.endswith("num_batches_tracked"):
+                torch.testing.assert_close(file[name], weight, rtol=1e-4, atol=1e-5)
+    for path in (filling.out, tmp_path / "none.onnx"):
+        path.touch()
+        with pytest.raises(UsageError, match=r"the filter inpaint; --init needs|not a model of"):
+            read_denoiser(path)
 
 
 def _filling(request: Any) -> Filling:
@@ -274,6 +290,8 @@ def test_bad_use_is_told_in_one_line(tmp_path: Path) -> None:
         fill(dataclasses.replace(request, sheet_photos=(empty,)), 1)
     with pytest.raises(UsageError, match="no folder of a run"):
         fill(dataclasses.replace(request, init=empty), 1)
+    with pytest.raises(UsageError, match="not a model of this project"):
+        fill(dataclasses.replace(request, init=empty / "broken.jpg"), 1)
 
 
 def test_the_commands_hand_over_what_was_typed(

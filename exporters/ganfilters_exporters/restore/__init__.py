@@ -27,6 +27,6 @@ On a GPU larger batches (64), ``--perceptual-size`` as large as ``--size``, and 
 Denoising, and the variant that leaves texture::
 
     ganfilters train denoise --photos photos --size 96 --batch 8 --steps 100000 --out denoise.onnx
-    ganfilters train denoise --init denoise.onnx.run --adversarial 0.01 --size 128 --rate 1e-4 \
+    ganfilters train denoise --init denoise.onnx --adversarial 0.01 --size 128 --rate 1e-4 \
         --photos photos --steps 5000 --out texture.onnx
 """

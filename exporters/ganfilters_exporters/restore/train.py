@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from ganfilters.errors import UsageError
 
 from ..backbones import BACKBONES, Backbone
-from ..checkpoints import read_checkpoint
 from ..data import Pictures, load_pictures
 from ..files import refuse_target
 from ..gan.discriminators import LiteFeatures
@@ -29,6 +28,7 @@ from .denoising import Denoising, DenoisingConfig, TexturedDenoising, clean
 from .filler import Filler, FillerConfig
 from .filling import Filling, FillingConfig, make_guesses
 from .masks import draw_mask
+from .trained import read_denoiser, read_filler
 
 __all__ = ["DenoiseRequest", "InpaintRequest", "train_denoise", "train_inpaint"]
 
@@ -55,7 +55,7 @@ class Request:
     run : Path
         Folder of the run.
     init : Path or None
-        Folder of another run to take the weights from.
+        Trained network to start from: an ``.onnx`` file, or the folder of another run.
     backbone : Path or None
         Weights of EfficientNet-Lite0; by default those of its package.
     sheet_every : int
@@ -153,10 +153,7 @@ def train_inpaint(
     torch.manual_seed(config.seed)
     teacher = loss_network or load_vgg16_features(request.teacher)
     pictures = _load(request, how.size, how.zoom)
-    network = Filler(request.network)
-    if request.init:
-        network = Filler(FillerConfig.from_dict(_start(request.init, "inpaint")))
-        network.load_state_dict(_weights(request.init))
+    network = read_filler(request.init) if request.init else Filler(request.network)
     features = LiteFeatures(backbone(request.backbone), how.feature_size)
     task = Filling(how, pictures, network, features, teacher)
     return _train(request, config, task, pictures, _filling_sheet(request, pictures), dry_run)
@@ -177,10 +174,7 @@ def train_denoise(
     _check(request, how.size, FEATURE_MULTIPLE if how.adversarial else MULTIPLE)
     torch.manual_seed(config.seed)
     pictures = _load(request, how.size, how.zoom)
-    network = Denoiser(request.network)
-    if request.init:
-        network = Denoiser(DenoiserConfig.from_dict(_start(request.init, "denoise")))
-        network.load_state_dict(_weights(request.init))
+    network = read_denoiser(request.init) if request.init else Denoiser(request.network)
     task: Task = Denoising(how, pictures, network)
     if how.adversarial:
         features = LiteFeatures(backbone(request.backbone), how.size)
@@ -199,26 +193,6 @@ def _check(request: Request, size: int, multiple: int) -> None:
 def _load(request: Request, size: int, zoom: tuple[float, float]) -> Pictures:
     # So large that no cut is enlarged, unless the photographs are that small themselves.
     return load_pictures(request.photos, round(size / zoom[0]), smallest=size)
-
-
-def _start(init: Path, kind: str) -> dict[str, Any]:
-    """Return the sizes of the network of another run."""
-    import json
-
-    state = read_checkpoint(init) if init.is_dir() else None
-    identity = json.loads(state["identity"]) if state else {}
-    if identity.get("kind") != kind:
-        raise UsageError(f"{init} is no folder of a run of `ganfilters train {kind}`")
-    sizes: dict[str, Any] = identity["network"]
-    return sizes
-
-
-def _weights(init: Path) -> dict[str, Tensor]:
-    """Return the averaged weights of another run."""
-    state = read_checkpoint(init)
-    assert state is not None  # noqa: S101 - `_start` has read it
-    weights: dict[str, Tensor] = state["averages"]["generator"]
-    return weights
 
 
 def _train(

@@ -6,17 +6,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganfilters.errors import UsageError
 
 from ..backbones import BACKBONES
 from ..checkpoints import CHECKPOINT, read_checkpoint
 from ..files import read_config
+from ..stored import read_stored
 from .network import NetworkConfig, Stylizer
 from .predictor import PaintingStatistics, Predictor, blank_statistics
 
@@ -119,32 +118,22 @@ def _read_run(path: Path, backbone: Path | None) -> Trained:
 
 
 def _read_onnx(path: Path) -> Trained:
-    import onnx
-    from onnx import numpy_helper
-
-    from ganfilters.models import CARD_KEY, ModelCard
-
-    try:
-        model = onnx.load(path)
-        found = {p.key: p.value for p in model.metadata_props}
-        card = ModelCard.model_validate_json(found[CARD_KEY])
-    except Exception as error:  # protobuf, onnx and pydantic share no base class
-        raise UsageError(f"{path} is not a model of this project") from error
+    stored = read_stored(path)
+    card = stored.card
     if card.filter != "style" or not card.extra.get("styles"):
         raise UsageError(
             f"{path} is {card.title!r}, of the filter {card.filter}; --init needs a style network "
             "with named styles"
         )
-    arrays = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
     net = Stylizer(NetworkConfig(**card.extra["network"]))
-    net.load_state_dict(_weights(arrays, "network", net))
-    rows = _weight(arrays, "table.styles")
+    net.load_state_dict(stored.weights("network", net))
+    rows = stored.weight("table.styles")
     predictor = seen = None
     if card.extra.get("any_painting"):
         seen = blank_statistics()
-        seen.load_state_dict(_weights(arrays, "seen", seen))
+        seen.load_state_dict(stored.weights("seen", seen))
         blank = Predictor(seen.size, net.neutral())
-        predictor = _predictor(_weights(arrays, "predictor", blank), net, seen)
+        predictor = _predictor(stored.weights("predictor", blank), net, seen)
     return Trained(
         net, rows, card.extra["styles"], predictor, seen, card.extra.get("painting_size"),
         card.attribution, card,
@@ -157,22 +146,3 @@ def _predictor(state: Mapping[str, Tensor], net: Stylizer, seen: PaintingStatist
     predictor = Predictor(seen.size, net.neutral(), hidden, bottleneck)
     predictor.load_state_dict(state)
     return predictor
-
-
-def _weights(arrays: Mapping[str, Any], prefix: str, module: nn.Module) -> dict[str, Tensor]:
-    """Return the weights of a part of the graph, by their names in the module."""
-    return {name: _weight(arrays, f"{prefix}.{name}") for name in module.state_dict()}
-
-
-def _weight(arrays: Mapping[str, Any], name: str) -> Tensor:
-    """Return a weight, put together if it is stored compactly."""
-    if name in arrays:
-        return torch.from_numpy(arrays[name].copy())
-    parts = {part: arrays.get(f"{name}.{part}") for part in ("half", "steps", "scale")}
-    half, steps, scale = (
-        None if part is None else part.astype(np.float32) for part in parts.values()
-    )
-    if half is None and steps is None:
-        raise KeyError(name)
-    fine = 0 if steps is None else steps * scale
-    return torch.from_numpy(np.asarray(fine if half is None else half + fine, np.float32))

@@ -1,0 +1,96 @@
+"""The weights of an exported file, to train on from there or to add to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ganfilters.errors import UsageError
+
+if TYPE_CHECKING:  # training from a run's folder needs neither onnx nor pydantic
+    from ganfilters.models import ModelCard
+
+__all__ = ["Stored", "read_stored"]
+
+# What a normalisation counts while it trains; a graph to run has no use for it.
+_COUNTER = "num_batches_tracked"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a file holds.
+
+    Attributes
+    ----------
+    card : ModelCard
+        Its card.
+    arrays : mapping of str to array
+        The graph's constants by name.
+    """
+
+    card: ModelCard
+    arrays: Mapping[str, npt.NDArray[np.generic]]
+
+    def weight(self, name: str) -> Tensor:
+        """Return a weight, put together if `storage.store_compact` took it apart.
+
+        Raises
+        ------
+        KeyError
+            There is none of this name.
+        """
+        if name in self.arrays:
+            return torch.from_numpy(self.arrays[name].copy())
+        half, steps, scale = (
+            None if part is None else part.astype(np.float32)
+            for part in (self.arrays.get(f"{name}.{end}") for end in ("half", "steps", "scale"))
+        )
+        if steps is None and half is None:
+            raise KeyError(name)
+        whole = half if steps is None else steps * scale
+        if steps is not None and half is not None:
+            whole = half + whole
+        return torch.from_numpy(np.asarray(whole, np.float32))
+
+    def weights(self, part: str, module: nn.Module) -> dict[str, Tensor]:
+        """Return the state of a part of the graph, for `module` to load.
+
+        Raises
+        ------
+        KeyError
+            The part lacks one of the module's weights.
+        """
+        return {
+            name: own if name.endswith(_COUNTER) else self.weight(f"{part}.{name}")
+            for name, own in module.state_dict().items()
+        }
+
+
+def read_stored(path: Path) -> Stored:
+    """Read an exported file.
+
+    Raises
+    ------
+    UsageError
+        It is none of this project's.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    from ganfilters.models import CARD_KEY, ModelCard
+
+    try:
+        model = onnx.load(path)
+        found = {p.key: p.value for p in model.metadata_props}
+        card = ModelCard.model_validate_json(found[CARD_KEY])
+    except Exception as error:  # protobuf, onnx and pydantic share no base class
+        raise UsageError(f"{path} is not a model of this project") from error
+    arrays = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
+    return Stored(card, arrays)
