@@ -1,4 +1,7 @@
-"""Keeping a photograph's colours in its painting (Gatys et al. 2016, "Preserving Color")."""
+"""What a painting takes from its photograph: colours, or light and dark.
+
+For the colours see Gatys et al., "Preserving Color in Neural Artistic Style Transfer" (2016).
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,13 @@ import numpy.typing as npt
 
 from ganfilters import FloatArray
 
-__all__ = ["match_colours", "with_luminance_of"]
+__all__ = ["half_lit", "match_colours", "with_luminance_of"]
 
 # Luma of sRGB-encoded values, ITU-R BT.601, as Gatys used it.
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _SAMPLES = 1_000_000
+# How far a photograph's contrast is changed to be a painting's: the grain of a sky is no picture.
+_GAINS = (0.5, 2.0)
 
 _Float64 = npt.NDArray[np.float64]
 
@@ -27,6 +32,20 @@ def with_luminance_of(photo: FloatArray, painting: FloatArray) -> FloatArray:
     change = (painted - painted.mean()) * scale + own.mean() - own
     result: FloatArray = np.clip(photo + change[..., None], 0.0, 1.0)
     return result
+
+
+def half_lit(painting: FloatArray, photo: FloatArray) -> FloatArray:
+    """Return the painting with its light and dark half its own and half the photo's.
+
+    Those of the photo are given the painting's mean, and nearly its contrast. Colours stay the
+    painting's. Both are (H, W, 3) in [0, 1], and so is the result.
+    """
+    own, given = painting @ _LUMA, photo @ _LUMA
+    gain = np.clip(own.std() / max(float(given.std()), 1e-6), *_GAINS)
+    change = (given - given.mean()) * gain + own.mean() - own
+    change *= np.float32(0.5)
+    result: FloatArray = painting + change[..., None]
+    return np.clip(result, 0.0, 1.0, out=result)
 
 
 def match_colours(painting: FloatArray, photo: FloatArray) -> FloatArray:

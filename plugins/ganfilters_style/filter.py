@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal, Self
 
@@ -22,7 +23,7 @@ from ganfilters import (
     progress_part,
     resize,
 )
-from ganfilters_style.colour import match_colours, with_luminance_of
+from ganfilters_style.colour import half_lit, match_colours, with_luminance_of
 from ganfilters_style.network import Network, style_names
 
 __all__ = ["STYLES", "Style", "StyleParams"]
@@ -52,9 +53,11 @@ _MODEL = ModelFile.packaged(
 )
 
 # Longer side in pixels at which the network's strokes are of the usual size.
-_REFERENCE = 384
+_REFERENCE = 320
 # A small picture is enlarged at most this much to be painted with small strokes.
 _ENLARGE = 2.0
+# A painting enlarged by this much still looks sharp.
+_BLURRED = 1.2
 
 
 class StyleParams(Params):
@@ -160,13 +163,11 @@ def working_sizes(height: int, width: int, stroke_scale: float) -> list[tuple[in
     """Return the sizes (height, width) that a picture is painted at, one after the other.
 
     Strokes are as many pixels wide at any size, so the first size gives those asked for. A painting
-    that is only enlarged would be blurred, so it is painted over at each doubling: its shapes stay,
-    and its edges become sharp again.
+    that is only enlarged would be blurred, so it is painted over at about each doubling.
     """
     scale = min(_REFERENCE / stroke_scale / max(height, width), _ENLARGE)
-    scales = [scale]
-    while scales[-1] < 1.0:
-        scales.append(min(1.0, 2 * scales[-1]))
+    steps = max(0, math.ceil(math.log2(1 / (_BLURRED * scale))))
+    scales = [scale ** (1 - step / max(steps, 1)) for step in range(steps + 1)]
     return [(max(1, round(height * s)), max(1, round(width * s))) for s in scales]
 
 
@@ -178,11 +179,15 @@ def _painted(
     sizes = working_sizes(height, width, params.stroke_scale)
     done = np.cumsum([0.0, *(down * right for down, right in sizes)])
     done /= done[-1]
-    painted = pixels
+    painted: FloatArray | None = None
     for number, (down, right) in enumerate(sizes):
-        sized = np.clip(resize(painted, right, down), 0.0, 1.0)
+        seen = np.clip(resize(pixels, right, down), 0.0, 1.0)
+        if painted is not None:
+            # Strokes on nothing but strokes would lose what the photo shows, eyes first.
+            seen = half_lit(np.clip(resize(painted, right, down), 0.0, 1.0), seen)
         with progress_part(done[number], done[number + 1]):
-            painted = network.paint(sized, style, params.tile)
+            painted = network.paint(seen, style, params.tile)
+    assert painted is not None  # noqa: S101 - there is at least one size
     painted = np.clip(resize(painted, width, height), 0.0, 1.0)
     # Here and not after the mix of a split, whose other part is to stay as it is.
     if params.preserve_color == "luminance":

@@ -15,7 +15,7 @@ from ganfilters import Host, Image, ImageError, ModelError, ModelFile, Runtime, 
 from ganfilters.cli import command_line
 from ganfilters.sheet import contact_sheet, values_of
 from ganfilters_style import STYLES, StyleParams
-from ganfilters_style.colour import match_colours, with_luminance_of
+from ganfilters_style.colour import half_lit, match_colours, with_luminance_of
 from ganfilters_style.filter import working_sizes
 from ganfilters_style.network import Network
 
@@ -241,16 +241,49 @@ def test_any_size(host: Host, named: Path, size: tuple[int, int]) -> None:
 
 def test_strokes_are_relative_to_the_picture() -> None:
     first = {working_sizes(height, 2 * height, 1.0)[0] for height in (300, 600, 1200, 5000)}
-    assert first == {(192, 384)}
+    assert first == {(160, 320)}
     assert working_sizes(1000, 2000, 2.0) == [
-        (96, 192),
-        (192, 384),
-        (384, 768),
-        (768, 1536),
+        (80, 160),
+        (150, 301),
+        (283, 566),
+        (532, 1064),
         (1000, 2000),
     ]
+    assert working_sizes(350, 350, 1.0) == [(320, 320)]  # hardly blurred when it is enlarged
     assert working_sizes(100, 100, 1.0) == [(200, 200)]  # enlarged at most twice
-    assert working_sizes(768, 768, 0.25) == [(1536, 1536)]
+    assert working_sizes(768, 768, 0.25) == [(1280, 1280)]
+
+
+def test_what_is_painted_over_shows_the_photo_again(
+    host: Host, named: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Array] = []
+    paint = Network.paint
+
+    def lost(self: Network, pixels: Array, style: Array, tile: int) -> Array:
+        seen.append(pixels)
+        return np.full_like(paint(self, pixels, style, tile), 0.5)  # all that it showed
+
+    monkeypatch.setattr(Network, "paint", lost)
+    line = np.full((700, 700, 3), 100, np.uint8)
+    line[:, 340:360] = 200
+    host.apply("style", line, model=named)
+    assert len(seen) == 2
+    luma = seen[1].mean((0, 2))
+    assert luma[345:355].min() > luma[:330].max() + 0.05
+
+
+def test_half_lit_keeps_colours_and_does_not_raise_grain() -> None:
+    rng = np.random.default_rng(3)
+    painting = 0.3 + 0.4 * rng.random((40, 40, 3)).astype(np.float32)
+    photo = 0.5 + 0.1 * rng.standard_normal((40, 40, 3)).astype(np.float32)
+    lit = half_lit(painting, photo)
+    np.testing.assert_allclose(np.ptp(lit - painting, axis=2), 0, atol=1e-5)
+    np.testing.assert_allclose(lit.mean(), painting.mean(), atol=1e-3)
+    sky = np.float32(0.6) + np.float32(1e-3) * rng.standard_normal((40, 40, 3)).astype(np.float32)
+    luma = np.array([0.299, 0.587, 0.114], np.float32)
+    half = painting - ((painting @ luma - (painting @ luma).mean()) / 2)[..., None]
+    assert np.abs(half_lit(painting, sky) - half).max() < 0.01
 
 
 def test_two_styles_split_by_a_picture(host: Host, both: Path, photo: Array) -> None:
