@@ -18,6 +18,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -137,8 +138,14 @@ def hole_of(kind: str, number: int, shape: tuple[int, ...]) -> Array:
     kinds, low, high = HOLES[kind]
     share = low + (high - low) * ((number * 0.618) % 1)
     side = max(shape)
-    mask = draw_mask(side, seed_of("benchmark", kind, number), kinds[number % len(kinds)], share)
-    return np.asarray(mask)[: shape[0], : shape[1]] > 127
+    # Holes are drawn for squares: of what is cut off, too much or too little may be hole.
+    for attempt in count():
+        seed = seed_of("benchmark", kind, number, attempt)
+        mask = draw_mask(side, seed, kinds[number % len(kinds)], share)
+        hole: Array = np.asarray(mask)[: shape[0], : shape[1]] > 127
+        if low <= hole.mean() <= high:
+            return hole
+    raise AssertionError("unreachable")
 
 
 def judged(filled: Array, photo: Array, hole: Array, teacher: torch.nn.Module) -> list[float]:

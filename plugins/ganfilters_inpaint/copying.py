@@ -22,7 +22,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from ganfilters import FloatArray, report_progress, resize
 from ganfilters_inpaint.holes import BoolArray, bounds, box_means, box_sums, enlarged
-from ganfilters_inpaint.tone import TONE_REACH, in_tone
+from ganfilters_inpaint.tone import TONE_REACH, in_tone, joined
 
 __all__ = ["Shifts", "copied", "copyable", "find_shifts"]
 
@@ -109,6 +109,7 @@ def find_shifts(
     for number, tile in enumerate(tiles):
         report_progress(number / len(tiles), "copying")
         if hole[tile].any():
+            tile = _from(bounds(hole[tile], _FADE), [-span.start for span in tile])
             area = tuple(
                 slice(max(span.start - _REACH, 0), min(span.stop + _REACH, side))
                 for span, side in zip(tile, hole.shape, strict=True)
@@ -141,12 +142,19 @@ def _tile_shifts(
     soft_guide, _ = box_means(guide, np.ones_like(share), _SOFT)
     soft, _ = box_means(pixels, share, _SOFT)
     seen = np.where(missing[..., None], soft_guide, soft)
-    candidates = _frequent(seen, missing, rng)
-    wanted = seen[inner]
+    candidates = _frequent(seen, missing, inner, rng)
+    # Squares at the edge of the part are whole, so that parts meet.
+    margin = _RADIUS + _AROUND
+    outer = tuple(
+        slice(max(span.start - margin, 0), min(span.stop + margin, side))
+        for span, side in zip(inner, missing.shape, strict=True)
+    )
+    wanted = seen[outer]
     shape = wanted.shape[:2]
+    kept = _from(inner, [span.start for span in outer])
     if not len(candidates):
-        return np.zeros((*shape, 2), np.intp)
-    weight = np.where(missing, np.float32(1.0), np.float32(_KNOWN))[inner]
+        return np.zeros((*wanted[kept].shape[:2], 2), np.intp)
+    weight = np.where(missing, np.float32(1.0), np.float32(_KNOWN))[outer]
     norm = box_sums(weight[..., None], _RADIUS)[..., 0]
     # What lies outside the area is as good as missing.
     room = [(side, side) for side in missing.shape]
@@ -155,7 +163,7 @@ def _tile_shifts(
     for cost, offset in zip(costs, candidates, strict=True):
         there = tuple(
             slice(span.start + by + side, span.stop + by + side)
-            for span, by, side in zip(inner, offset.tolist(), missing.shape, strict=True)
+            for span, by, side in zip(outer, offset.tolist(), missing.shape, strict=True)
         )
         apart = source[there] - wanted
         valid = allowed[there]
@@ -168,7 +176,7 @@ def _tile_shifts(
     for number in range(len(candidates)):
         mine = (chosen == number)[..., None].astype(np.float32)
         costs[number] -= _LIKE * box_sums(mine, _AROUND)[..., 0] / (2 * _AROUND + 1) ** 2
-    offsets: IntArray = candidates[costs.argmin(axis=0)]
+    offsets: IntArray = candidates[costs.argmin(axis=0)[kept]]
     return offsets
 
 
@@ -193,45 +201,86 @@ def copied(
     rows, columns = (slice(scale * span.start, scale * span.stop) for span in shifts.area)
     area = rows, columns
     made, missing = enlarged(guide, area, hole.shape), hole[area]
-    for top in range(0, len(made), _ROWS):
-        at = np.argwhere(missing[top : top + _ROWS])
-        at[:, 0] += top
-        total, weights = _gathered(pixels, hole, shifts, scale, at)
-        found = weights > 0
-        made[tuple(at[found].T)] = total[found] / weights[found, None]
-    # Tones change slowly: they are compared at the size of the guide, some rows at a time.
+    _put_together(made, missing, pixels, hole, shifts, scale)
+    # Tones change slowly: they are compared at the size of the guide.
     height, width = shifts.offsets.shape[:2]
     small = made.reshape(height, scale, width, scale, 3).mean(axis=(1, 3))
-    cells = missing.reshape(height, scale, width, scale)
-    inside: BoolArray = np.any(cells, axis=(1, 3))
-    aim, change = guide[shifts.area], np.empty_like(small)
-    for top in range(0, height, _ROWS):
-        first = max(top - TONE_REACH, 0)
-        band = slice(first, top + _ROWS + TONE_REACH)
-        toned = in_tone(small[band], aim[band], inside[band]) - small[band]
-        change[top : top + _ROWS] = toned[top - first : top - first + _ROWS]
+    inside: BoolArray = np.any(missing.reshape(height, scale, width, scale), axis=(1, 3))
+    change = _toned(small, guide[shifts.area], inside) - small
     made += resize(change, missing.shape[1], missing.shape[0])
     filled = pixels.copy()
     np.copyto(filled[area], np.clip(made, 0.0, 1.0, out=made), where=missing[..., None])
     return filled
 
 
+def _toned(made: FloatArray, aim: FloatArray, inside: BoolArray) -> FloatArray:
+    """Return copies with the tones of the guide, and those of the picture at the hole's edge."""
+    toned = np.empty_like(made)
+    for top in range(0, len(made), _ROWS):
+        first = max(top - TONE_REACH, 0)
+        band = slice(first, top + _ROWS + TONE_REACH)
+        found = in_tone(made[band], aim[band], inside[band])
+        toned[top : top + _ROWS] = found[top - first : top - first + _ROWS]
+    return joined(toned, aim, inside[..., None].astype(np.float32))
+
+
+def _put_together(
+    made: FloatArray,
+    missing: BoolArray,
+    pixels: FloatArray,
+    hole: BoolArray,
+    shifts: Shifts,
+    scale: int,
+) -> None:
+    """Put copies into `made` where the area's pixels are missing and anything fits."""
+    rng = np.random.default_rng(0)
+    fading = _at_borders(shifts.offsets).repeat(scale, axis=0).repeat(scale, axis=1)
+    for top in range(0, len(made), _ROWS):
+        band = slice(top, top + _ROWS)
+        for kind, jitter in ((~fading[band], None), (fading[band], rng)):
+            at = np.argwhere(missing[band] & kind)
+            at[:, 0] += top
+            total, weights = _gathered(pixels, hole, shifts, scale, at, jitter)
+            found = weights > 0
+            made[tuple(at[found].T)] = total[found] / weights[found, None]
+
+
 def _gathered(
-    pixels: FloatArray, hole: BoolArray, shifts: Shifts, scale: int, at: IntArray
+    pixels: FloatArray,
+    hole: BoolArray,
+    shifts: Shifts,
+    scale: int,
+    at: IntArray,
+    rng: np.random.Generator | None,
 ) -> tuple[FloatArray, FloatArray]:
     """Return the sums of what the shifts of the pixels around each one give, and their weights.
 
-    So each is a mean, and borders between pieces fade; within a piece it is the pixel itself.
+    So each is a mean, and borders between pieces fade.
+
+    Parameters
+    ----------
+    pixels, hole, shifts, scale
+        As `copied` takes them.
+    at
+        (N, 2), places in the area of the shifts.
+    rng
+        Moves the places that are looked at within a pixel of the shifts' size, or borders would be
+        as coarse as that. None to look at the pixel itself only, within a piece.
     """
-    height, width = (scale * side for side in shifts.offsets.shape[:2])
+    height, width = shifts.offsets.shape[:2]
     corner = [scale * span.start for span in shifts.area]
     total = np.zeros((len(at), 3), np.float32)
     weights = np.zeros(len(at), np.float32)
     colours, unknown = pixels.reshape(-1, 3), hole.ravel()
-    step = _FADE * scale
-    for down, across in product((-step, 0, step), repeat=2):
-        row = np.clip(at[:, 0] + down, 0, height - 1) // scale
-        column = np.clip(at[:, 1] + across, 0, width - 1) // scale
+    steps = (0,) if rng is None else (-_FADE, 0, _FADE)
+    for down, across in product(steps, repeat=2):
+        near = (
+            at
+            if rng is None or scale == 1
+            else at + rng.integers(scale, size=at.shape) - scale // 2
+        )
+        row = np.clip(near[:, 0] // scale + down, 0, height - 1)
+        column = np.clip(near[:, 1] // scale + across, 0, width - 1)
         rows, columns = (at + corner + scale * shifts.offsets[row, column]).T
         inside = (rows >= 0) & (rows < hole.shape[0]) & (columns >= 0) & (columns < hole.shape[1])
         place = np.where(inside, rows * hole.shape[1] + columns, 0)
@@ -242,6 +291,15 @@ def _gathered(
     return total, weights
 
 
+def _at_borders(offsets: IntArray) -> BoolArray:
+    """Return where another piece is so near that it fades into this one, (H, W)."""
+    change = np.zeros(offsets.shape[:2], np.bool_)
+    change[1:] |= (offsets[1:] != offsets[:-1]).any(axis=2)
+    change[:, 1:] |= (offsets[:, 1:] != offsets[:, :-1]).any(axis=2)
+    near: BoolArray = box_sums(change[..., None].astype(np.float32), _FADE + 1)[..., 0] > 0.5
+    return near
+
+
 def _touched(hole: BoolArray) -> BoolArray:
     """Return for each corner of a block whether a pixel in it is missing; empty if none fits."""
     if min(hole.shape) < _BLOCK:
@@ -250,13 +308,19 @@ def _touched(hole: BoolArray) -> BoolArray:
     return found
 
 
-def _frequent(seen: FloatArray, missing: BoolArray, rng: np.random.Generator) -> IntArray:
-    """Return the offsets at which most blocks of the hole are found again, (N, 2)."""
+def _frequent(
+    seen: FloatArray, missing: BoolArray, inner: tuple[slice, ...], rng: np.random.Generator
+) -> IntArray:
+    """Return the offsets at which most of the part's missing blocks are found again, (N, 2)."""
     touched = _touched(missing)
     if touched.all():
         return np.zeros((0, 2), np.intp)
     places = np.argwhere(~touched)
-    blocks = np.argwhere(touched[::_STRIDE, ::_STRIDE]) * _STRIDE
+    down, across = (
+        slice(max(span.start - _BLOCK + 1, 0) // _STRIDE * _STRIDE, span.stop, _STRIDE)
+        for span in inner
+    )
+    blocks = np.argwhere(touched[down, across]) * _STRIDE + [down.start, across.start]
     windows = sliding_window_view(seen, (_BLOCK, _BLOCK), axis=(0, 1))[..., ::2, ::2]
     own = windows[blocks[:, 0], blocks[:, 1]].reshape(len(blocks), -1)
     height, width = missing.shape

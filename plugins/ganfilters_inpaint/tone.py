@@ -13,7 +13,7 @@ import numpy as np
 from ganfilters import FloatArray
 from ganfilters_inpaint.holes import BoolArray, box_means, box_sums, halved, thickness
 
-__all__ = ["TONE_REACH", "continued", "in_tone", "is_grey"]
+__all__ = ["TONE_REACH", "continued", "in_tone", "is_grey", "joined"]
 
 # Means are taken over so many pixels to each side.
 _EDGE = 4
@@ -42,7 +42,7 @@ def continued(made: FloatArray, pixels: FloatArray, hole: BoolArray) -> FloatArr
     toned = made + _tone(made, pixels, inside) * inside
     # Of a thin hole the means on both sides differ by what the picture shows there.
     if thickness(hole) >= _THIN:
-        toned += _step(toned, pixels, inside) * inside
+        toned = joined(toned, pixels, inside)
     return np.clip(toned, 0.0, 1.0)
 
 
@@ -60,13 +60,18 @@ def _tone(made: FloatArray, pixels: FloatArray, inside: FloatArray) -> FloatArra
     return box_means(change, inside, TONE_REACH)[0]
 
 
-def _step(made: FloatArray, pixels: FloatArray, inside: FloatArray) -> FloatArray:
-    """Return what takes away the step at the edge, interpolated from there, (H, W, 3)."""
+def joined(made: FloatArray, pixels: FloatArray, inside: FloatArray) -> FloatArray:
+    """Return the filling without a step of tone at the hole's edge.
+
+    What takes away the step is interpolated from there. `inside` is (H, W, 1), 1 in the hole; made
+    and pixels are as `continued` takes them, and the result is not clipped.
+    """
     within, _ = box_means(made, inside, _EDGE)
     without, known = box_means(pixels, 1 - inside, _EDGE)
     # Sure where both sides are in sight.
     most = np.float32((2 * _EDGE + 1) * _EDGE)
-    return _spread(without - within, inside * np.clip(known / most, 0.0, 1.0))
+    step = _spread(without - within, inside * np.clip(known / most, 0.0, 1.0))
+    return made + step * inside
 
 
 def in_tone(made: FloatArray, guess: FloatArray, hole: BoolArray) -> FloatArray:
