@@ -113,8 +113,9 @@ def noise() -> PIL.Image.Image:
 
 
 def style(picture: PIL.Image.Image, **params: Any) -> PIL.Image.Image:
-    """Apply the style filter."""
-    return HOST.apply("style", picture, **params)
+    """Apply the style filter and show the result at half its size: photographs are large."""
+    half = picture.width // 2, picture.height // 2
+    return HOST.apply("style", picture, **params).resize(half, PIL.Image.Resampling.LANCZOS)
 
 
 def styles() -> PIL.Image.Image:
@@ -125,12 +126,12 @@ def styles() -> PIL.Image.Image:
 
 def style_subjects() -> PIL.Image.Image:
     """Paint a portrait, a rocket, a still life and a cat in four styles each."""
-    size = (320, 213)
+    size = (640, 426)
     subjects = [
-        photo("astronaut", 512).crop((30, 0, 350, 213)),
-        photo("rocket", 480).crop((0, 0, 480, 320)).resize(size),
-        photo("coffee", 320).crop((0, 0, *size)),
-        photo("chelsea", 320).crop((0, 0, *size)),
+        photo("astronaut", 1024).crop((60, 0, 700, 426)),
+        photo("rocket", 640).crop((0, 0, *size)),
+        photo("coffee", 640).crop((0, 0, *size)),
+        photo("chelsea", 640).crop((0, 0, *size)),
     ]
     names = ("starry-night", "great-wave", "scream", "delaunay")
     return sheet([(f"--style {n}", style(p, style=n)) for p in subjects for n in names], 4)
@@ -138,7 +139,7 @@ def style_subjects() -> PIL.Image.Image:
 
 def style_options() -> PIL.Image.Image:
     """Blends, any painting, strokes, colours, two styles."""
-    cat = photo("chelsea", 420).crop((0, 0, 420, 279))
+    cat = photo("chelsea", 840).crop((0, 0, 840, 558))
     ramp = PIL.Image.linear_gradient("L").rotate(90).resize(cat.size)
     wave: dict[str, Any] = {"style": "great-wave"}
     return sheet(

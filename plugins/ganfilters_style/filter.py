@@ -49,7 +49,7 @@ STYLES = (
 _MODEL = ModelFile.packaged(
     "ganfilters_style",
     "models/style.onnx",
-    sha256="8ebd12e89374c04cf0489e0cf175c766067516e40494d81e573c44ea1f867b2f",
+    sha256="f175488087307cf8a45004d74f5adc4c300091cc9b50abbafd722b5308631c44",
 )
 
 # Longer side in pixels at which the network's strokes are of the usual size.
