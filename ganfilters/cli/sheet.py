@@ -48,8 +48,8 @@ class SheetGroup(FilterGroup):
 command = SheetGroup(
     name="sheet",
     help="Make a labelled contact sheet of a filter's presets, styles or other choices.\n\n"
-    "The picture is reduced to the thumbnail before it is filtered, so parameters in pixels look "
-    "larger than on the whole picture.\n\n"
+    "The picture is reduced to twice the thumbnail before it is filtered, so parameters in pixels "
+    "look larger than on a whole photo.\n\n"
     "\b\n"
     "  ganfilters sheet style photo.jpg styles.png\n"
     "  ganfilters sheet dream photo.jpg presets.png\n"

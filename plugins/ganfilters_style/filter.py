@@ -181,20 +181,28 @@ def _painted(
     done /= done[-1]
     painted: FloatArray | None = None
     for number, (down, right) in enumerate(sizes):
-        seen = np.clip(resize(pixels, right, down), 0.0, 1.0)
+        seen = _sized(pixels, down, right)
         if painted is not None:
             # Strokes on nothing but strokes would lose what the photo shows, eyes first.
-            seen = half_lit(np.clip(resize(painted, right, down), 0.0, 1.0), seen)
+            seen = half_lit(_sized(painted, down, right), seen)
         with progress_part(done[number], done[number + 1]):
             painted = network.paint(seen, style, params.tile)
     assert painted is not None  # noqa: S101 - there is at least one size
-    painted = np.clip(resize(painted, width, height), 0.0, 1.0)
+    painted = _sized(painted, height, width)
     # Here and not after the mix of a split, whose other part is to stay as it is.
     if params.preserve_color == "luminance":
         return with_luminance_of(pixels, painted)
     if params.preserve_color == "histogram":
         return match_colours(painted, pixels)
     return painted
+
+
+def _sized(pixels: FloatArray, height: int, width: int) -> FloatArray:
+    """Return the picture at a size, itself if it has it: a large one is not held twice."""
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    sized = resize(pixels, width, height)
+    return np.clip(sized, 0.0, 1.0, out=sized)
 
 
 def _split(

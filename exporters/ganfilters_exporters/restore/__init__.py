@@ -7,6 +7,7 @@
 | `filling`, `denoising`, `shared` | what a step of training is; the loop is :mod:`..trainer` |
 | `train` | the commands: read, train or go on, sample sheets, export |
 | `export` | the ONNX files: what they take and give |
+| `trained` | reading a network back from such a file, or from a run |
 
 The discriminators and losses are those of :mod:`..gan`.
 
