@@ -35,8 +35,8 @@ hazy. The last stage paused twice, and the learning rate fell to its least befor
         --size 160 --style-size 448 --rate 3e-3 --steps 9500 --no-export \
         --run runs/style --out style.onnx
 
-The last command once more with ``--size 192 --steps 12600``, and without ``--no-export``, goes on. From
-the file that this writes, another run went on for 6,800 steps, in 93 minutes::
+The last command once more with ``--size 192 --steps 12600``, and without ``--no-export``, goes on.
+From the file that this writes, another run went on for 6,800 steps, in 93 minutes::
 
     ganfilters train style --init style.onnx --styles paintings --corpus van_gogh \
         --photos photos --teacher vgg16.safetensors \
