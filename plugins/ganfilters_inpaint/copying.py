@@ -53,7 +53,9 @@ _AROUND = 8
 # Side of the parts that are handled one after the other.
 _TILE = 256
 # Pieces fade into one another over so many pixels to each side.
-_FADE = 3
+_FADE = 4
+# How far from the hole's edge tones are those of the picture around it.
+_EDGE = 20
 # Rows handled at a time, not to hold the places of all pixels of a large hole.
 _ROWS = 128
 
@@ -221,7 +223,10 @@ def _toned(made: FloatArray, aim: FloatArray, inside: BoolArray) -> FloatArray:
         band = slice(first, top + _ROWS + TONE_REACH)
         found = in_tone(made[band], aim[band], inside[band])
         toned[top : top + _ROWS] = found[top - first : top - first + _ROWS]
-    return joined(toned, aim, inside[..., None].astype(np.float32))
+    # Only near the edge: what texture happens to do there is no business of the hole's middle.
+    weight = inside[..., None].astype(np.float32)
+    near = box_sums(1 - weight, _EDGE) / np.float32((2 * _EDGE + 1) ** 2 / 2)
+    return toned + np.clip(near, 0.0, 1.0) * (joined(toned, aim, weight) - toned)
 
 
 def _put_together(
