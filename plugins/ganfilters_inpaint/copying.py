@@ -226,7 +226,8 @@ def _toned(made: FloatArray, aim: FloatArray, inside: BoolArray) -> FloatArray:
     # Only near the edge: what texture happens to do there is no business of the hole's middle.
     weight = inside[..., None].astype(np.float32)
     near = box_sums(1 - weight, _EDGE) / np.float32((2 * _EDGE + 1) ** 2 / 2)
-    return toned + np.clip(near, 0.0, 1.0) * (joined(toned, aim, weight) - toned)
+    toned += np.clip(near, 0.0, 1.0) * (joined(toned, aim, weight) - toned)
+    return toned
 
 
 def _put_together(
