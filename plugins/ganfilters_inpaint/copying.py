@@ -55,7 +55,7 @@ _TILE = 256
 # Pieces fade into one another over so many pixels to each side.
 _FADE = 4
 # How far from the hole's edge tones are those of the picture around it.
-_EDGE = 20
+_JOINED = 20
 # Rows handled at a time, not to hold the places of all pixels of a large hole.
 _ROWS = 128
 
@@ -211,6 +211,10 @@ def copied(
     change = _toned(small, guide[shifts.area], inside) - small
     made += resize(change, missing.shape[1], missing.shape[0])
     filled = pixels.copy()
+    if np.count_nonzero(missing) < np.count_nonzero(hole):
+        # So thin that at the guide's size they are no hole, but tones of what is around them.
+        whole = bounds(hole)
+        np.copyto(filled[whole], enlarged(guide, whole, hole.shape), where=hole[whole][..., None])
     np.copyto(filled[area], np.clip(made, 0.0, 1.0, out=made), where=missing[..., None])
     return filled
 
@@ -225,7 +229,8 @@ def _toned(made: FloatArray, aim: FloatArray, inside: BoolArray) -> FloatArray:
         toned[top : top + _ROWS] = found[top - first : top - first + _ROWS]
     # Only near the edge: what texture happens to do there is no business of the hole's middle.
     weight = inside[..., None].astype(np.float32)
-    near = box_sums(1 - weight, _EDGE) / np.float32((2 * _EDGE + 1) ** 2 / 2)
+    # Beyond the area nothing is missing.
+    near = 2 - box_sums(weight, _JOINED) / np.float32((2 * _JOINED + 1) ** 2 / 2)
     toned += np.clip(near, 0.0, 1.0) * (joined(toned, aim, weight) - toned)
     return toned
 

@@ -42,7 +42,8 @@ def continued(made: FloatArray, pixels: FloatArray, hole: BoolArray) -> FloatArr
     toned = made + _tone(made, pixels, inside) * inside
     # Of a thin hole the means on both sides differ by what the picture shows there.
     if thickness(hole) >= _THIN:
-        toned = joined(toned, pixels, inside)
+        apart, sure = _apart(toned, pixels, inside, _EDGE)
+        toned += _spread(apart, inside * sure) * inside
     return np.clip(toned, 0.0, 1.0)
 
 
@@ -64,14 +65,22 @@ def joined(made: FloatArray, pixels: FloatArray, inside: FloatArray) -> FloatArr
     """Return the filling without a step of tone at the hole's edge.
 
     What takes away the step is interpolated from there. `inside` is (H, W, 1), 1 in the hole; made
-    and pixels are as `continued` takes them, and the result is not clipped.
+    and pixels are as `continued` takes them, and the result is not clipped. A slope that goes on
+    across the edge is no step: it makes means of twice as many pixels differ twice as much.
     """
-    within, _ = box_means(made, inside, _EDGE)
-    without, known = box_means(pixels, 1 - inside, _EDGE)
+    near, sure = _apart(made, pixels, inside, _EDGE // 2)
+    far, farther = _apart(made, pixels, inside, _EDGE)
+    return made + _spread(2 * near - far, inside * sure * farther) * inside
+
+
+def _apart(
+    made: FloatArray, pixels: FloatArray, inside: FloatArray, reach: int
+) -> tuple[FloatArray, FloatArray]:
+    """Return how far the means on both sides of the edge are apart, and how sure that is."""
+    within, _ = box_means(made, inside, reach)
+    without, known = box_means(pixels, 1 - inside, reach)
     # Sure where both sides are in sight.
-    most = np.float32((2 * _EDGE + 1) * _EDGE)
-    step = _spread(without - within, inside * np.clip(known / most, 0.0, 1.0))
-    return made + step * inside
+    return without - within, np.clip(known / np.float32((2 * reach + 1) * reach), 0.0, 1.0)
 
 
 def in_tone(made: FloatArray, guess: FloatArray, hole: BoolArray) -> FloatArray:

@@ -89,6 +89,31 @@ def test_shifts_found_small_copy_pixels_of_the_full_size(grainy: Array, hole: Ar
     assert grain[1] > 0.6 * grain[0]
 
 
+def test_no_missing_pixel_is_left(grainy: Array) -> None:
+    """A line too thin to be a hole at the size of the shifts, beside a square that is one."""
+    large = grainy.repeat(4, axis=0).repeat(4, axis=1)
+    hole = np.zeros(large.shape[:2], np.bool_)
+    hole[200:500, 200:500] = hole[300:302, 100:900] = True
+    damaged = np.where(hole[..., None], np.float32([1, 0, 1]), large)
+    small_hole = hole.reshape(200, 4, 240, 4).mean(axis=(1, 3)) > 0.6
+    shifts = find_shifts(grainy, small_hole, grainy, np.random.default_rng(0))
+    made = copied(damaged, hole, grainy, shifts, 4)
+    assert not (made == np.float32([1, 0, 1])).all(axis=2).any()
+    assert np.array_equal(made[~hole], large[~hole])
+
+
+def test_edges_have_the_tone_of_the_picture_and_slopes_stay() -> None:
+    ramp = np.linspace(0.2, 0.8, 240, dtype=np.float32)[None, :, None]
+    pixels = np.broadcast_to(ramp, (200, 240, 3)).astype(np.float32)
+    hole = np.zeros((200, 240), np.bool_)
+    hole[60:140, 80:160] = True
+    guide = np.where(hole[..., None], pixels - 0.05, pixels)
+    made = filled(pixels, hole, guide)
+    assert np.abs(guide - pixels)[hole].max() > 0.04
+    for edge in (made[62:138, 80] - pixels[62:138, 80], made[62:138, 159] - pixels[62:138, 159]):
+        assert np.abs(edge.mean()) < 0.015
+
+
 @pytest.mark.parametrize("shape", [(200, 240), (6, 40)])
 def test_without_surroundings_the_guide_remains(shape: tuple[int, int]) -> None:
     guide = np.random.default_rng(0).random((*shape, 3), np.float32)

@@ -61,7 +61,7 @@ def _read(path: Path, kind: str, config: type[_Config], make: _Make[_Config, _Ne
         network = make(config.from_dict(stored.card.extra["network"]))
         network.load_state_dict(stored.weights("network", network))
         return network
-    except (TypeError, KeyError, RuntimeError) as error:
+    except (AttributeError, TypeError, KeyError, RuntimeError) as error:
         raise UsageError(
             f"{path} holds a network of another layout, made by an earlier version; train anew "
             "without --init"
