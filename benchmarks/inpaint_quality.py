@@ -18,7 +18,6 @@ import argparse
 import json
 import time
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -139,13 +138,13 @@ def hole_of(kind: str, number: int, shape: tuple[int, ...]) -> Array:
     share = low + (high - low) * ((number * 0.618) % 1)
     side = max(shape)
     # Holes are drawn for squares: of what is cut off, too much or too little may be hole.
-    for attempt in count():
+    for attempt in range(1000):
         seed = seed_of("benchmark", kind, number, attempt)
         mask = draw_mask(side, seed, kinds[number % len(kinds)], share)
         hole: Array = np.asarray(mask)[: shape[0], : shape[1]] > 127
         if low <= hole.mean() <= high:
             return hole
-    raise AssertionError("unreachable")
+    raise SystemExit(f"no {kind} hole of {low:.0%} to {high:.0%} fits {shape[1]}x{shape[0]} pixels")
 
 
 def judged(filled: Array, photo: Array, hole: Array, teacher: torch.nn.Module) -> list[float]:

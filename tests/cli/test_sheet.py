@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,6 +33,23 @@ def test_one_picture_for_each_preset_after_the_input(run: Run, tmp_path: Path) -
         assert np.abs(np.subtract(found, wanted, dtype=int)).max() <= 1
     labels = made[8 + 48 : 8 + 48 + 22]
     assert all((labels[:, 8 + 72 * n : 8 + 72 * n + 64] < 100).any() for n in range(3))
+
+
+def test_filters_work_at_twice_the_size_that_is_shown(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, ...]] = []
+    apply = Host.apply
+
+    def noted(self: Host, name: str, image: Any = None, **params: Any) -> Any:
+        seen.append(image.pixels.shape)
+        return apply(self, name, image, **params)
+
+    monkeypatch.setattr(Host, "apply", noted)
+    for side, wanted in ((400, 100), (60, 60)):  # a small picture is not enlarged
+        seen.clear()
+        contact_sheet(host, "invert", np.zeros((side, side, 3), np.uint8), thumbnail=50)
+        assert {shape[:2] for shape in seen} == {(wanted, wanted)}
 
 
 def test_values_of_any_parameter(run: Run) -> None:
