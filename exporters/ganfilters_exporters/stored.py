@@ -17,7 +17,7 @@ from ganfilters.errors import UsageError
 if TYPE_CHECKING:  # training from a run's folder needs neither onnx nor pydantic
     from ganfilters.models import ModelCard
 
-__all__ = ["Stored", "read_stored"]
+__all__ = ["Stored", "other_layout", "read_stored"]
 
 # What a normalisation counts while it trains; a graph to run has no use for it.
 _COUNTER = "num_batches_tracked"
@@ -52,12 +52,10 @@ class Stored:
             None if part is None else part.astype(np.float32)
             for part in (self.arrays.get(f"{name}.{end}") for end in ("half", "steps", "scale"))
         )
-        if steps is None and half is None:
+        if half is None and steps is None:
             raise KeyError(name)
-        whole = half if steps is None else steps * scale
-        if steps is not None and half is not None:
-            whole = half + whole
-        return torch.from_numpy(np.asarray(whole, np.float32))
+        fine = 0 if steps is None else steps * scale
+        return torch.from_numpy(np.asarray(fine if half is None else half + fine, np.float32))
 
     def weights(self, part: str, module: nn.Module) -> dict[str, Tensor]:
         """Return the state of a part of the graph, for `module` to load.
@@ -94,3 +92,11 @@ def read_stored(path: Path) -> Stored:
         raise UsageError(f"{path} is not a model of this project") from error
     arrays = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
     return Stored(card, arrays)
+
+
+def other_layout(path: Path) -> UsageError:
+    """Return the error of a file or run whose weights fit no network of this version."""
+    return UsageError(
+        f"{path} holds a network of another layout, made by an earlier version; train anew "
+        "without --init"
+    )

@@ -112,10 +112,7 @@ def find_shifts(
         report_progress(number / len(tiles), "copying")
         if hole[tile].any():
             tile = _from(bounds(hole[tile], _FADE), [-span.start for span in tile])
-            area = tuple(
-                slice(max(span.start - _REACH, 0), min(span.stop + _REACH, side))
-                for span, side in zip(tile, hole.shape, strict=True)
-            )
+            area = _wider(tile, _REACH, hole.shape)
             inner = _from(tile, [span.start for span in area])
             found = _tile_shifts(pixels[area], hole[area], guide[area], inner, rng)
             offsets[_from(tile, corner)] = found
@@ -127,6 +124,14 @@ def _from(spans: Sequence[slice], corner: Sequence[int]) -> tuple[slice, ...]:
     return tuple(
         slice(span.start - first, span.stop - first)
         for span, first in zip(spans, corner, strict=True)
+    )
+
+
+def _wider(spans: Sequence[slice], margin: int, shape: Sequence[int]) -> tuple[slice, ...]:
+    """Return spans with a margin to each side, as far as the picture goes."""
+    return tuple(
+        slice(max(span.start - margin, 0), min(span.stop + margin, side))
+        for span, side in zip(spans, shape, strict=True)
     )
 
 
@@ -146,11 +151,7 @@ def _tile_shifts(
     seen = np.where(missing[..., None], soft_guide, soft)
     candidates = _frequent(seen, missing, inner, rng)
     # Squares at the edge of the part are whole, so that parts meet.
-    margin = _RADIUS + _AROUND
-    outer = tuple(
-        slice(max(span.start - margin, 0), min(span.stop + margin, side))
-        for span, side in zip(inner, missing.shape, strict=True)
-    )
+    outer = _wider(inner, _RADIUS + _AROUND, missing.shape)
     wanted = seen[outer]
     shape = wanted.shape[:2]
     kept = _from(inner, [span.start for span in outer])

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from torch import nn
 
 from ganfilters.errors import UsageError
 
 from ..checkpoints import read_checkpoint
-from ..stored import read_stored
+from ..stored import other_layout, read_stored
 from .denoiser import Denoiser, DenoiserConfig
 from .filler import Filler, FillerConfig
 
@@ -19,10 +20,6 @@ __all__ = ["read_denoiser", "read_filler"]
 
 _Config = TypeVar("_Config", FillerConfig, DenoiserConfig)
 _Network = TypeVar("_Network", bound=nn.Module)
-
-
-class _Make(Protocol[_Config, _Network]):
-    def __call__(self, config: _Config) -> _Network: ...
 
 
 def read_filler(path: Path) -> Filler:
@@ -41,7 +38,9 @@ def read_denoiser(path: Path) -> Denoiser:
     return _read(path, "denoise", DenoiserConfig, Denoiser)
 
 
-def _read(path: Path, kind: str, config: type[_Config], make: _Make[_Config, _Network]) -> _Network:
+def _read(
+    path: Path, kind: str, config: type[_Config], make: Callable[[_Config], _Network]
+) -> _Network:
     wanted = f"of `ganfilters train {kind}`"
     try:
         if path.is_dir():
@@ -62,7 +61,4 @@ def _read(path: Path, kind: str, config: type[_Config], make: _Make[_Config, _Ne
         network.load_state_dict(stored.weights("network", network))
         return network
     except (AttributeError, TypeError, KeyError, RuntimeError) as error:
-        raise UsageError(
-            f"{path} holds a network of another layout, made by an earlier version; train anew "
-            "without --init"
-        ) from error
+        raise other_layout(path) from error

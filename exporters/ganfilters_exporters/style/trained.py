@@ -15,7 +15,7 @@ from ganfilters.errors import UsageError
 from ..backbones import BACKBONES
 from ..checkpoints import CHECKPOINT, read_checkpoint
 from ..files import read_config
-from ..stored import read_stored
+from ..stored import other_layout, read_stored
 from .network import NetworkConfig, Stylizer
 from .predictor import PaintingStatistics, Predictor, blank_statistics
 
@@ -84,10 +84,7 @@ def read_trained(path: Path, backbone: Path | None = None) -> Trained:
         if path.is_dir() or path.name == CHECKPOINT:
             return _read_run(path, backbone)
     except (TypeError, KeyError, RuntimeError) as error:
-        raise UsageError(
-            f"{path} holds a network of another layout, made by an earlier version; train anew "
-            "without --init"
-        ) from error
+        raise other_layout(path) from error
     raise UsageError(
         f"{path} is no trained network; give an .onnx file, the folder of a run, or the "
         f"{CHECKPOINT} in it"
