@@ -5,14 +5,21 @@ from __future__ import annotations
 import shlex
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ganfilters.errors import UsageError
 from ganfilters.hookspecs import hookimpl
 
+if TYPE_CHECKING:
+    from ganfilters.models import ModelCard
+
 _NEEDED = ("torch", "onnx", "onnxscript", "onnx_ir", "safetensors", "skimage")
 _BACKBONES = ("efficientnet-lite0", "vgg16")
+_EXISTING = click.Path(exists=True, path_type=Path)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_TARGET = click.Path(dir_okay=False, path_type=Path)
 
 
 @hookimpl
@@ -45,12 +52,12 @@ def export() -> None:
 )
 @click.option(
     "--weights",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=_FILE,
     help="Its weights: .safetensors, or torchvision's .pth. EfficientNet-Lite0 needs none.",
 )
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=_TARGET,
     help="File to write  [default: BACKBONE-dream.onnx]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
@@ -69,6 +76,40 @@ def dream(backbone: str, weights: Path | None, out: Path | None, overwrite: bool
         )
     except (ExportError, FileExistsError, ValueError, OSError) as error:
         raise UsageError(str(error)) from error
+    _tell(path, card)
+
+
+@export.command()
+@click.option(
+    "--weights",
+    required=True,
+    type=_FILE,
+    help="VGG16's weights: .safetensors, or torchvision's .pth.",
+)
+@click.option(
+    "--out",
+    default="refiner.onnx",
+    show_default=True,
+    type=_TARGET,
+    help="File to write.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+def refiner(weights: Path, out: Path, overwrite: bool) -> None:
+    """Export the gradient that the style filter descends with --refine."""
+    require_training_extra()
+    from .export import ExportError
+    from .style.refiner import export_refiner
+
+    words = ["ganfilters", "export", "refiner", "--weights", weights.name, "--out", out.name]
+    try:
+        card = export_refiner(weights, out, overwrite=overwrite, command=shlex.join(words))
+    except (ExportError, FileExistsError, ValueError, OSError) as error:
+        raise UsageError(str(error)) from error
+    _tell(out, card)
+
+
+def _tell(path: Path, card: ModelCard) -> None:
+    """Say what was written."""
     worst = max(card.parity.measured.values()) if card.parity else float("nan")
     size = path.stat().st_size / 1e6
     click.echo(f"{path}: {size:.1f} MB, agrees with PyTorch to {worst:.1e} ({card.seconds:.0f} s)")

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from ganfilters.errors import UsageError
 
+from .storage import unpacked
+
 if TYPE_CHECKING:  # training from a run's folder needs neither onnx nor pydantic
     from ganfilters.models import ModelCard
 
@@ -48,14 +50,17 @@ class Stored:
         """
         if name in self.arrays:
             return torch.from_numpy(self.arrays[name].copy())
-        half, steps, scale = (
-            None if part is None else part.astype(np.float32)
-            for part in (self.arrays.get(f"{name}.{end}") for end in ("half", "steps", "scale"))
+        half, steps, scale, nibbles, shape = (
+            self.arrays.get(f"{name}.{end}")
+            for end in ("half", "steps", "scale", "nibbles", "shape")
         )
+        if nibbles is not None and scale is not None and shape is not None:
+            return torch.from_numpy(unpacked(nibbles, scale, shape))
         if half is None and steps is None:
             raise KeyError(name)
-        fine = 0 if steps is None else steps * scale
-        return torch.from_numpy(np.asarray(fine if half is None else half + fine, np.float32))
+        fine = 0 if steps is None else steps.astype(np.float32) * scale
+        coarse = 0 if half is None else half.astype(np.float32)
+        return torch.from_numpy(np.asarray(coarse + fine, np.float32))
 
     def weights(self, part: str, module: nn.Module) -> dict[str, Tensor]:
         """Return the state of a part of the graph, for `module` to load.
