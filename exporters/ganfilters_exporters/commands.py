@@ -108,6 +108,52 @@ def refiner(weights: Path, out: Path, overwrite: bool) -> None:
     _tell(out, card)
 
 
+@export.command()
+@click.argument("network", type=_EXISTING)
+@click.option(
+    "--styles",
+    required=True,
+    multiple=True,
+    type=_EXISTING,
+    help="Folder of the paintings, or one; may be repeated.",
+)
+@click.option(
+    "--options",
+    type=_FILE,
+    help="TOML that the styles were named with.",
+)
+@click.option(
+    "--out",
+    required=True,
+    type=_TARGET,
+    help="File to write.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+def style(
+    network: Path, styles: tuple[Path, ...], options: Path | None, out: Path, overwrite: bool
+) -> None:
+    """Write a trained style network again, with what --refine needs of its paintings.
+
+    `ganfilters train style` does so by itself; this is for a NETWORK made before, an .onnx file or
+    the folder of a run.
+    """
+    require_training_extra()
+    from .export import ExportError
+    from .style.rewrite import add_looks
+
+    words = ["ganfilters", "export", "style", network.name]
+    words += [word for path in styles for word in ("--styles", path.name)]
+    words += ["--options", options.name] if options else []
+    words += ["--out", out.name]
+    try:
+        card = add_looks(
+            network, styles, out, options=options, overwrite=overwrite, command=shlex.join(words)
+        )
+    except (ExportError, FileExistsError, OSError) as error:
+        raise UsageError(str(error)) from error
+    _tell(out, card)
+
+
 def _tell(path: Path, card: ModelCard) -> None:
     """Say what was written."""
     worst = max(card.parity.measured.values()) if card.parity else float("nan")

@@ -13,7 +13,7 @@ would change the picture.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -32,7 +32,7 @@ from ganfilters import (
     resize,
 )
 
-__all__ = ["Network", "style_names"]
+__all__ = ["Network", "shares", "style_names"]
 
 # Longer side in pixels at which the statistics of a larger picture are measured.
 _MEASURED = 1024
@@ -43,6 +43,16 @@ _PAINTING_MULTIPLE = 32
 _PAINTING_MIN = 64
 _PAINTING_PIXELS = 1024 * 1024
 _DEFAULT_PAINTING_SIDE = 384
+
+
+def shares(names: Mapping[str, float], paintings: Sequence[Image]) -> list[float]:
+    """Return what part of a blend each named style and then each painting has; paintings weigh 1.
+
+    By the largest first: the sum of large weights may be infinite, that of small ones 0.
+    """
+    weights = [*names.values(), *(1.0 for _ in paintings)]
+    relative = [weight / max(weights) for weight in weights]
+    return [weight / sum(relative) for weight in relative]
 
 
 def style_names(card: ModelCard) -> list[str]:
@@ -82,22 +92,42 @@ class Network:
             that the network cannot look at.
         """
         looked_at = tuple(paintings)
-        sources = [(weight, "style_weights", self._one_hot(name)) for name, weight in names.items()]
+        sources = [("style_weights", self._one_hot(name)) for name in names]
         sources += [
-            (1.0, "style_image", self._painting(image, number, len(looked_at)))
+            ("style_image", self._painting(image, number, len(looked_at)))
             for number, image in enumerate(looked_at, 1)
         ]
         if not sources:
             raise UsageError(f"{self.card.title!r} has no named styles; give --style-image FILE")
-        # By the largest first: the sum of large weights may be infinite, that of small ones 0.
-        largest = max(weight for weight, *_ in sources)
-        shares = [weight / largest for weight, *_ in sources]
         blend = self._no_style()
-        for share, (_, name, value) in zip(shares, sources, strict=True):
-            blend += np.float32(share / sum(shares)) * self._style_of({name: value})
+        for share, (name, value) in zip(shares(names, looked_at), sources, strict=True):
+            blend += np.float32(share) * self._style_of({name: value})
         if not blend.any():  # zeros would mean "none given" to the network
             raise UsageError(f"the styles of {self.card.title!r} cancel out; change the weights")
         return blend
+
+    def look(self, name: str) -> dict[str, FloatArray]:
+        """Return the Gram matrices of a named style's painting, as `Refiner.grams` gives them.
+
+        Raises
+        ------
+        UsageError
+            The network does not hold them.
+        """
+        layout = self.card.extra.get("look") or {}
+        weights = {"style_weights": self._one_hot(name)}
+        packed = self._asked(weights, "look") if layout else np.zeros(0, np.float32)
+        if not packed.any():
+            raise UsageError(
+                f"{self.card.title!r} does not hold what the painting of {name!r} looks like, "
+                "which --refine needs; add it with: ganfilters export style"
+            )
+        grams, at = {}, 0
+        for layer, (channels, rank) in layout.items():
+            factor = packed[at : at + channels * rank].reshape(channels, rank)
+            grams[layer] = factor @ factor.T
+            at += channels * rank
+        return grams
 
     def paint(self, pixels: FloatArray, style: FloatArray, tile: int) -> FloatArray:
         """Return the picture painted in a style, tile by tile if a side is over `tile`.
@@ -164,13 +194,17 @@ class Network:
 
     def _style_of(self, feeds: Mapping[str, Any]) -> FloatArray:
         """Return the style that the network makes of weights or of a painting."""
+        return self._asked(feeds, "style_used")
+
+    def _asked(self, feeds: Mapping[str, Any], output: str) -> FloatArray:
+        """Return what the network knows of weights or of a painting."""
         zeros = self._no_style()
         # The picture is painted as well, so it is as small as may be.
         side = max(self.card.size_min, self.card.size_multiple)
         blank = np.zeros((1, 3, side, side), np.float32)
         given = {"image": blank, "style": zeros, "statistics": zeros, **self._unused(), **feeds}
-        style: FloatArray = self.session.run(given, ["style_used"])[0]
-        return style
+        found: FloatArray = self.session.run(given, [output])[0]
+        return found
 
     def _unused(self) -> dict[str, FloatArray]:
         """Return the inputs that a given style leaves unread."""

@@ -13,6 +13,7 @@
 | ``styled`` | (1, 3, H, W), in (0, 1) |
 | ``style_used`` | (2, C): given, of the named styles, or predicted from ``style_image`` |
 | ``statistics_used`` | (2, C): what was measured, or given |
+| ``look`` (if known) | (P,): Gram matrices of the one named style's painting (:mod:`.looks`) |
 
 Style vectors of all kinds can be averaged and given back as ``style``: blends, and a painting that
 is looked at once however many pictures are painted like it.
@@ -39,6 +40,7 @@ from ganfilters.models import ModelCard, Parity
 
 from .. import export, storage
 from ..gradient import Axis, Dynamic
+from .looks import layout
 from .network import MULTIPLE, SMALLEST, StyleTable, Stylizer
 from .predictor import PREDICTOR_MULTIPLE, PaintingStatistics, Predictor
 
@@ -78,7 +80,12 @@ class StyleGraph(nn.Module):
         Its named styles.
     predictor, seen : Predictor and PaintingStatistics, or None
         For any painting.
+    looks : Tensor, optional
+        (styles, P): what the named styles' paintings look like (:mod:`.looks`); zeros for one that
+        is not known.
     """
+
+    looks: Tensor | None
 
     def __init__(
         self,
@@ -86,6 +93,7 @@ class StyleGraph(nn.Module):
         table: StyleTable | None,
         predictor: Predictor | None = None,
         seen: PaintingStatistics | None = None,
+        looks: Tensor | None = None,
     ) -> None:
         super().__init__()
         if table is None and predictor is None:
@@ -97,7 +105,10 @@ class StyleGraph(nn.Module):
             self.inputs, self.dynamic = (*self.inputs, "style_weights"), (*self.dynamic, {})
         if predictor is not None:
             self.inputs, self.dynamic = (*self.inputs, "style_image"), (*self.dynamic, STYLE_AXES)
-        self.outputs = ("styled", "style_used", "statistics_used")
+        self.outputs: tuple[str, ...] = ("styled", "style_used", "statistics_used")
+        self.register_buffer("looks", looks)
+        if looks is not None:
+            self.outputs = (*self.outputs, "look")
 
     def forward(
         self,
@@ -112,7 +123,9 @@ class StyleGraph(nn.Module):
         given = style.abs().max() > 0
         style = torch.where(given, style[None], self._found(source, painting))
         styled, used = self.network(image, style, statistics[None], _given(statistics))
-        return styled, style[0], used[0]
+        if self.looks is None:
+            return styled, style[0], used[0]
+        return styled, style[0], used[0], source @ self.looks
 
     def _found(self, source: Tensor, painting: Tensor | None) -> Tensor:
         """Return the style of the weights or of the painting, (1, 2, C)."""
@@ -325,6 +338,7 @@ def export_style(
         "channels": graph.network.channels,
         "reach": measured_reach(graph),
         "styles": [dict(style) for style in styles],
+        "look": layout() if graph.looks is not None else None,
         **given.pop("extra", {}),
     }
     quality = {"onnx_largest_difference_255": largest, **given.pop("quality", {})}

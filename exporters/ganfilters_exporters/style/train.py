@@ -310,18 +310,20 @@ def _export(
 ) -> None:
     # Imported here: training needs neither onnx nor onnxruntime.
     from .export import StyleGraph, export_style
+    from .looks import looks_of
 
     card = _card(request, trained, config, result)
     net: Any = task.net if isinstance(task, OneStyle) else task.best("net")
     styles = [{"name": p.name, "title": p.title, "source": p.source} for p in task.named.paintings]
     rows = task.best("table").state_dict()["styles"].cpu() if styles else None
-    predictor = seen = None
+    predictor = seen = looks = None
     if isinstance(task, AnyStyle):
         predictor, seen = task.best("predictor").cpu(), task.frozen["statistics"].cpu()
         if trained is None or trained.predictor is None:
             used = BACKBONES["efficientnet-lite0"](request.backbone).attribution
             card["attribution"] = "; ".join(filter(None, [card["attribution"], used]))
     elif isinstance(task, OneStyle) and trained is not None:
+        looks = looks_of(trained.looks, len(trained.styles), task.named.paintings)
         styles = [*trained.styles, *styles]
         rows = torch.cat([trained.rows, rows])  # type: ignore[list-item]
         predictor, seen = trained.predictor, trained.seen
@@ -329,11 +331,13 @@ def _export(
             card["extra"]["painting_size"] = trained.painting_size
     table = None
     if rows is not None:
+        if looks is None:
+            looks = looks_of(None, 0, task.named.paintings)
         table = StyleTable([style["name"] for style in styles], net.neutral())
         table.load_state_dict({"styles": rows})
     count = plural(len(styles), "style") if styles else ""
     what = " and ".join(part for part in (count, "any painting" if predictor else "") if part)
-    graph = StyleGraph(net.cpu(), table, predictor, seen)  # type: ignore[arg-type]
+    graph = StyleGraph(net.cpu(), table, predictor, seen, looks)  # type: ignore[arg-type]
     out = request.out
     export_style(
         graph,

@@ -45,6 +45,8 @@ class Trained:
         Whom to name for what is in it.
     card : ModelCard or None
         Of the file it came from.
+    looks : Tensor or None
+        (styles, P), what the styles' paintings look like (:mod:`.looks`).
     """
 
     net: Stylizer
@@ -55,6 +57,7 @@ class Trained:
     painting_size: int | None = None
     attribution: str = ""
     card: ModelCard | None = None
+    looks: Tensor | None = None
 
     @property
     def names(self) -> list[str]:
@@ -133,7 +136,7 @@ def _read_onnx(path: Path) -> Trained:
         predictor = _predictor(stored.weights("predictor", blank), net, seen)
     return Trained(
         net, rows, card.extra["styles"], predictor, seen, card.extra.get("painting_size"),
-        card.attribution, card,
+        card.attribution, card, stored.weight("looks") if card.extra.get("look") else None,
     )  # fmt: skip
 
 

@@ -1,0 +1,181 @@
+"""Refining a painted picture: descending the content and style loss from where the network ends.
+
+A network paints in one pass what fits most photographs. Gatys, Ecker and Bethge, "Image Style
+Transfer Using Convolutional Neural Networks" (2016), optimise the picture itself, from noise;
+started from the network's painting, a tenth of the steps is enough. The loss and its gradient are
+in the file that ``ganfilters export refiner`` writes (``ganfilters_exporters.style.refiner``).
+
+The step is Adam's (Kingma and Ba 2015), taken at every level of a pyramid and added up, after
+Kolkin et al., "Style Transfer by Relaxed Optimal Transport and Self-Similarity" (2019), section
+2.5: steps of single pixels lower the loss with grain, those of larger levels with strokes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ganfilters import (
+    FloatArray,
+    Image,
+    ModelCard,
+    ModelFile,
+    Session,
+    pad_to,
+    report_progress,
+    resize,
+)
+
+__all__ = ["REFINER", "Descent", "Grams", "Refiner", "mixed"]
+
+REFINER = ModelFile.packaged(
+    "ganfilters_style",
+    "models/refiner.onnx",
+    sha256="7bee107a7945f0f3b03516d9631f85c5ae67c59eb45bdc4d6e21bab54175a1e5",
+)
+
+Grams = Mapping[str, FloatArray]
+"""A painting's Gram matrices by layer, each (C, C): what it looks like, wherever things are."""
+
+# Longer side in pixels at which a painting is looked at; a small one is enlarged no further.
+_LOOKED_AT = 512
+_ENLARGE = 2.0
+
+_RATE = 0.01
+_MOMENTUM, _MEMORY = 0.9, 0.99
+_LEVELS = 6
+_SMALLEST_LEVEL = 8
+# Of the steps of single pixels, which make grain.
+_FINEST = 0.5
+# Of the squared differences of neighbours, beside a content term of 1.
+_SMOOTHNESS = 10.0
+
+
+def mixed(parts: Iterable[tuple[float, Grams]]) -> dict[str, FloatArray]:
+    """Return the mean of Gram matrices with weights of sum 1."""
+    total: dict[str, FloatArray] = {}
+    for share, grams in parts:
+        for layer, gram in grams.items():
+            total[layer] = total.get(layer, np.float32(0)) + np.float32(share) * gram
+    return total
+
+
+@dataclass(frozen=True)
+class Refiner:
+    """The running gradient network and what its card says of it."""
+
+    session: Session
+    card: ModelCard
+
+    @property
+    def layers(self) -> dict[str, int]:
+        """The layers whose Gram matrices are compared, and their channels."""
+        return dict(self.card.extra["layers"])
+
+    def grams(self, painting: Image) -> dict[str, FloatArray]:
+        """Return what a painting looks like."""
+        height, width = painting.pixels.shape[:2]
+        scale = min(_LOOKED_AT / max(height, width), _ENLARGE)
+        m = self.card.size_multiple
+        down, right = (
+            max(round(side * scale / m) * m, self.card.size_min) for side in (height, width)
+        )
+        pixels = np.clip(resize(painting.pixels, right, down), 0.0, 1.0)
+        found = self._run(pixels, self._nothing(pixels), [f"gram_found.{n}" for n in self.layers])
+        return dict(zip(self.layers, found, strict=True))
+
+    def refine(
+        self, painted: FloatArray, photo: FloatArray, grams: Grams, steps: int, style: float
+    ) -> FloatArray:
+        """Return the painting after some steps down the loss.
+
+        Parameters
+        ----------
+        painted, photo
+            (H, W, 3) in [0, 1]: where to start, and what is to be seen.
+        grams
+            What it is to look like.
+        steps
+            How many steps; each takes about ten times as long as painting does.
+        style
+            How much the style term counts beside a content term of 1.
+        """
+        height, width = painted.shape[:2]
+        m = self.card.size_multiple
+        down, right = (max(-(-side // m) * m, self.card.size_min) for side in (height, width))
+        photo = pad_to(photo, down, right)
+        given = self._nothing(photo)
+        (content,) = self._run(photo, given, ["content_found"])
+        given |= {f"gram.{layer}": gram for layer, gram in grams.items()}
+        given |= {"content": content, "weights": np.array([1.0, style, _SMOOTHNESS], np.float32)}
+        picture = pad_to(painted, down, right).copy()
+        descent = Descent()
+        for step in range(steps):
+            report_progress(step / steps, f"refining at {width}x{height}")
+            (gradient,) = self._run(picture, given, ["gradient"])
+            # Full steps in the first half, then ever smaller ones: the picture settles.
+            rate = _RATE * min(1.0, 2.0 * (1.0 - step / steps))
+            picture -= descent.step(gradient[0].transpose(1, 2, 0), rate)
+            np.clip(picture, 0.0, 1.0, out=picture)
+        return picture[:height, :width]
+
+    def _nothing(self, pixels: FloatArray) -> dict[str, FloatArray]:
+        """Return the inputs that do not matter when a picture is only measured."""
+        height, width = pixels.shape[:2]
+        feeds = {
+            f"gram.{layer}": np.zeros((side, side), np.float32)
+            for layer, side in self.layers.items()
+        }
+        content = self.card.extra["content"]
+        down, right = height // content["stride"], width // content["stride"]
+        feeds["content"] = np.zeros((1, content["channels"], down, right), np.float32)
+        return feeds | {"weights": np.zeros(3, np.float32)}
+
+    def _run(
+        self, pixels: FloatArray, given: Mapping[str, FloatArray], outputs: list[str]
+    ) -> list[FloatArray]:
+        batch = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])
+        found: list[FloatArray] = self.session.run({"image": batch, **given}, outputs)
+        return found
+
+
+class Descent:
+    """Adam at each level of a pyramid; what it remembers is by level."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.means: list[FloatArray] = []
+        self.squares: list[FloatArray] = []
+
+    def step(self, gradient: FloatArray, rate: float) -> FloatArray:
+        """Return what to subtract, (H, W, 3) as the gradient."""
+        self.count += 1
+        levels = [gradient]
+        while len(levels) < _LEVELS and min(levels[-1].shape[:2]) >= 2 * _SMALLEST_LEVEL:
+            height, width = levels[-1].shape[:2]
+            levels.append(resize(levels[-1], (width + 1) // 2, (height + 1) // 2))
+        if not self.means:
+            self.means = [np.zeros_like(level) for level in levels]
+            self.squares = [np.zeros_like(level) for level in levels]
+        total: FloatArray | None = None
+        for number in reversed(range(len(levels))):
+            own = self._adam(number, levels[number], rate)
+            if number == 0:
+                own *= np.float32(_FINEST)
+            if total is not None:
+                own += resize(total, own.shape[1], own.shape[0])
+            total = own
+        assert total is not None  # noqa: S101 - there is always one level
+        return total
+
+    def _adam(self, number: int, gradient: FloatArray, rate: float) -> FloatArray:
+        mean, square = self.means[number], self.squares[number]
+        mean += np.float32(1 - _MOMENTUM) * (gradient - mean)
+        square += np.float32(1 - _MEMORY) * (gradient * gradient - square)
+        deviation = np.sqrt(square / np.float32(1 - _MEMORY**self.count))
+        # Where there is no slope at all there is no step.
+        deviation += np.float32(1e-20)
+        own: FloatArray = mean * np.float32(rate / (1 - _MOMENTUM**self.count)) / deviation
+        return own
