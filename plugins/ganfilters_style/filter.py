@@ -51,7 +51,7 @@ STYLES = (
 _MODEL = ModelFile.packaged(
     "ganfilters_style",
     "models/style.onnx",
-    sha256="f175488087307cf8a45004d74f5adc4c300091cc9b50abbafd722b5308631c44",
+    sha256="bef199ee005c0159fef55221cb3daad1e1671ff2734f473a0529d12401b47623",
 )
 
 # Longer side in pixels at which the network's strokes are of the usual size.

@@ -15,6 +15,7 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
+from ganfilters import Runtime
 from ganfilters.errors import UsageError
 from ganfilters.models import ModelFile
 from ganfilters_exporters.checkpoints import write_checkpoint
@@ -29,6 +30,7 @@ from ganfilters_exporters.style.tasks import AnyStyle, NamedStyles, OneStyle, St
 from ganfilters_exporters.style.train import StyleRequest, train_style
 from ganfilters_exporters.train_commands import train
 from ganfilters_exporters.trainer import TrainConfig, Trainer
+from ganfilters_style.network import Network
 
 from .style_toys import TINY, backbone, loss_network, pictures
 
@@ -100,6 +102,13 @@ def test_training_exporting_and_one_more_style(request_: StyleRequest, tmp_path:
         before, after = outputs(request_.out, number, image), outputs(more.out, number, image)
         assert np.abs(before - after).max() < 1e-5
     assert np.abs(outputs(more.out, 2, image) - outputs(more.out, 1, image)).max() > 0.01
+    # What --refine needs of the paintings: of the old ones as it was, of the new one too.
+    file = ModelFile(more.out)
+    network = Network(Runtime("cpu").session(file), file.card)
+    before = Network(Runtime("cpu").session(ModelFile(request_.out)), ModelFile(request_.out).card)
+    for name, gram in before.look("picture-0").items():
+        assert np.array_equal(network.look("picture-0")[name], gram)
+        assert np.abs(network.look("picture-3")[name] - gram).max() > 0
 
     with pytest.raises(UsageError, match="has a style 'picture-3' already"):
         train_style(

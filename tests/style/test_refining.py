@@ -1,0 +1,166 @@
+"""Refining: the shipped gradient network, and what the filter does with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from ganfilters import Cancelled, Host, Image, Runtime, UsageError
+from ganfilters_style import Style, StyleParams
+from ganfilters_style.filter import passes
+from ganfilters_style.network import Network
+from ganfilters_style.refining import REFINER, Descent, Refiner, mixed
+
+Array = np.ndarray[Any, Any]
+# Strokes as wide as they are at the picture's own size, so that it is refined there.
+OWN_SIZE = {"stroke_scale": 3.0}
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(scope="module")
+def host() -> Host:
+    return Host("cpu", threads=2)
+
+
+@pytest.fixture(scope="module")
+def refiner(host: Host) -> Refiner:
+    return Refiner(host.runtime.session(REFINER), REFINER.card)
+
+
+@pytest.fixture(scope="module")
+def coffee() -> Array:
+    return np.asarray(Pillow.open(EXAMPLES / "coffee.jpg").convert("RGB").resize((108, 75)))
+
+
+def distance(refiner: Refiner, picture: Array, grams: dict[str, Array]) -> float:
+    """Mean relative distance of Gram matrices at the picture's own size: what is to be lowered."""
+    height, width = (side // 8 * 8 for side in picture.shape[:2])
+    pixels = picture[:height, :width].astype(np.float32).transpose(2, 0, 1)[None] / 255
+    feeds = {f"gram.{name}": gram for name, gram in grams.items()}
+    feeds["content"] = np.zeros((1, 256, height // 4, width // 4), np.float32)
+    feeds |= {"image": pixels, "weights": np.zeros(3, np.float32)}
+    found = refiner.session.run(feeds, [f"gram_found.{name}" for name in grams])
+    errors = [
+        np.linalg.norm(own - gram) / np.linalg.norm(gram)
+        for own, gram in zip(found, grams.values(), strict=True)
+    ]
+    return float(np.mean(errors))
+
+
+def test_refining_comes_nearer_to_the_painting(host: Host, refiner: Refiner, coffee: Array) -> None:
+    model = Style.models[0]
+    look = Network(host.runtime.session(model), model.card).look("scream")
+    painted = host.apply("style", coffee, style="scream", **OWN_SIZE)
+    refined = host.apply("style", coffee, style="scream", refine=12, **OWN_SIZE)
+    assert refined.shape == painted.shape
+    assert distance(refiner, refined, look) < 0.8 * distance(refiner, painted, look)
+    # Still the cup: light and dark are where they were.
+    grey = [picture.mean(2).ravel() for picture in (coffee, refined)]
+    assert np.corrcoef(*grey)[0, 1] > 0.4
+    more = host.apply("style", coffee, style="scream", refine=12, refine_style=0.1, **OWN_SIZE)
+    assert distance(refiner, refined, look) < distance(refiner, more, look)
+
+
+def test_a_painting_at_hand_is_refined_towards(host: Host, refiner: Refiner, coffee: Array) -> None:
+    painting = np.asarray(Pillow.open(EXAMPLES / "chelsea.jpg").convert("RGB"))
+    look = refiner.grams(Image(painting.astype(np.float32) / 255))
+    painted = host.apply("style", coffee, style_image=painting, **OWN_SIZE)
+    refined = host.apply("style", coffee, style_image=painting, refine=12, **OWN_SIZE)
+    assert distance(refiner, refined, look) < 0.8 * distance(refiner, painted, look)
+
+
+def test_what_the_network_holds_of_a_painting_is_nearly_all() -> None:
+    """A look is Gram matrices: symmetric, and of no direction less than nothing."""
+    model = Style.models[0]
+    network = Network(Runtime("cpu").session(model), model.card)
+    assert sum(file.path.stat().st_size for file in Style.models) < 12e6
+    looks = [network.look(name) for name in network.styles]
+    for look in looks:
+        assert list(look) == list(REFINER.card.extra["layers"])
+        for layer, gram in look.items():
+            assert gram.shape == (REFINER.card.extra["layers"][layer],) * 2
+            assert np.linalg.eigvalsh(gram)[0] > -1e-3 * np.linalg.norm(gram)
+    first, second = (look["relu3_3"] for look in looks[:2])
+    assert np.linalg.norm(first - second) > 0.2 * np.linalg.norm(first)
+
+
+def test_nothing_is_refined_unless_asked_for(host: Host, coffee: Array) -> None:
+    plain = host.apply("style", coffee, style="udnie")
+    assert np.array_equal(plain, host.apply("style", coffee, style="udnie", refine_style=3))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (9, 40), (33, 32)])
+def test_any_size(host: Host, coffee: Array, size: tuple[int, int]) -> None:
+    small = np.asarray(Pillow.fromarray(coffee).resize(size))
+    refined = host.apply("style", small, refine=2, stroke_scale=8)
+    assert refined.shape == small.shape
+
+
+def test_a_network_that_does_not_hold_the_painting_says_so(
+    host: Host, named: Path, both: Path, photo: Array
+) -> None:
+    with pytest.raises(UsageError, match=r"looks like, which --refine needs; .*export style"):
+        host.apply("style", photo, model=named, refine=3)
+    painted = host.apply("style", photo, model=both, style_image=photo[:, ::-1])
+    refined = host.apply("style", photo, model=both, style_image=photo[:, ::-1], refine=3)
+    assert not np.array_equal(painted, refined)
+
+
+def test_steps_halve_and_end_at_the_size() -> None:
+    params = StyleParams(refine=30, refine_size=700)
+    sides = [(max(p.height, p.width), p.steps) for p in passes(1500, 2000, params)]
+    assert [steps for _, steps in sides] == [30, 15, 0, 0]
+    assert sides[-1] == (2000, 0)
+    assert all((side <= 700) == (steps > 0) for side, steps in sides)
+    # The strokes asked for begin larger than what is to be refined: then at least there.
+    fine = StyleParams(refine=30, refine_size=256, stroke_scale=0.25)
+    assert [p.steps for p in passes(1500, 2000, fine)] == [30, 0]
+    assert all(p.steps == 0 for p in passes(1500, 2000, StyleParams()))
+
+
+def test_it_can_be_stopped(host: Host, coffee: Array) -> None:
+    class Stopped:
+        """Set once refining has begun."""
+
+        def __init__(self) -> None:
+            self.seen = False
+
+        def is_set(self) -> bool:
+            return self.seen
+
+    cancel = Stopped()
+
+    def on_progress(_: float, note: str) -> None:
+        cancel.seen = cancel.seen or "refining" in note
+
+    with pytest.raises(Cancelled):
+        host.apply("style", coffee, refine=1000, **OWN_SIZE, on_progress=on_progress, cancel=cancel)
+
+
+def test_looks_are_mixed_by_weight() -> None:
+    one, two = {"a": np.eye(2, dtype=np.float32)}, {"a": np.ones((2, 2), np.float32)}
+    blend = mixed([(0.25, one), (0.75, two)])
+    np.testing.assert_allclose(blend["a"], [[1.0, 0.75], [0.75, 1.0]])
+
+
+def test_a_descent_reaches_coarse_and_fine_parts_of_a_picture() -> None:
+    rng = np.random.default_rng(0)
+    wanted = rng.random((40, 56, 3), np.float32) * 0.2
+    wanted[:, :28] += 0.6
+    picture = np.full_like(wanted, 0.5)
+    descent = Descent()
+    errors = []
+    for step in range(200):
+        picture -= descent.step(picture - wanted, 0.01 * (1 - step / 200))
+        errors.append(float(np.abs(picture - wanted).mean()))
+    # The halves differ by 0.6: single pixels alone, at half the rate, would not be halfway by 20.
+    assert errors[20] < 0.5 * errors[0]
+    assert errors[-1] < 0.01
+
+
+def test_where_there_is_no_slope_there_is_no_step() -> None:
+    assert not Descent().step(np.zeros((20, 20, 3), np.float32), 0.01).any()
