@@ -137,6 +137,20 @@ def style_subjects() -> PIL.Image.Image:
     return sheet([(f"--style {n}", style(p, style=n)) for p in subjects for n in names], 4)
 
 
+def style_refined() -> PIL.Image.Image:
+    """Photos as painted in one pass, and refined."""
+    subjects = {"chelsea": "starry-night", "astronaut": "great-wave", "coffee": "udnie"}
+    pictures = {name: photo(name, 512) for name in subjects}
+    box = (420, 280)
+    cells = []
+    for extra in ({}, {"refine": 40}):
+        for name, which in subjects.items():
+            painted = HOST.apply("style", pictures[name], style=which, **extra)
+            label = " ".join([f"--style {which}", *(f"--{k} {v}" for k, v in extra.items())])
+            cells.append((label, PIL.ImageOps.fit(painted, box, centering=(0.5, 0.2))))
+    return sheet(cells, len(subjects))
+
+
 def style_options() -> PIL.Image.Image:
     """Blends, any painting, strokes, colours, two styles."""
     cat = photo("chelsea", 840).crop((0, 0, 840, 558))
@@ -288,6 +302,7 @@ PICTURES: dict[str, Callable[[], PIL.Image.Image]] = {
     "dream-noise": noise,
     "style-sheet": styles,
     "style-subjects": style_subjects,
+    "style-refined": style_refined,
     "style-options": style_options,
     "latent-classes": latent_classes,
     "latent-kmnist": latent_kmnist,

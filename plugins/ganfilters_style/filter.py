@@ -109,16 +109,17 @@ class StyleParams(Params):
         ge=0,
         le=1000,
         description="Steps of optimisation after painting, about a second each at 512 pixels on a "
-        "CPU: strokes follow the painting far more closely; 40 to 80 are enough",
+        "CPU: strokes follow the painting far more closely; 40 are enough",
     )
     refine_style: float = Field(
-        30.0,
+        10.0,
         ge=0.1,
         le=1000.0,
-        description="How much the painting counts against the photo while refining",
+        description="How much the painting counts against the photo while refining; 3 keeps faces, "
+        "30 gives them up",
     )
     refine_size: int = Field(
-        1024,
+        768,
         ge=256,
         le=4096,
         description="Longest side in pixels that is refined, which bounds time and memory; what is "
@@ -147,6 +148,10 @@ class StyleParams(Params):
     def _together(self) -> Self:
         if self.other_style is not None and self.split is None:
             raise ValueError("`other_style` needs `split`, which says where it is painted")
+        for name in ("refine_style", "refine_size"):
+            standard = type(self).model_fields[name].default
+            if not self.refine and getattr(self, name) != standard:
+                raise ValueError(f"`{name}` needs `refine` as well")
         return self
 
 

@@ -2,7 +2,7 @@
 
 A network paints in one pass what fits most photographs. Gatys, Ecker and Bethge, "Image Style
 Transfer Using Convolutional Neural Networks" (2016), optimise the picture itself, from noise;
-started from the network's painting, a tenth of the steps is enough. The loss and its gradient are
+started from the network's painting, some dozens of steps are enough. The loss and its gradient are
 in the file that ``ganfilters export refiner`` writes (``ganfilters_exporters.style.refiner``).
 
 The step is Adam's (Kingma and Ba 2015), taken at every level of a pyramid and added up, after

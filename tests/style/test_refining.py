@@ -88,9 +88,12 @@ def test_what_the_network_holds_of_a_painting_is_nearly_all() -> None:
     assert np.linalg.norm(first - second) > 0.2 * np.linalg.norm(first)
 
 
-def test_nothing_is_refined_unless_asked_for(host: Host, coffee: Array) -> None:
-    plain = host.apply("style", coffee, style="udnie")
-    assert np.array_equal(plain, host.apply("style", coffee, style="udnie", refine_style=3))
+@pytest.mark.parametrize("name", ["refine_style", "refine_size"])
+def test_what_says_nothing_without_refining_is_refused(
+    host: Host, coffee: Array, name: str
+) -> None:
+    with pytest.raises(UsageError, match=f"{name}.* needs .*refine.* as well"):
+        host.apply("style", coffee, **{name: 300})
 
 
 @pytest.mark.parametrize("size", [(1, 1), (9, 40), (33, 32)])

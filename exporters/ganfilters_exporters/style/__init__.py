@@ -1,7 +1,8 @@
-"""Style transfer by feed-forward networks: training, adding a painting, export.
+"""Style transfer by feed-forward networks: training, adding a painting, export, refining.
 
 The networks, their loss and why they are built as they are: :mod:`.network`, :mod:`.predictor`.
-What the exported file takes and gives: :mod:`.export`.
+What the exported file takes and gives: :mod:`.export`. What refining a painted picture needs, the
+gradient of the loss and what paintings look like: :mod:`.refiner`, :mod:`.looks`.
 
 Training the network that ships
 -------------------------------
@@ -42,6 +43,13 @@ From the file that this writes, another run went on for 6,800 steps, in 93 minut
         --photos photos --teacher vgg16.safetensors \
         --options exporters/ganfilters_exporters/style/paintings.toml --style-weight 3 \
         --size 192 --style-size 448 --rate 2e-3 --steps 6800 --run runs/style-on --out on.onnx
+
+What the named styles' paintings look like, for ``--refine``, was added to that file afterwards
+(training stores it now); and the gradient that refining descends, from VGG16's weights::
+
+    ganfilters export style on.onnx --styles paintings \
+        --options exporters/ganfilters_exporters/style/paintings.toml --out style.onnx
+    ganfilters export refiner --weights vgg16.safetensors --out refiner.onnx
 
 One painting more in a trained network, in minutes on a CPU::
 
