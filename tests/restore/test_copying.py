@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ganfilters import Host
-from ganfilters_inpaint import network
+from ganfilters_inpaint import copying, network
 from ganfilters_inpaint.copying import copied, find_shifts
 
 Array = np.ndarray[Any, Any]
@@ -162,3 +162,66 @@ def test_a_thin_rim_is_copied_from_as_well(host: Host, filler: Path) -> None:
     hole[20:236, 20:236] = 1
     made = host.apply("inpaint", pixels, mask=hole, model=filler, largest=1)
     assert np.abs(np.diff(made[60:200, 60:200], axis=1)).mean() > 0.1
+
+
+@pytest.mark.parametrize("tile", [40, 64])
+def test_parts_meet(hole: Array, monkeypatch: pytest.MonkeyPatch, tile: int) -> None:
+    """A hole in several parts is filled as well where they meet as elsewhere."""
+    down, across = np.indices(hole.shape)
+    wave = np.sin(down / 2.5) * np.sin(across / 3.5)
+    pixels = (0.5 + 0.3 * wave[..., None] * np.array([1.0, 0.7, 0.4])).astype(np.float32)
+    guide = np.where(hole[..., None], blurred(pixels), pixels)
+    whole = np.abs(filled(pixels, hole, guide) - pixels)
+    monkeypatch.setattr(copying, "_TILE", tile)
+    parts = np.abs(filled(pixels, hole, guide) - pixels)
+    assert parts[hole].mean() < 0.3 * np.abs(guide - pixels)[hole].mean()
+    # The hole's area begins a little before it, and so do its parts.
+    first = 60 - copying._RADIUS + tile
+    seams = parts[50:150, [c for b in range(first, 180, tile) for c in (b - 1, b)]]
+    assert seams.mean() < 2 * max(parts[hole].mean(), whole[hole].mean())
+
+
+def two_pieces(height: int, width: int) -> tuple[copying.Shifts, Array, Array]:
+    """Return shifts of which the left half leads up and the right half down, and what to fill."""
+    area = (slice(height, 2 * height), slice(0, width))
+    offsets = np.zeros((height, width, 2), np.intp)
+    offsets[:, : width // 2, 0], offsets[:, width // 2 :, 0] = -height, height
+    hole = np.zeros((3 * height, width), np.bool_)
+    hole[area] = True
+    pixels = np.random.default_rng(3).random((3 * height, width, 3), np.float32)
+    return copying.Shifts(area, offsets), hole, pixels
+
+
+def test_within_a_piece_pixels_are_copied_and_at_its_border_they_fade() -> None:
+    shifts, hole, pixels = two_pieces(24, 40)
+    made = np.zeros((24, 40, 3), np.float32)
+    copying._put_together(made, hole[24:48], pixels, hole, shifts, 1)
+    reach = 2 * copying._FADE + 2
+    assert np.array_equal(made[:, : 20 - reach], pixels[:24, : 20 - reach])
+    assert np.array_equal(made[:, 20 + reach :], pixels[48:, 20 + reach :])
+    above, below = pixels[:24, 19:21], pixels[48:, 19:21]
+    between = made[:, 19:21]
+    assert (between > np.minimum(above, below) - 1e-6).all()
+    assert (between < np.maximum(above, below) + 1e-6).all()
+    # Each side has something of the other.
+    assert np.abs(between - above)[:, 0].mean() > 0.05
+    assert np.abs(between - below)[:, 1].mean() > 0.05
+
+
+def test_borders_at_full_size_are_no_stairs() -> None:
+    """Shifts are of blocks of pixels; where two pieces meet, single pixels are decided on."""
+    scale = 4
+    small, _, _ = two_pieces(24, 40)
+    # A slanted border, so that blocks would show as steps.
+    for row in range(24):
+        small.offsets[row, : 12 + row // 2, 0], small.offsets[row, 12 + row // 2 :, 0] = -24, 24
+    hole = np.zeros((3 * 24 * scale, 40 * scale), np.bool_)
+    hole[24 * scale : 48 * scale] = True
+    pixels = np.zeros((*hole.shape, 3), np.float32)
+    pixels[48 * scale :] = 1.0
+    made = np.zeros((24 * scale, 40 * scale, 3), np.float32)
+    copying._put_together(made, hole[24 * scale : 48 * scale], pixels, hole, small, scale)
+    blocks = made[..., 0].reshape(24, scale, 40, scale).swapaxes(1, 2)
+    mixed = (blocks.mean((2, 3)) > 0.2) & (blocks.mean((2, 3)) < 0.8)
+    assert mixed.any()
+    assert (blocks[mixed].std((1, 2)) > 0.01).mean() > 0.9
