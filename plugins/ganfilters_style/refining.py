@@ -22,6 +22,7 @@ from ganfilters import (
     Image,
     ModelCard,
     ModelFile,
+    OutOfMemory,
     Session,
     pad_to,
     report_progress,
@@ -101,7 +102,24 @@ class Refiner:
             How many steps; each takes about ten times as long as painting does.
         style
             How much the style term counts beside a content term of 1.
+
+        Raises
+        ------
+        OutOfMemory
+            The picture is too large for it; says what to change.
         """
+        try:
+            return self._descended(painted, photo, grams, steps, style)
+        except (OutOfMemory, MemoryError) as error:
+            height, width = painted.shape[:2]
+            raise OutOfMemory(
+                f"refining {width}x{height} pixels does not fit into memory; give a smaller "
+                "--refine-size"
+            ) from error
+
+    def _descended(
+        self, painted: FloatArray, photo: FloatArray, grams: Grams, steps: int, style: float
+    ) -> FloatArray:
         height, width = painted.shape[:2]
         m = self.card.size_multiple
         down, right = (max(-(-side // m) * m, self.card.size_min) for side in (height, width))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from ganfilters import Cancelled, Host, Image, Runtime, UsageError
+from ganfilters import Cancelled, Host, Image, OutOfMemory, Runtime, UsageError
 from ganfilters_style import Style, StyleParams
 from ganfilters_style.filter import passes
 from ganfilters_style.network import Network
@@ -142,6 +142,18 @@ def test_it_can_be_stopped(host: Host, coffee: Array) -> None:
 
     with pytest.raises(Cancelled):
         host.apply("style", coffee, refine=1000, **OWN_SIZE, on_progress=on_progress, cancel=cancel)
+
+
+def test_too_little_memory_says_what_to_change(
+    refiner: Refiner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(*_: object) -> list[Array]:
+        raise OutOfMemory("the device is full")
+
+    monkeypatch.setattr(type(refiner.session), "run", run)
+    picture = np.zeros((40, 48, 3), np.float32)
+    with pytest.raises(OutOfMemory, match="48x40 pixels .* smaller --refine-size"):
+        refiner.refine(picture, picture, {}, 2, 1.0)
 
 
 def test_looks_are_mixed_by_weight() -> None:
