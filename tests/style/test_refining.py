@@ -152,7 +152,7 @@ def test_too_little_memory_says_what_to_change(
 
     monkeypatch.setattr(type(refiner.session), "run", run)
     picture = np.zeros((40, 48, 3), np.float32)
-    with pytest.raises(OutOfMemory, match="48x40 pixels .* smaller --refine-size"):
+    with pytest.raises(OutOfMemory, match=r"48x40 pixels .* smaller --refine-size"):
         refiner.refine(picture, picture, {}, 2, 1.0)
 
 
