@@ -25,6 +25,7 @@ So the photograph and the painting are measured by the same file, as ``image``.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -51,6 +52,7 @@ LOOSE = 0.02
 """Of the gradient: rounding carries activations across the corner of a rectifier, and which of
 four equal values is the largest is anyone's guess, in PyTorch's own float32 as well."""
 SIZES = ((64, 96), (128, 96), (192, 256))
+ORIGIN = "VGG16 by K. Simonyan and A. Zisserman (Oxford), their own release under CC BY 4.0"
 BYTES_FROM, NIBBLES_FROM = 2**15, 2**17
 """Weights of so many elements are stored in 8 and in 4 bits."""
 
@@ -171,6 +173,7 @@ def export_refiner(
     objective = Objective(network)
     model = build(objective)
     errors, _ = export.compare(objective, model, _cases(objective), TOLERANCE, {"gradient": LOOSE})
+    figures = {f"gradient_error_{k}": v for k, v in gradient_errors(objective, model).items()}
     card = ModelCard(
         filter="style",
         name="refiner",
@@ -181,19 +184,44 @@ def export_refiner(
             f"{LAYERS[-1]}, and their gradient with respect to the picture: what --refine descends."
         ),
         licence=backbone.licence,
-        attribution=backbone.attribution,
-        data=backbone.data,
+        attribution=f"{backbone.attribution}; {ORIGIN}",
+        data=(*backbone.data, *(("BSDS500",) if "bsds500" in backbone.attribution.lower() else ())),
         command=command,
         commit=export.commit(),
         seconds=round(time.perf_counter() - started, 1),
         size_multiple=8,
         size_min=32,
         storage="float32",
+        quality=figures,
         parity=Parity(tolerance=TOLERANCE, measured=errors),
-        extra={**_layout(backbone), "gradient_tolerance": LOOSE},
+        extra={
+            **_layout(backbone),
+            "features": features_of(network),
+            "gradient_tolerance": LOOSE,
+        },
     )
     export.write(model, out, card, overwrite=overwrite)
     return card
+
+
+def features_of(network: nn.Module) -> str:
+    """Return a name of the features: 16 digits of the SHA-256 of all weights as they are stored."""
+    digest = hashlib.sha256()
+    for name, value in network.state_dict().items():
+        digest.update(name.encode() + value.numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def gradient_errors(objective: Objective, model: ir.Model) -> dict[str, float]:
+    """Return the gradient's relative error against PyTorch's by size."""
+    running = export.session(ir.to_proto(model).SerializeToString())
+    found = {}
+    for size, _, inputs in _cases(objective):
+        feeds = {name: value.numpy() for name, value in zip(objective.inputs, inputs, strict=True)}
+        (measured,) = running.run(["gradient"], feeds)
+        error = export.relative_error(measured, objective(*inputs)[0].numpy())
+        found[size] = float(f"{error:.2g}")
+    return found
 
 
 def _layout(backbone: Backbone) -> dict[str, Any]:
