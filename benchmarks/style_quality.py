@@ -103,7 +103,7 @@ def ways(options: argparse.Namespace, loss: PerceptualLoss) -> dict[str, Paint]:
         return host.apply("style", picture, style=painting.name, **scale, **model)
 
     def refined(picture: Pillow.Image, painting: Painting) -> Pillow.Image:
-        steps = {"refine": options.refine, "refine_style": STYLE_WEIGHT}
+        steps = {"refine": options.refine, "refine_weight": STYLE_WEIGHT}
         return host.apply("style", picture, style=painting.name, **steps, **scale, **model)
 
     def any_painting(picture: Pillow.Image, painting: Painting) -> Pillow.Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,6 +65,7 @@ def export() -> None:
 def dream(backbone: str, weights: Path | None, out: Path | None, overwrite: bool) -> None:
     """Export the gradient that the dream filter ascends."""
     require_training_extra()
+    started = time.perf_counter()
     from .dream.export import export_dream
     from .export import ExportError
 
@@ -76,7 +78,7 @@ def dream(backbone: str, weights: Path | None, out: Path | None, overwrite: bool
         )
     except (ExportError, FileExistsError, ValueError, OSError) as error:
         raise UsageError(str(error)) from error
-    _tell(path, card)
+    _tell(path, card, started)
 
 
 @export.command()
@@ -97,6 +99,7 @@ def dream(backbone: str, weights: Path | None, out: Path | None, overwrite: bool
 def refiner(weights: Path, out: Path, overwrite: bool) -> None:
     """Export the gradient that the style filter descends with --refine."""
     require_training_extra()
+    started = time.perf_counter()
     from .export import ExportError
     from .style.refiner import export_refiner
 
@@ -105,11 +108,11 @@ def refiner(weights: Path, out: Path, overwrite: bool) -> None:
         card = export_refiner(weights, out, overwrite=overwrite, command=shlex.join(words))
     except (ExportError, FileExistsError, ValueError, OSError) as error:
         raise UsageError(str(error)) from error
-    _tell(out, card)
+    _tell(out, card, started)
 
 
 @export.command()
-@click.argument("network", type=_EXISTING)
+@click.argument("network", type=_FILE)
 @click.option(
     "--styles",
     required=True,
@@ -134,10 +137,10 @@ def style(
 ) -> None:
     """Write a trained style network again, with what --refine needs of its paintings.
 
-    `ganfilters train style` does so by itself; this is for a NETWORK made before, an .onnx file or
-    the folder of a run.
+    `ganfilters train style` does so by itself; this is for a NETWORK made before, an .onnx file.
     """
     require_training_extra()
+    started = time.perf_counter()
     from .export import ExportError
     from .style.rewrite import add_looks
 
@@ -147,18 +150,20 @@ def style(
     words += ["--out", out.name]
     try:
         card = add_looks(
-            network, styles, out, options=options, overwrite=overwrite, command=shlex.join(words)
-        )
+            network, styles, out, options=options, overwrite=overwrite, command=shlex.join(words),
+            say=lambda text: click.echo(text, err=True),
+        )  # fmt: skip
     except (ExportError, FileExistsError, OSError) as error:
         raise UsageError(str(error)) from error
-    _tell(out, card)
+    _tell(out, card, started)
 
 
-def _tell(path: Path, card: ModelCard) -> None:
+def _tell(path: Path, card: ModelCard, started: float) -> None:
     """Say what was written."""
+    seconds = time.perf_counter() - started
     worst = max(card.parity.measured.values()) if card.parity else float("nan")
     size = path.stat().st_size / 1e6
-    click.echo(f"{path}: {size:.1f} MB, agrees with PyTorch to {worst:.1e} ({card.seconds:.0f} s)")
+    click.echo(f"{path}: {size:.1f} MB, agrees with PyTorch to {worst:.1e} ({seconds:.0f} s)")
 
 
 def require_training_extra() -> None:

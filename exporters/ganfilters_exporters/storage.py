@@ -30,9 +30,7 @@ _ZERO_NIBBLE = 8
 def round_weights(
     module: nn.Module, *, half_from: int, byte_from: int, nibble_from: int | None = None
 ) -> None:
-    """Round large weights to what two bytes, or one, or half a one, hold.
-
-    `store_compact` then loses nothing.
+    """Round large weights to 16, 8 or 4 bits; `store_compact` then stores them without loss.
 
     Parameters
     ----------

@@ -101,17 +101,17 @@ class StyleParams(Params):
         1024,
         ge=256,
         le=8192,
-        description="Largest side in pixels that the network sees at once; bounds the memory, and "
-        "changes nothing else",
+        description="Largest side in pixels that the network sees at once; bounds the memory of "
+        "painting, and changes nothing else",
     )
     refine: int = Field(
         0,
         ge=0,
         le=1000,
-        description="Steps of optimisation after painting, about a second each at 512 pixels on a "
+        description="Steps of optimisation after painting, a second or two each at 512 pixels on a "
         "CPU: strokes follow the painting far more closely; 40 are enough",
     )
-    refine_style: float = Field(
+    refine_weight: float = Field(
         10.0,
         ge=0.1,
         le=1000.0,
@@ -120,7 +120,7 @@ class StyleParams(Params):
     )
     refine_size: int = Field(
         768,
-        ge=256,
+        ge=320,
         le=4096,
         description="Longest side in pixels that is refined, which bounds time and memory; what is "
         "larger the network paints over",
@@ -148,7 +148,7 @@ class StyleParams(Params):
     def _together(self) -> Self:
         if self.other_style is not None and self.split is None:
             raise ValueError("`other_style` needs `split`, which says where it is painted")
-        for name in ("refine_style", "refine_size"):
+        for name in ("refine_weight", "refine_size"):
             standard = type(self).model_fields[name].default
             if not self.refine and getattr(self, name) != standard:
                 raise ValueError(f"`{name}` needs `refine` as well")
@@ -165,6 +165,11 @@ class Style(Filter[StyleParams]):
     models: ClassVar[tuple[ModelFile, ...]] = (_MODEL, REFINER)
 
     @classmethod
+    def models_for(cls, params: StyleParams) -> tuple[ModelFile, ...]:
+        """Return the network that paints, and the one that refines where it is asked for."""
+        return (params.model or _MODEL, *((REFINER,) if params.refine else ()))
+
+    @classmethod
     def known_values(cls, params: StyleParams) -> Mapping[str, Sequence[str]]:
         """Return the names of the styles that the model holds."""
         if params.model is None:
@@ -176,10 +181,12 @@ class Style(Filter[StyleParams]):
         """Return the painted picture."""
         model = params.model or _MODEL
         card = model.card_for(self.name)  # first, as its errors say more than the session's
+        if "channels" not in card.extra:
+            raise UsageError(f"{card.title!r} is no style network; it refines what one painted")
         network = Network(self.runtime.session(model), card)
         refiner = None
         if params.refine:
-            refiner = Refiner(self.runtime.session(REFINER), REFINER.card_for(self.name))
+            refiner = Refiner(self.runtime)
         names = params.style or ({} if params.style_image else network.default)
         first = _Painter.of(network, refiner, names, params.style_image)
         if params.split is None:
@@ -215,13 +222,24 @@ class Pass:
 
 
 def passes(height: int, width: int, params: StyleParams) -> list[Pass]:
-    """Return the passes, small to large: half as many steps each time, as most is done then."""
+    """Return the passes, small to large: half as many steps each time, as most is done then.
+
+    Raises
+    ------
+    UsageError
+        All are too large to be refined.
+    """
     found = []
     for number, (down, right) in enumerate(working_sizes(height, width, params.stroke_scale)):
-        # The first size is refined whatever it is: it is never much larger than the bound.
-        refined = number == 0 or max(down, right) <= params.refine_size
+        refined = max(down, right) <= params.refine_size
         steps = math.ceil(params.refine / 2**number) if refined else 0
         found.append(Pass(down, right, steps))
+    first = max(found[0].height, found[0].width)
+    if params.refine and not found[0].steps:
+        raise UsageError(
+            f"strokes of --stroke-scale {params.stroke_scale:g} begin at {first} pixels, more than "
+            f"--refine-size {params.refine_size}; make either larger"
+        )
     return found
 
 
@@ -256,7 +274,8 @@ class _Painter:
         style = network.style(names, paintings)
         if refiner is None:
             return cls(network, style, None, None)
-        looks = [*map(network.look, names), *map(refiner.grams, paintings)]
+        looks = [network.look(name, refiner.features) for name in names]
+        looks += map(refiner.grams, paintings)
         parts = zip(shares(names, paintings), looks, strict=True)
         return cls(network, style, refiner, mixed(parts))
 
@@ -293,7 +312,7 @@ class _Painter:
             painted = self.network.paint(ground, self.style, params.tile)
         if not steps or self.refiner is None or self.grams is None:
             return painted
-        return self.refiner.refine(painted, seen, self.grams, steps, params.refine_style)
+        return self.refiner.refine(painted, seen, self.grams, steps, params.refine_weight)
 
 
 def _sized(pixels: FloatArray, height: int, width: int) -> FloatArray:

@@ -106,24 +106,33 @@ class Network:
             raise UsageError(f"the styles of {self.card.title!r} cancel out; change the weights")
         return blend
 
-    def look(self, name: str) -> dict[str, FloatArray]:
+    def look(self, name: str, features: str) -> dict[str, FloatArray]:
         """Return the Gram matrices of a named style's painting, as `Refiner.grams` gives them.
+
+        Parameters
+        ----------
+        name
+            The style.
+        features
+            Of which loss network they are to be, `Refiner.features`.
 
         Raises
         ------
         UsageError
             The network does not hold them.
         """
-        layout = self.card.extra.get("look") or {}
-        weights = {"style_weights": self._one_hot(name)}
-        packed = self._asked(weights, "look") if layout else np.zeros(0, np.float32)
+        known = self.card.extra.get("look") or {}
+        packed = np.zeros(0, np.float32)
+        if known.get("features") == features:
+            packed = self._asked({"style_weights": self._one_hot(name)}, "look")
         if not packed.any():
             raise UsageError(
                 f"{self.card.title!r} does not hold what the painting of {name!r} looks like, "
-                "which --refine needs; add it with: ganfilters export style"
+                "which --refine needs; add it with: ganfilters export style FILE.onnx "
+                "--styles PAINTINGS --out NEW.onnx"
             )
         grams, at = {}, 0
-        for layer, (channels, rank) in layout.items():
+        for layer, (channels, rank) in known["layers"].items():
             factor = packed[at : at + channels * rank].reshape(channels, rank)
             grams[layer] = factor @ factor.T
             at += channels * rank

@@ -23,7 +23,7 @@ from ganfilters import (
     ModelCard,
     ModelFile,
     OutOfMemory,
-    Session,
+    Runtime,
     pad_to,
     report_progress,
     resize,
@@ -34,7 +34,7 @@ __all__ = ["REFINER", "Descent", "Grams", "Refiner", "mixed"]
 REFINER = ModelFile.packaged(
     "ganfilters_style",
     "models/refiner.onnx",
-    sha256="7bee107a7945f0f3b03516d9631f85c5ae67c59eb45bdc4d6e21bab54175a1e5",
+    sha256="ca38f4f61b6296ee6a2535a0e39849591a63258fe3eb35db027b64e1bd128c82",
 )
 
 Grams = Mapping[str, FloatArray]
@@ -65,10 +65,28 @@ def mixed(parts: Iterable[tuple[float, Grams]]) -> dict[str, FloatArray]:
 
 @dataclass(frozen=True)
 class Refiner:
-    """The running gradient network and what its card says of it."""
+    """The gradient network; the parts that measure run without it.
 
-    session: Session
-    card: ModelCard
+    Attributes
+    ----------
+    runtime
+        Where it runs.
+    model
+        The file.
+    """
+
+    runtime: Runtime
+    model: ModelFile = REFINER
+
+    @property
+    def card(self) -> ModelCard:
+        """What the file says of itself."""
+        return self.model.card_for("style")
+
+    @property
+    def features(self) -> str:
+        """Which loss network it is: Gram matrices of another one cannot be compared with its."""
+        return str(self.card.extra["features"])
 
     @property
     def layers(self) -> dict[str, int]:
@@ -84,7 +102,8 @@ class Refiner:
             max(round(side * scale / m) * m, self.card.size_min) for side in (height, width)
         )
         pixels = np.clip(resize(painting.pixels, right, down), 0.0, 1.0)
-        found = self._run(pixels, self._nothing(pixels), [f"gram_found.{n}" for n in self.layers])
+        outputs = [f"gram_found.{name}" for name in self.layers]
+        found = self.runtime.session(self.model, outputs).run({"image": _batch(pixels)}, outputs)
         return dict(zip(self.layers, found, strict=True))
 
     def refine(
@@ -123,40 +142,26 @@ class Refiner:
         height, width = painted.shape[:2]
         m = self.card.size_multiple
         down, right = (max(-(-side // m) * m, self.card.size_min) for side in (height, width))
-        photo = pad_to(photo, down, right)
-        given = self._nothing(photo)
-        (content,) = self._run(photo, given, ["content_found"])
-        given |= {f"gram.{layer}": gram for layer, gram in grams.items()}
-        given |= {"content": content, "weights": np.array([1.0, style, _SMOOTHNESS], np.float32)}
+        measured = self.runtime.session(self.model, ["content_found"])
+        (content,) = measured.run({"image": _batch(pad_to(photo, down, right))})
+        weights = np.array([1.0, style, _SMOOTHNESS], np.float32)
+        given = {f"gram.{layer}": gram for layer, gram in grams.items()}
+        given |= {"content": content, "weights": weights}
+        run = self.runtime.session(self.model, ["gradient"]).bind(given, ["gradient"])
         picture = pad_to(painted, down, right).copy()
         descent = Descent()
         for step in range(steps):
             report_progress(step / steps, f"refining at {width}x{height}")
-            (gradient,) = self._run(picture, given, ["gradient"])
+            (gradient,) = run(image=_batch(picture))
             # Full steps in the first half, then ever smaller ones: the picture settles.
             rate = _RATE * min(1.0, 2.0 * (1.0 - step / steps))
             picture -= descent.step(gradient[0].transpose(1, 2, 0), rate)
             np.clip(picture, 0.0, 1.0, out=picture)
         return picture[:height, :width]
 
-    def _nothing(self, pixels: FloatArray) -> dict[str, FloatArray]:
-        """Return the inputs that do not matter when a picture is only measured."""
-        height, width = pixels.shape[:2]
-        feeds = {
-            f"gram.{layer}": np.zeros((side, side), np.float32)
-            for layer, side in self.layers.items()
-        }
-        content = self.card.extra["content"]
-        down, right = height // content["stride"], width // content["stride"]
-        feeds["content"] = np.zeros((1, content["channels"], down, right), np.float32)
-        return feeds | {"weights": np.zeros(3, np.float32)}
 
-    def _run(
-        self, pixels: FloatArray, given: Mapping[str, FloatArray], outputs: list[str]
-    ) -> list[FloatArray]:
-        batch = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])
-        found: list[FloatArray] = self.session.run({"image": batch, **given}, outputs)
-        return found
+def _batch(pixels: FloatArray) -> FloatArray:
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])
 
 
 class Descent:

@@ -194,7 +194,7 @@ def test_any_painting_is_exported(tmp_path: Path) -> None:
     again = run(out, graph, image=image, style=style, style_image=other)
     assert np.abs(again["styled"] - first["styled"]).max() < 1e-5
     assert np.array_equal(again["style_used"], style)
-    with pytest.raises(UsageError, match="needs a style network with named styles"):
+    with pytest.raises(UsageError, match="give a style network with named styles"):
         read_trained(out)
 
 

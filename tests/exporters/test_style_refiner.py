@@ -20,7 +20,7 @@ from ganfilters_exporters.losses import LAYERS, PerceptualLoss, Weights
 from ganfilters_exporters.stored import read_stored
 from ganfilters_exporters.style import refiner as exported
 from ganfilters_exporters.style.export import StyleGraph, export_style
-from ganfilters_exporters.style.looks import looks_of, packed
+from ganfilters_exporters.style.looks import RANKS, looks_of, packed
 from ganfilters_exporters.style.network import StyleTable, Stylizer
 from ganfilters_exporters.style.paintings import Painting, find_paintings
 from ganfilters_exporters.style.refiner import Objective, build, export_refiner
@@ -74,8 +74,7 @@ def test_the_gradient_is_that_of_the_loss_at_other_sizes(file: Path) -> None:
 
 
 def test_the_filter_runs_any_refiner(file: Path) -> None:
-    card = ModelFile(file).card
-    refiner = Refiner(Runtime("cpu", threads=1).session(ModelFile(file)), card)
+    refiner = Refiner(Runtime("cpu", threads=1), ModelFile(file))
     rng = np.random.default_rng(0)
     painting = Image(rng.random((70, 50, 3), np.float32))
     grams = refiner.grams(painting)
@@ -141,11 +140,13 @@ def running(file: Path) -> Network:
 def test_a_network_holds_nearly_what_is_measured(paintings: list[Painting], tmp_path: Path) -> None:
     names = [painting.name for painting in paintings]
     net = running(style_network(tmp_path / "x.onnx", names, looks_of(None, 0, paintings)))
-    refiner = Refiner(Runtime("cpu").session(REFINER), REFINER.card)
+    refiner = Refiner(Runtime("cpu"))
     for painting in paintings:
         pixels = np.asarray(read_picture(painting.path), np.float32) / 255
         for name, gram in refiner.grams(Image(pixels)).items():
-            error = np.linalg.norm(net.look(painting.name)[name] - gram) / np.linalg.norm(gram)
+            error = np.linalg.norm(
+                net.look(painting.name, refiner.features)[name] - gram
+            ) / np.linalg.norm(gram)
             assert error < 0.1
 
 
@@ -160,26 +161,35 @@ def test_what_is_known_stays_and_what_is_not_is_zero(paintings: list[Painting]) 
 def test_factors_are_those_of_the_largest_directions() -> None:
     rng = np.random.default_rng(0)
     sides = REFINER.card.extra["layers"]
-    factors = {name: rng.normal(size=(side, 10)).astype(np.float32) for name, side in sides.items()}
-    row = packed({name: factor @ factor.T for name, factor in factors.items()})
-    side = sides["relu1_2"]
-    first = row[: side * 24].reshape(side, 24)
-    np.testing.assert_allclose(first @ first.T, factors["relu1_2"] @ factors["relu1_2"].T, atol=0.1)
+    factors = {
+        name: rng.normal(size=(side, 80)) * 0.9 ** np.arange(80) for name, side in sides.items()
+    }
+    grams = {name: (factor @ factor.T).astype(np.float32) for name, factor in factors.items()}
+    row, at = packed(grams), 0
+    for name, rank in RANKS.items():
+        kept = row[at : at + sides[name] * rank].reshape(sides[name], rank)
+        at += kept.size
+        values = np.linalg.eigvalsh(grams[name].astype(np.float64))
+        lost = np.linalg.norm(kept @ kept.T - grams[name])
+        assert lost < 1.05 * np.linalg.norm(values[:-rank]) + 1e-3 * values[-1]
+    assert at == len(row)
 
 
 def test_a_network_made_before_is_written_again(paintings: list[Painting], tmp_path: Path) -> None:
     old = style_network(tmp_path / "old.onnx", ["calm", *(p.name for p in paintings)], None)
     with pytest.raises(Exception, match="looks like"):
-        running(old).look("calm")
+        running(old).look("calm", REFINER.card.extra["features"])
     out = tmp_path / "new.onnx"
     words = ["export", "style", str(old), "--out", str(out)]
     words += [word for painting in paintings for word in ("--styles", str(painting.path))]
     result = CliRunner().invoke(command_line(), words)
     assert result.exit_code == 0, result.output
+    assert "styles without a picture: calm" in result.output
     net = running(out)
-    assert net.look(paintings[0].name)
+    features = REFINER.card.extra["features"]
+    assert net.look(paintings[0].name, features)
     with pytest.raises(Exception, match="'calm' looks like"):
-        net.look("calm")
+        net.look("calm", features)
     card = net.card
     assert card.command.startswith("first; ganfilters export style old.onnx")
     assert (card.licence, card.seconds) == ("CC0-1.0", 3.0)

@@ -31,6 +31,7 @@ from ganfilters_exporters.style.train import StyleRequest, train_style
 from ganfilters_exporters.train_commands import train
 from ganfilters_exporters.trainer import TrainConfig, Trainer
 from ganfilters_style.network import Network
+from ganfilters_style.refining import REFINER
 
 from .style_toys import TINY, backbone, loss_network, pictures
 
@@ -106,9 +107,11 @@ def test_training_exporting_and_one_more_style(request_: StyleRequest, tmp_path:
     file = ModelFile(more.out)
     network = Network(Runtime("cpu").session(file), file.card)
     before = Network(Runtime("cpu").session(ModelFile(request_.out)), ModelFile(request_.out).card)
-    for name, gram in before.look("picture-0").items():
-        assert np.array_equal(network.look("picture-0")[name], gram)
-        assert np.abs(network.look("picture-3")[name] - gram).max() > 0
+    features = REFINER.card.extra["features"]
+    for name, gram in before.look("picture-0", features).items():
+        assert np.array_equal(network.look("picture-0", features)[name], gram)
+        apart = np.linalg.norm(network.look("picture-3", features)[name] - gram)
+        assert apart > 0.05 * np.linalg.norm(gram)
 
     with pytest.raises(UsageError, match="has a style 'picture-3' already"):
         train_style(

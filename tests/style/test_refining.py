@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from ganfilters import Cancelled, Host, Image, OutOfMemory, Runtime, UsageError
+from ganfilters import Cancelled, Host, Image, ModelFile, OutOfMemory, UsageError, runtime
 from ganfilters_style import Style, StyleParams
 from ganfilters_style.filter import passes
 from ganfilters_style.network import Network
@@ -28,7 +28,7 @@ def host() -> Host:
 
 @pytest.fixture(scope="module")
 def refiner(host: Host) -> Refiner:
-    return Refiner(host.runtime.session(REFINER), REFINER.card)
+    return Refiner(host.runtime)
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +40,8 @@ def distance(refiner: Refiner, picture: Array, grams: dict[str, Array]) -> float
     """Mean relative distance of Gram matrices at the picture's own size: what is to be lowered."""
     height, width = (side // 8 * 8 for side in picture.shape[:2])
     pixels = picture[:height, :width].astype(np.float32).transpose(2, 0, 1)[None] / 255
-    feeds = {f"gram.{name}": gram for name, gram in grams.items()}
-    feeds["content"] = np.zeros((1, 256, height // 4, width // 4), np.float32)
-    feeds |= {"image": pixels, "weights": np.zeros(3, np.float32)}
-    found = refiner.session.run(feeds, [f"gram_found.{name}" for name in grams])
+    outputs = [f"gram_found.{name}" for name in grams]
+    found = refiner.runtime.session(REFINER, outputs).run({"image": pixels}, outputs)
     errors = [
         np.linalg.norm(own - gram) / np.linalg.norm(gram)
         for own, gram in zip(found, grams.values(), strict=True)
@@ -53,7 +51,7 @@ def distance(refiner: Refiner, picture: Array, grams: dict[str, Array]) -> float
 
 def test_refining_comes_nearer_to_the_painting(host: Host, refiner: Refiner, coffee: Array) -> None:
     model = Style.models[0]
-    look = Network(host.runtime.session(model), model.card).look("scream")
+    look = Network(host.runtime.session(model), model.card).look("scream", refiner.features)
     painted = host.apply("style", coffee, style="scream", **OWN_SIZE)
     refined = host.apply("style", coffee, style="scream", refine=12, **OWN_SIZE)
     assert refined.shape == painted.shape
@@ -61,7 +59,7 @@ def test_refining_comes_nearer_to_the_painting(host: Host, refiner: Refiner, cof
     # Still the cup: light and dark are where they were.
     grey = [picture.mean(2).ravel() for picture in (coffee, refined)]
     assert np.corrcoef(*grey)[0, 1] > 0.4
-    more = host.apply("style", coffee, style="scream", refine=12, refine_style=0.1, **OWN_SIZE)
+    more = host.apply("style", coffee, style="scream", refine=12, refine_weight=0.1, **OWN_SIZE)
     assert distance(refiner, refined, look) < distance(refiner, more, look)
 
 
@@ -73,22 +71,56 @@ def test_a_painting_at_hand_is_refined_towards(host: Host, refiner: Refiner, cof
     assert distance(refiner, refined, look) < 0.8 * distance(refiner, painted, look)
 
 
-def test_what_the_network_holds_of_a_painting_is_nearly_all() -> None:
-    """A look is Gram matrices: symmetric, and of no direction less than nothing."""
-    model = Style.models[0]
-    network = Network(Runtime("cpu").session(model), model.card)
+def test_every_shipped_look_is_of_the_shipped_refiner(
+    host: Host, refiner: Refiner, coffee: Array
+) -> None:
+    """Refined towards a style, a picture comes nearer to its look than to all others."""
     assert sum(file.path.stat().st_size for file in Style.models) < 12e6
-    looks = [network.look(name) for name in network.styles]
-    for look in looks:
-        assert list(look) == list(REFINER.card.extra["layers"])
-        for layer, gram in look.items():
-            assert gram.shape == (REFINER.card.extra["layers"][layer],) * 2
-            assert np.linalg.eigvalsh(gram)[0] > -1e-3 * np.linalg.norm(gram)
-    first, second = (look["relu3_3"] for look in looks[:2])
-    assert np.linalg.norm(first - second) > 0.2 * np.linalg.norm(first)
+    network = Network(host.runtime.session(Style.models[0]), Style.models[0].card)
+    looks = {name: network.look(name, refiner.features) for name in network.styles}
+    for look in looks.values():
+        assert {name: len(gram) for name, gram in look.items()} == refiner.layers
+    small = coffee[:64, :64].astype(np.float32) / 255
+    for name in ("great-wave", "udnie", "scream"):
+        refined = refiner.refine(small, small, looks[name], 25, 100.0) * 255
+        distances = {other: distance(refiner, refined, look) for other, look in looks.items()}
+        assert min(distances, key=lambda other: distances[other]) == name
 
 
-@pytest.mark.parametrize("name", ["refine_style", "refine_size"])
+def test_looks_of_another_loss_network_are_refused(host: Host) -> None:
+    network = Network(host.runtime.session(Style.models[0]), Style.models[0].card)
+    with pytest.raises(UsageError, match="export style"):
+        network.look("scream", "another")
+
+
+def test_a_blend_and_a_split_are_refined(host: Host, coffee: Array) -> None:
+    both = {"style": {"scream": 1.0, "udnie": 2.0}, **OWN_SIZE}
+    split = np.zeros_like(coffee)
+    split[:, :54] = 255
+    plain = host.apply("style", coffee, **both)
+    refined = host.apply("style", coffee, refine=3, **both)
+    assert np.abs(refined.astype(int) - plain).mean() > 2
+    parts = host.apply("style", coffee, refine=3, split=split, other_style="udnie", **both)
+    assert np.array_equal(parts[:, :50], refined[:, :50])
+    other = host.apply("style", coffee, refine=3, style="udnie", **OWN_SIZE)
+    assert np.array_equal(parts[:, -50:], other[:, -50:])
+
+
+def test_recipes_name_what_was_used(named: Path) -> None:
+    own = ModelFile(named)
+    assert Style.models_for(StyleParams()) == (Style.models[0],)
+    assert Style.models_for(StyleParams(refine=3)) == (Style.models[0], REFINER)
+    assert [m.path for m in Style.models_for(StyleParams(model=own, refine=3))] == [
+        own.path, REFINER.path,
+    ]  # fmt: skip
+
+
+def test_the_refiner_does_not_paint(host: Host, coffee: Array) -> None:
+    with pytest.raises(UsageError, match="is no style network"):
+        host.apply("style", coffee, model=REFINER.path)
+
+
+@pytest.mark.parametrize("name", ["refine_weight", "refine_size"])
 def test_what_says_nothing_without_refining_is_refused(
     host: Host, coffee: Array, name: str
 ) -> None:
@@ -101,6 +133,7 @@ def test_any_size(host: Host, coffee: Array, size: tuple[int, int]) -> None:
     small = np.asarray(Pillow.fromarray(coffee).resize(size))
     refined = host.apply("style", small, refine=2, stroke_scale=8)
     assert refined.shape == small.shape
+    assert refined.size < 100 or refined.std() > 3
 
 
 def test_a_network_that_does_not_hold_the_painting_says_so(
@@ -119,9 +152,8 @@ def test_steps_halve_and_end_at_the_size() -> None:
     assert [steps for _, steps in sides] == [30, 15, 0, 0]
     assert sides[-1] == (2000, 0)
     assert all((side <= 700) == (steps > 0) for side, steps in sides)
-    # The strokes asked for begin larger than what is to be refined: then at least there.
-    fine = StyleParams(refine=30, refine_size=256, stroke_scale=0.25)
-    assert [p.steps for p in passes(1500, 2000, fine)] == [30, 0]
+    with pytest.raises(UsageError, match=r"begin at 1280 pixels, more than --refine-size 768"):
+        passes(1500, 2000, StyleParams(refine=30, stroke_scale=0.25))
     assert all(p.steps == 0 for p in passes(1500, 2000, StyleParams()))
 
 
@@ -147,13 +179,14 @@ def test_it_can_be_stopped(host: Host, coffee: Array) -> None:
 def test_too_little_memory_says_what_to_change(
     refiner: Refiner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run(*_: object) -> list[Array]:
+    def run(*_: object, **__: object) -> list[Array]:
         raise OutOfMemory("the device is full")
 
-    monkeypatch.setattr(type(refiner.session), "run", run)
+    monkeypatch.setattr(runtime.BoundRun, "__call__", run)
+    grams = {name: np.eye(side, dtype=np.float32) for name, side in refiner.layers.items()}
     picture = np.zeros((40, 48, 3), np.float32)
     with pytest.raises(OutOfMemory, match=r"48x40 pixels .* smaller --refine-size"):
-        refiner.refine(picture, picture, {}, 2, 1.0)
+        refiner.refine(picture, picture, grams, 2, 1.0)
 
 
 def test_looks_are_mixed_by_weight() -> None:

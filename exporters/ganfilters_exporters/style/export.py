@@ -37,6 +37,7 @@ import torch
 from torch import Tensor, nn
 
 from ganfilters.models import ModelCard, Parity
+from ganfilters_style.refining import REFINER
 
 from .. import export, storage
 from ..gradient import Axis, Dynamic
@@ -341,7 +342,10 @@ def export_style(
         "look": layout() if graph.looks is not None else None,
         **given.pop("extra", {}),
     }
-    quality = {"onnx_largest_difference_255": largest, **given.pop("quality", {})}
+    if graph.looks is not None:
+        added = [given.pop("attribution", ""), REFINER.card.attribution]
+        given["attribution"] = "; ".join(dict.fromkeys(filter(None, added)))
+    quality = {**given.pop("quality", {}), "onnx_largest_difference_255": largest}
     made = ModelCard(
         filter="style",
         name=name,

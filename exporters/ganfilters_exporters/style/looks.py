@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,7 +42,7 @@ def packed(grams: Mapping[str, FloatArray]) -> FloatArray:
 
 def measure_looks(paintings: Sequence[Path]) -> Tensor:
     """Return what paintings look like, (paintings, P)."""
-    refiner = Refiner(Runtime("cpu").session(REFINER), REFINER.card)
+    refiner = Refiner(Runtime("cpu"))
     rows = []
     for path in paintings:
         pixels = np.asarray(read_picture(path), np.float32) / 255
@@ -49,10 +50,11 @@ def measure_looks(paintings: Sequence[Path]) -> Tensor:
     return torch.from_numpy(np.stack(rows))
 
 
-def layout() -> dict[str, list[int]]:
-    """Return the shape of each layer's factor, in the order of a row."""
-    sides = REFINER.card.extra["layers"]
-    return {layer: [sides[layer], rank] for layer, rank in RANKS.items()}
+def layout() -> dict[str, Any]:
+    """Return what a card says of the rows: of which features, and each factor's shape in order."""
+    card = REFINER.card.extra
+    layers = {layer: [card["layers"][layer], rank] for layer, rank in RANKS.items()}
+    return {"features": card["features"], "layers": layers}
 
 
 def looks_of(known: Tensor | None, before: int, paintings: Sequence[Painting]) -> Tensor:
@@ -68,6 +70,6 @@ def looks_of(known: Tensor | None, before: int, paintings: Sequence[Painting]) -
         Those of the styles after them.
     """
     new = measure_looks([painting.path for painting in paintings])
-    if known is None or known.shape[1] != new.shape[1]:
+    if known is None:
         known = new.new_zeros(before, new.shape[1])
     return torch.cat([known, new])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,7 @@ from .export import StyleGraph, export_style
 from .looks import measure_looks
 from .network import StyleTable
 from .paintings import find_paintings, read_options
-from .train import LICENCE
-from .trained import Trained, read_trained
+from .trained import read_trained
 
 __all__ = ["add_looks"]
 
@@ -30,13 +29,14 @@ def add_looks(
     options: Path | None = None,
     overwrite: bool = False,
     command: str = "ganfilters export style",
+    say: Callable[[str], None] = lambda _: None,
 ) -> ModelCard:
     """Write a trained network once more, with what the paintings of its named styles look like.
 
     Parameters
     ----------
     init : Path
-        The network, see :func:`.trained.read_trained`.
+        The network, an ``.onnx`` file; of a run that stopped, the command that began it writes one.
     styles : sequence of Path
         The paintings, files or folders; those of other names are left out.
     out : Path
@@ -47,6 +47,8 @@ def add_looks(
         Whether an existing file is replaced.
     command : str
         What the user typed; it is added to the card's.
+    say : callable
+        Is told which styles and which pictures have no counterpart.
 
     Raises
     ------
@@ -57,14 +59,21 @@ def add_looks(
     """
     refuse_existing(out, overwrite=overwrite)
     trained = read_trained(init)
+    if trained.card is None:
+        raise UsageError(f"{init} is a run; pass the command that began it again, which exports")
     paintings = find_paintings(styles, read_options(options))
     by_name = {painting.name: painting for painting in paintings}
     found = [by_name[name] for name in trained.names if name in by_name]
     if not found:
         raise UsageError(
             f"none of these pictures is a style of {init}, which has {', '.join(trained.names)}; "
-            "name the files so, or give --options"
+            "name the files so, or give the --options that they were named by in training"
         )
+    unknown = [name for name in by_name if name not in trained.names]
+    missing = [name for name in trained.names if name not in by_name]
+    for text, names in (("not styles of it", unknown), ("styles without a picture", missing)):
+        if names:
+            say(f"{text}: {', '.join(names)}")
     new = dict(zip([p.name for p in found], measure_looks([p.path for p in found]), strict=True))
     blank = torch.zeros_like(next(iter(new.values())))
     old = dict(zip(trained.names, [] if trained.looks is None else trained.looks, strict=False))
@@ -77,17 +86,14 @@ def add_looks(
         out,
         trained.styles,
         name=out.stem,
-        title=trained.card.title if trained.card else f"Style transfer, {len(looks)} styles",
+        title=trained.card.title,
         overwrite=overwrite,
-        card=_card(trained, command),
+        card=_card(trained.card, command),
     )
 
 
-def _card(trained: Trained, command: str) -> dict[str, Any]:
-    """Return the card's fields: those that the network had, where it came from a file."""
-    own = trained.card
-    if own is None:
-        return {"command": command, "licence": LICENCE, "attribution": trained.attribution}
+def _card(own: ModelCard, command: str) -> dict[str, Any]:
+    """Return the card's fields: those that the network had."""
     kept = ("seed", "seconds", "licence", "data", "attribution")
     fields = {name: getattr(own, name) for name in kept}
     extra = {k: own.extra[k] for k in ("steps", "style_size", "painting_size") if k in own.extra}

@@ -15,7 +15,7 @@ from ganfilters.errors import UsageError
 from ..backbones import BACKBONES
 from ..checkpoints import CHECKPOINT, read_checkpoint
 from ..files import read_config
-from ..stored import other_layout, read_stored
+from ..stored import Stored, other_layout, read_stored
 from .network import NetworkConfig, Stylizer
 from .predictor import PaintingStatistics, Predictor, blank_statistics
 
@@ -122,7 +122,7 @@ def _read_onnx(path: Path) -> Trained:
     card = stored.card
     if card.filter != "style" or not card.extra.get("styles"):
         raise UsageError(
-            f"{path} is {card.title!r}, of the filter {card.filter}; --init needs a style network "
+            f"{path} is {card.title!r}, of the filter {card.filter}; give a style network "
             "with named styles"
         )
     net = Stylizer(NetworkConfig(**card.extra["network"]))
@@ -136,8 +136,15 @@ def _read_onnx(path: Path) -> Trained:
         predictor = _predictor(stored.weights("predictor", blank), net, seen)
     return Trained(
         net, rows, card.extra["styles"], predictor, seen, card.extra.get("painting_size"),
-        card.attribution, card, stored.weight("looks") if card.extra.get("look") else None,
+        card.attribution, card, _looks(stored),
     )  # fmt: skip
+
+
+def _looks(stored: Stored) -> Tensor | None:
+    """Return the rows of looks, unless they are of other features than are compared now."""
+    from .looks import layout
+
+    return stored.weight("looks") if stored.card.extra.get("look") == layout() else None
 
 
 def _predictor(state: Mapping[str, Tensor], net: Stylizer, seen: PaintingStatistics) -> Predictor:
