@@ -103,8 +103,19 @@ class Refiner:
         )
         pixels = np.clip(resize(painting.pixels, right, down), 0.0, 1.0)
         outputs = [f"gram_found.{name}" for name in self.layers]
-        found = self.runtime.session(self.model, outputs).run({"image": _batch(pixels)}, outputs)
-        return dict(zip(self.layers, found, strict=True))
+        return dict(zip(self.layers, self._measured(pixels, outputs), strict=True))
+
+    def _measured(self, pixels: FloatArray, outputs: list[str]) -> list[FloatArray]:
+        """Return what the loss network finds in a picture; no gradient is computed for that."""
+        height, width = pixels.shape[:2]
+        content = self.card.extra["content"]
+        stride = content["stride"]
+        # Only its size matters: the graph takes that of the picture's features from it.
+        blank = np.zeros((1, content["channels"], height // stride, width // stride), np.float32)
+        found: list[FloatArray] = self.runtime.session(self.model, outputs).run(
+            {"image": _batch(pixels), "content": blank}, outputs
+        )
+        return found
 
     def refine(
         self, painted: FloatArray, photo: FloatArray, grams: Grams, steps: int, style: float
@@ -142,8 +153,7 @@ class Refiner:
         height, width = painted.shape[:2]
         m = self.card.size_multiple
         down, right = (max(-(-side // m) * m, self.card.size_min) for side in (height, width))
-        measured = self.runtime.session(self.model, ["content_found"])
-        (content,) = measured.run({"image": _batch(pad_to(photo, down, right))})
+        (content,) = self._measured(pad_to(photo, down, right), ["content_found"])
         weights = np.array([1.0, style, _SMOOTHNESS], np.float32)
         given = {f"gram.{layer}": gram for layer, gram in grams.items()}
         given |= {"content": content, "weights": weights}

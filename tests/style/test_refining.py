@@ -41,7 +41,9 @@ def distance(refiner: Refiner, picture: Array, grams: dict[str, Array]) -> float
     height, width = (side // 8 * 8 for side in picture.shape[:2])
     pixels = picture[:height, :width].astype(np.float32).transpose(2, 0, 1)[None] / 255
     outputs = [f"gram_found.{name}" for name in grams]
-    found = refiner.runtime.session(REFINER, outputs).run({"image": pixels}, outputs)
+    content = np.zeros((1, 256, height // 4, width // 4), np.float32)
+    session = refiner.runtime.session(REFINER, outputs)
+    found = session.run({"image": pixels, "content": content}, outputs)
     errors = [
         np.linalg.norm(own - gram) / np.linalg.norm(gram)
         for own, gram in zip(found, grams.values(), strict=True)
