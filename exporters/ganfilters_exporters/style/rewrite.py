@@ -99,7 +99,8 @@ def _card(own: ModelCard, command: str) -> dict[str, Any]:
     extra = {k: own.extra[k] for k in ("steps", "style_size", "painting_size") if k in own.extra}
     return {
         **fields,
-        "command": f"{own.command}; {command}",
+        # Once, however often it is done.
+        "command": own.command if own.command.endswith(command) else f"{own.command}; {command}",
         "quality": dict(own.quality),
         "extra": extra,
     }
