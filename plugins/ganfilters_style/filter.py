@@ -51,7 +51,7 @@ STYLES = (
 _MODEL = ModelFile.packaged(
     "ganfilters_style",
     "models/style.onnx",
-    sha256="bef199ee005c0159fef55221cb3daad1e1671ff2734f473a0529d12401b47623",
+    sha256="c260858a8c7f893d8f39ef5dee10fd3ad896f594e7ac0c47c5960b7e3a81ed1c",
 )
 
 # Longer side in pixels at which the network's strokes are of the usual size.

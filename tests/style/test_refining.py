@@ -127,7 +127,7 @@ def test_what_says_nothing_without_refining_is_refused(
     host: Host, coffee: Array, name: str
 ) -> None:
     with pytest.raises(UsageError, match=f"{name}.* needs .*refine.* as well"):
-        host.apply("style", coffee, **{name: 300})
+        host.apply("style", coffee, **{name: 400})
 
 
 @pytest.mark.parametrize("size", [(1, 1), (9, 40), (33, 32)])
