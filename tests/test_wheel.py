@@ -45,6 +45,7 @@ def test_models_typing_marker_and_notice_are_in_and_it_is_small(wheel: Path) -> 
         "ganfilters_latent/models/kmnist-dense.onnx",
         "ganfilters_latent/models/kmnist.onnx",
         "ganfilters_latent/models/landscape.onnx",
+        "ganfilters_style/models/refiner.onnx",
         "ganfilters_style/models/style.onnx",
     }
     assert "ganfilters/py.typed" in names

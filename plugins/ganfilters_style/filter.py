@@ -107,7 +107,7 @@ class StyleParams(Params):
     refine: int = Field(
         0,
         ge=0,
-        le=1000,
+        le=400,
         description="Steps of optimisation after painting, a second or two each at 512 pixels on a "
         "CPU: strokes follow the painting far more closely; 40 are enough",
     )

@@ -230,7 +230,8 @@ def test_the_predictor_stays_when_a_painting_is_added_and_when_training_goes_on(
     card = ModelFile(added.out).card_for("style")
     assert card.extra["any_painting"]
     assert card.extra["painting_size"] == 2 * HOW.corpus_size
-    assert card.attribution == "nobody"
+    # And whom the looks are from, once.
+    assert card.attribution == f"nobody; {REFINER.card.attribution}"
     assert [s["name"] for s in card.extra["styles"]] == ["picture-0", "picture-1", "picture-3"]
     if start == "file":
         assert card.licence == "MIT"

@@ -175,7 +175,7 @@ def test_it_can_be_stopped(host: Host, coffee: Array) -> None:
         cancel.seen = cancel.seen or "refining" in note
 
     with pytest.raises(Cancelled):
-        host.apply("style", coffee, refine=1000, **OWN_SIZE, on_progress=on_progress, cancel=cancel)
+        host.apply("style", coffee, refine=400, **OWN_SIZE, on_progress=on_progress, cancel=cancel)
 
 
 def test_too_little_memory_says_what_to_change(

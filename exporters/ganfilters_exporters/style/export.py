@@ -343,8 +343,9 @@ def export_style(
         **given.pop("extra", {}),
     }
     if graph.looks is not None:
-        added = [given.pop("attribution", ""), REFINER.card.attribution]
-        given["attribution"] = "; ".join(dict.fromkeys(filter(None, added)))
+        own, theirs = given.get("attribution", ""), REFINER.card.attribution
+        if theirs not in own:
+            given["attribution"] = "; ".join(filter(None, [own, theirs]))
     quality = {**given.pop("quality", {}), "onnx_largest_difference_255": largest}
     made = ModelCard(
         filter="style",
