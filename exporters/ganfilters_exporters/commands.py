@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,14 +15,13 @@ import click
 from ganfilters.errors import UsageError
 from ganfilters.hookspecs import hookimpl
 
+from .options import EXISTING, FILE, TARGET, overwrite_option
+
 if TYPE_CHECKING:
     from ganfilters.models import ModelCard
 
 _NEEDED = ("torch", "onnx", "onnxscript", "onnx_ir", "safetensors", "skimage")
 _BACKBONES = ("efficientnet-lite0", "vgg16")
-_EXISTING = click.Path(exists=True, path_type=Path)
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_TARGET = click.Path(dir_okay=False, path_type=Path)
 
 
 @hookimpl
@@ -53,31 +54,28 @@ def export() -> None:
 )
 @click.option(
     "--weights",
-    type=_FILE,
+    type=FILE,
     help="Its weights: .safetensors, or torchvision's .pth. EfficientNet-Lite0 needs none.",
 )
 @click.option(
     "--out",
-    type=_TARGET,
+    type=TARGET,
     help="File to write  [default: BACKBONE-dream.onnx]",
 )
-@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@overwrite_option
 def dream(backbone: str, weights: Path | None, out: Path | None, overwrite: bool) -> None:
     """Export the gradient that the dream filter ascends."""
     require_training_extra()
     started = time.perf_counter()
     from .dream.export import export_dream
-    from .export import ExportError
 
     words = ["ganfilters", "export", "dream", "--backbone", backbone]
     words += ["--weights", weights.name] if weights else []
     words += ["--out", out.name] if out else []
-    try:
+    with _errors_in_a_line():
         path, card = export_dream(
             backbone, weights, out, overwrite=overwrite, command=shlex.join(words)
         )
-    except (ExportError, FileExistsError, ValueError, OSError) as error:
-        raise UsageError(str(error)) from error
     _tell(path, card, started)
 
 
@@ -85,53 +83,50 @@ def dream(backbone: str, weights: Path | None, out: Path | None, overwrite: bool
 @click.option(
     "--weights",
     required=True,
-    type=_FILE,
+    type=FILE,
     help="VGG16's weights: .safetensors, or torchvision's .pth.",
 )
 @click.option(
     "--out",
     default="refiner.onnx",
     show_default=True,
-    type=_TARGET,
+    type=TARGET,
     help="File to write.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@overwrite_option
 def refiner(weights: Path, out: Path, overwrite: bool) -> None:
     """Export the gradient that the style filter descends with --refine."""
     require_training_extra()
     started = time.perf_counter()
-    from .export import ExportError
     from .style.refiner import export_refiner
 
     words = ["ganfilters", "export", "refiner", "--weights", weights.name, "--out", out.name]
-    try:
+    with _errors_in_a_line():
         card = export_refiner(weights, out, overwrite=overwrite, command=shlex.join(words))
-    except (ExportError, FileExistsError, ValueError, OSError) as error:
-        raise UsageError(str(error)) from error
     _tell(out, card, started)
 
 
 @export.command()
-@click.argument("network", type=_FILE)
+@click.argument("network", type=FILE)
 @click.option(
     "--styles",
     required=True,
     multiple=True,
-    type=_EXISTING,
+    type=EXISTING,
     help="Folder of the paintings, or one; may be repeated.",
 )
 @click.option(
     "--options",
-    type=_FILE,
+    type=FILE,
     help="TOML that the styles were named with.",
 )
 @click.option(
     "--out",
     required=True,
-    type=_TARGET,
+    type=TARGET,
     help="File to write.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@overwrite_option
 def style(
     network: Path, styles: tuple[Path, ...], options: Path | None, out: Path, overwrite: bool
 ) -> None:
@@ -141,21 +136,29 @@ def style(
     """
     require_training_extra()
     started = time.perf_counter()
-    from .export import ExportError
     from .style.rewrite import add_looks
 
     words = ["ganfilters", "export", "style", network.name]
     words += [word for path in styles for word in ("--styles", path.name)]
     words += ["--options", options.name] if options else []
     words += ["--out", out.name]
-    try:
+    with _errors_in_a_line():
         card = add_looks(
             network, styles, out, options=options, overwrite=overwrite, command=shlex.join(words),
             say=lambda text: click.echo(text, err=True),
         )  # fmt: skip
-    except (ExportError, FileExistsError, OSError) as error:
-        raise UsageError(str(error)) from error
     _tell(out, card, started)
+
+
+@contextmanager
+def _errors_in_a_line() -> Iterator[None]:
+    """Turn what keeps a network from being written into the user's error."""
+    from .export import ExportError
+
+    try:
+        yield
+    except (ExportError, ValueError, OSError) as error:
+        raise UsageError(str(error)) from error
 
 
 def _tell(path: Path, card: ModelCard, started: float) -> None:

@@ -14,14 +14,11 @@ import click
 
 from ganfilters.errors import UsageError
 
-from .train_commands import Number, need, shown, tell, train_config, training_options
+from .options import EXISTING, FILE, FOLDER, POSITIVE, TARGET, Number, overwrite_option
+from .train_commands import need, shown, tell, train_config, training_options
 
 __all__ = ["evaluate", "gan", "plot"]
 
-_EXISTING = click.Path(exists=True, path_type=Path)
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_FOLDER = click.Path(file_okay=False, path_type=Path)
-_POSITIVE = click.IntRange(min=1)
 _WEIGHT = Number(min=0)
 
 _LOSSES = ("minimax", "nonsaturating", "lsgan", "hinge", "wgan-gp")
@@ -34,9 +31,9 @@ Examples:
 """
 
 _OPTIONS = [
-    click.option("--data", type=_EXISTING, multiple=True,
+    click.option("--data", type=EXISTING, multiple=True,
                  help="Folder of pictures, or one .npz of pictures (and labels); may be repeated."),
-    click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True,
+    click.option("--out", type=TARGET, required=True,
                  help="The .onnx file to write."),
     click.option("--arch", type=click.Choice(["mlp", "dcgan", "style"]), required=True,
                  help="Networks: dense, convolutional, or style."),
@@ -66,7 +63,7 @@ _OPTIONS = [
                  "none with a gradient penalty]"),
     click.option("--r1", type=_WEIGHT, default=0.0, show_default=True,
                  help="Weight of R1 regularisation, applied every 16 steps."),
-    click.option("--critic-steps", type=_POSITIVE,
+    click.option("--critic-steps", type=POSITIVE,
                  help="Discriminator steps for one of the generator.  [default: 1; wgan-gp: 5]"),
     click.option("--augment", default="color,translation,cutout", show_default=True,
                  help="Differentiable augmentation, or none."),
@@ -82,9 +79,9 @@ _OPTIONS = [
                  help="Share of steps with style mixing, where w modulates layers."),
     click.option("--noise/--no-noise", default=True, show_default=True,
                  help="Noise for each layer of a style network."),
-    click.option("--z", type=_POSITIVE,
+    click.option("--z", type=POSITIVE,
                  help="Length of the latent.  [default: 100; style: 256]"),
-    click.option("--width", type=_POSITIVE,
+    click.option("--width", type=POSITIVE,
                  help="Width of the networks.  [default: mlp 256; dcgan 64; style 24]"),
     click.option("--pairs", type=click.Path(exists=True, file_okay=False, path_type=Path),
                  help="Learn image to image: folder with the folders input and target, a pair "
@@ -100,9 +97,9 @@ _OPTIONS = [
                  "matching."),
     click.option("--feature-size", type=click.IntRange(64, 512), default=128, show_default=True,
                  help="Pictures are resized to this side for frozen features; a multiple of 32."),
-    click.option("--backbone", type=_FILE,
+    click.option("--backbone", type=FILE,
                  help="EfficientNet-Lite0 weights.  [default: those of its package]"),
-    click.option("--batch", type=_POSITIVE, help="Pictures in a step.  [default: 64; style: 16]"),
+    click.option("--batch", type=POSITIVE, help="Pictures in a step.  [default: 64; style: 16]"),
     click.option("--rate", type=Number(min=0, min_open=True),
                  help="Learning rate.  [default: 0.0002]"),
     click.option("--ema", type=Number(0, 1, max_open=True), default=0.999,
@@ -112,9 +109,9 @@ _OPTIONS = [
                  "or pairs; else 0.9]"),
     click.option("--flip/--no-flip", default=None,
                  help="Mirror half of the pictures.  [default: not for .npz or grey]"),
-    click.option("--sheet-every", type=_POSITIVE, default=500, show_default=True,
+    click.option("--sheet-every", type=POSITIVE, default=500, show_default=True,
                  help="Steps from one sample sheet to the next."),
-    click.option("--check-every", type=_POSITIVE, default=250, show_default=True,
+    click.option("--check-every", type=POSITIVE, default=250, show_default=True,
                  help="Steps from one check for mode collapse to the next."),
     click.option("--stop-on-collapse", is_flag=True, help="End a run whose samples collapse."),
     click.option("--no-export", is_flag=True,
@@ -123,7 +120,7 @@ _OPTIONS = [
                  help="SPDX licence of the trained weights, for the model card."),
     click.option("--attribution", default="", help="Whom the data's licence asks to name."),
     click.option("--title", default="", help="One line on the network, for the model card."),
-    click.option("--overwrite", is_flag=True, help="Replace an existing file."),
+    overwrite_option,
     training_options,
 ]  # fmt: skip
 
@@ -217,10 +214,10 @@ def evaluate() -> None:
 
 
 @evaluate.command("gan")
-@click.argument("model", type=_EXISTING)
+@click.argument("model", type=EXISTING)
 @click.option(
     "--data",
-    type=_EXISTING,
+    type=EXISTING,
     multiple=True,
     required=True,
     help="What it was trained on: folder, or .npz; may be repeated.",
@@ -241,12 +238,12 @@ def evaluate() -> None:
 )
 @click.option(
     "--cache",
-    type=_FOLDER,
+    type=FOLDER,
     help="Folder for features, classifier and pictures.  [default: MODEL.evaluation, or "
     "evaluation in the run's folder]",
 )
 @click.option(
-    "--backbone", type=_FILE, help="EfficientNet-Lite0 weights.  [default: those of its package]"
+    "--backbone", type=FILE, help="EfficientNet-Lite0 weights.  [default: those of its package]"
 )
 @click.option(
     "--seed",
@@ -255,7 +252,7 @@ def evaluate() -> None:
     show_default=True,
     help="Seed of the samples.",
 )
-@click.option("--threads", type=_POSITIVE, help="Threads on the CPU.")
+@click.option("--threads", type=POSITIVE, help="Threads on the CPU.")
 @click.option("--write-card", is_flag=True, help="Put the figures into the card of MODEL.")
 def evaluate_gan_command(**values: Any) -> None:
     """Measure a generator: MODEL is an .onnx file, or the folder of a run. Prints JSON."""
@@ -277,18 +274,18 @@ def evaluate_gan_command(**values: Any) -> None:
 
 
 @evaluate.command("denoise")
-@click.argument("model", type=_FILE)
+@click.argument("model", type=FILE)
 @click.option(
     "--photos",
-    type=_EXISTING,
+    type=EXISTING,
     multiple=True,
     required=True,
     help="Photographs that it was not trained on; may be repeated.",
 )
 @click.option(
-    "--count", type=_POSITIVE, default=20, show_default=True, help="Photographs used, of all."
+    "--count", type=POSITIVE, default=20, show_default=True, help="Photographs used, of all."
 )
-@click.option("--threads", type=_POSITIVE, help="Threads on the CPU.")
+@click.option("--threads", type=POSITIVE, help="Threads on the CPU.")
 @click.option("--write-card", is_flag=True, help="Put the figures into the card of MODEL.")
 def evaluate_denoise_command(
     model: Path, photos: tuple[Path, ...], count: int, threads: int | None, *, write_card: bool
@@ -307,7 +304,7 @@ def evaluate_denoise_command(
 @click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=TARGET,
     help="File to write.  [default: log.svg in the run's folder]",
 )
 def plot(run: Path, out: Path | None) -> None:

@@ -8,20 +8,17 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
 
 from ganfilters.errors import UsageError
 
-from .train_commands import Number, need, shown, tell, train_config, training_options
+from .options import EXISTING, FILE, POSITIVE, TARGET, Number, overwrite_option
+from .train_commands import need, shown, tell, train_config, training_options
 
 __all__ = ["denoise", "inpaint"]
 
-_EXISTING = click.Path(exists=True, path_type=Path)
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_POSITIVE = click.IntRange(min=1)
 _WEIGHT = Number(min=0)
 _RATE = Number(min=0, min_open=True)
 _GAME = click.Choice(["hinge", "nonsaturating"])
@@ -38,26 +35,26 @@ Examples:
 """
 
 _COMMON = [
-    click.option("--photos", type=_EXISTING, multiple=True, required=True,
+    click.option("--photos", type=EXISTING, multiple=True, required=True,
                  help="Folder of photographs; may be repeated."),
-    click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True,
+    click.option("--out", type=TARGET, required=True,
                  help="The .onnx file to write."),
-    click.option("--init", type=_EXISTING,
+    click.option("--init", type=EXISTING,
                  help="Trained network (.onnx, or a run's folder) to start from."),
-    click.option("--backbone", type=_FILE,
+    click.option("--backbone", type=FILE,
                  help="EfficientNet-Lite0 weights, for the discriminator.  "
                  "[default: those of its package]"),
     click.option("--smallest-cut", type=Number(0.2, 1), default=0.5, show_default=True,
                  help="Smallest random cut, as a share of the photograph's side."),
-    click.option("--sheet-every", type=_POSITIVE, default=500, show_default=True,
+    click.option("--sheet-every", type=POSITIVE, default=500, show_default=True,
                  help="Steps from one sample sheet to the next."),
-    click.option("--sheet-photos", type=_EXISTING, multiple=True,
+    click.option("--sheet-photos", type=EXISTING, multiple=True,
                  help="Photographs for the sample sheets.  [default: some of --photos]"),
     click.option("--no-export", is_flag=True,
                  help="Only train; the same command without it exports later."),
     click.option("--licence", default="Apache-2.0", show_default=True,
                  help="SPDX licence of the trained weights, for the model card."),
-    click.option("--overwrite", is_flag=True, help="Replace an existing file."),
+    overwrite_option,
     training_options,
 ]  # fmt: skip
 
@@ -72,11 +69,11 @@ _GAMES = [
 ]  # fmt: skip
 
 _INPAINT = [
-    click.option("--teacher", type=_FILE, required=True,
+    click.option("--teacher", type=FILE, required=True,
                  help="VGG16 weights for the loss: .safetensors, or torchvision's .pth."),
     click.option("--size", type=click.IntRange(64, 1024), default=128, show_default=True,
                  help="Side of the photographs in pixels, a multiple of 32."),
-    click.option("--batch", type=_POSITIVE, default=8, show_default=True,
+    click.option("--batch", type=POSITIVE, default=8, show_default=True,
                  help="Photographs in a step."),
     click.option("--rate", type=_RATE, default=5e-4, show_default=True,
                  help="Learning rate of both networks."),
@@ -102,7 +99,7 @@ _DENOISE = [
     click.option("--size", type=click.IntRange(32, 1024), default=96, show_default=True,
                  help="Side of the photographs in pixels, a multiple of 8; of 32 with "
                  "--adversarial."),
-    click.option("--batch", type=_POSITIVE, default=8, show_default=True,
+    click.option("--batch", type=POSITIVE, default=8, show_default=True,
                  help="Photographs in a step."),
     click.option("--rate", type=_RATE, default=1e-3, show_default=True, help="Learning rate."),
     click.option("--adversarial", type=_WEIGHT, default=0.0, show_default=True,

@@ -6,7 +6,6 @@ installed; with ``--no-export`` it needs neither onnx nor pydantic.
 
 from __future__ import annotations
 
-import math
 import shlex
 import sys
 from importlib.util import find_spec
@@ -17,12 +16,10 @@ import click
 
 from ganfilters.errors import GanfiltersError, UsageError
 
-__all__ = ["Number", "need", "shown", "tell", "train", "train_config", "training_options"]
+from .options import EXISTING, FILE, FOLDER, POSITIVE, TARGET, Number, overwrite_option
 
-_EXISTING = click.Path(exists=True, path_type=Path)
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_FOLDER = click.Path(file_okay=False, path_type=Path)
-_POSITIVE = click.IntRange(min=1)
+__all__ = ["need", "shown", "tell", "train", "train_config", "training_options"]
+
 _TERMS = ("content", "style", "smooth", "tone")
 
 _STYLE_EXAMPLES = """\b
@@ -30,19 +27,6 @@ Examples:
   ganfilters train style --styles paintings/ --photos photos/ --teacher vgg16.pth --out my.onnx
   ganfilters train style --init my.onnx --styles one.jpg --photos photos/ ... --out more.onnx
 """
-
-
-class Number(click.FloatRange):
-    """A range of numbers that NaN and infinity are not in."""
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return the number, or fail."""
-        number: float = super().convert(value, param, ctx)
-        if not math.isfinite(number):
-            self.fail(f"{value} is not finite.", param, ctx)
-        return number
 
 
 @click.group()
@@ -54,7 +38,7 @@ def training_options(command: Any) -> Any:
     """Add what every training command takes; `train_config` reads it."""
     for option in reversed(
         [
-            click.option("--steps", type=_POSITIVE, default=20_000, show_default=True,
+            click.option("--steps", type=POSITIVE, default=20_000, show_default=True,
                          help="Steps in all, those of earlier calls included."),
             click.option("--minutes", type=Number(min=0, min_open=True),
                          help="Stop after this time; the same command goes on from there."),
@@ -64,14 +48,14 @@ def training_options(command: Any) -> Any:
                          default="auto", show_default=True, help="auto: bf16 on a GPU."),
             click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
                          help="Seed of everything random."),
-            click.option("--run", type=_FOLDER,
+            click.option("--run", type=FOLDER,
                          help="Folder of the run: checkpoints, log, samples; a run in it goes on.  "
                          "[default: OUT.run]"),
-            click.option("--checkpoint-every", type=_POSITIVE, default=1000, show_default=True,
+            click.option("--checkpoint-every", type=POSITIVE, default=1000, show_default=True,
                          help="Steps from one checkpoint to the next."),
-            click.option("--log-every", type=_POSITIVE, default=20, show_default=True,
+            click.option("--log-every", type=POSITIVE, default=20, show_default=True,
                          help="Steps from one line of the log to the next."),
-            click.option("--threads", type=_POSITIVE, help="Threads on the CPU."),
+            click.option("--threads", type=POSITIVE, help="Threads on the CPU."),
             click.option("--dry-run", is_flag=True,
                          help="Do two steps, print their time and memory, write nothing."),
         ]
@@ -120,49 +104,49 @@ def train_config(values: dict[str, Any]) -> Any:
 @train.command(epilog=_STYLE_EXAMPLES)
 @click.option(
     "--styles",
-    type=_EXISTING,
+    type=EXISTING,
     multiple=True,
     help="Folder of style pictures, or one picture, each a style with a name; may be repeated.",
 )
 @click.option(
     "--photos",
-    type=_EXISTING,
+    type=EXISTING,
     multiple=True,
     required=True,
     help="Folder of photographs; may be repeated.",
 )
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=TARGET,
     required=True,
     help="The .onnx file to write.",
 )
 @click.option(
     "--teacher",
-    type=_FILE,
+    type=FILE,
     required=True,
     help="VGG16 weights for the loss: .safetensors, or torchvision's .pth.",
 )
 @click.option(
     "--backbone",
-    type=_FILE,
+    type=FILE,
     help="EfficientNet-Lite0 weights for --corpus.  [default: those of its package]",
 )
 @click.option(
     "--corpus",
-    type=_EXISTING,
+    type=EXISTING,
     multiple=True,
     help="Folder of many paintings: learn to paint like any picture as well; may be repeated.",
 )
 @click.option(
     "--init",
-    type=_EXISTING,
+    type=EXISTING,
     help="Trained network (.onnx, or a run's folder): add the styles to it, the rest unchanged; "
     "with --corpus, train all of it on from there.",
 )
 @click.option(
     "--options",
-    type=_FILE,
+    type=FILE,
     help="TOML, [styles.FILE_STEM]: name, title, source, content, style, size.",
 )
 @click.option(
@@ -188,7 +172,7 @@ def train_config(values: dict[str, Any]) -> Any:
 )
 @click.option(
     "--batch",
-    type=_POSITIVE,
+    type=POSITIVE,
     default=1,
     show_default=True,
     help="Photographs in a step: few learn most from each, more fill a GPU.",
@@ -237,14 +221,14 @@ def train_config(values: dict[str, Any]) -> Any:
 )
 @click.option(
     "--sheet-every",
-    type=_POSITIVE,
+    type=POSITIVE,
     default=500,
     show_default=True,
     help="Steps from one sample sheet to the next.",
 )
 @click.option(
     "--sheet-photos",
-    type=_EXISTING,
+    type=EXISTING,
     multiple=True,
     help="Photographs for the sample sheets.  [default: some of --photos]",
 )
@@ -256,7 +240,7 @@ def train_config(values: dict[str, Any]) -> Any:
     help="SPDX licence of the trained weights, for the model card.  "
     "[default: that of --init, or Apache-2.0]",
 )
-@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@overwrite_option
 @training_options
 def style(**values: Any) -> None:
     """Train a style network: named styles, one more style, or any painting."""

@@ -184,9 +184,7 @@ class Style(Filter[StyleParams]):
         if "channels" not in card.extra:
             raise UsageError(f"{card.title!r} is no style network; it refines what one painted")
         network = Network(self.runtime.session(model), card)
-        refiner = None
-        if params.refine:
-            refiner = Refiner(self.runtime)
+        refiner = Refiner(self.runtime) if params.refine else None
         names = params.style or ({} if params.style_image else network.default)
         first = _Painter.of(network, refiner, names, params.style_image)
         if params.split is None:
@@ -253,14 +251,13 @@ class _Painter:
         The network.
     style
         The style as the network takes it.
-    refiner, grams
-        What refines, and what towards; None without refining.
+    refining
+        What refines, and the Gram matrices that it is to reach; None without refining.
     """
 
     network: Network
     style: FloatArray
-    refiner: Refiner | None
-    grams: Grams | None
+    refining: tuple[Refiner, Grams] | None
 
     @classmethod
     def of(
@@ -273,11 +270,11 @@ class _Painter:
         """Return the painter of named styles, with their weights, and paintings, each 1."""
         style = network.style(names, paintings)
         if refiner is None:
-            return cls(network, style, None, None)
+            return cls(network, style, None)
         looks = [network.look(name, refiner.features) for name in names]
         looks += map(refiner.grams, paintings)
         parts = zip(shares(names, paintings), looks, strict=True)
-        return cls(network, style, refiner, mixed(parts))
+        return cls(network, style, (refiner, mixed(parts)))
 
     def paint(self, pixels: FloatArray, params: StyleParams) -> FloatArray:
         """Return the whole picture painted, with the photo's colours if they are to stay."""
@@ -310,9 +307,10 @@ class _Painter:
             # Strokes on nothing but strokes would lose what the photo shows, eyes first.
             ground = seen if painted is None else half_lit(painted, seen)
             painted = self.network.paint(ground, self.style, params.tile)
-        if not steps or self.refiner is None or self.grams is None:
+        if not steps or self.refining is None:
             return painted
-        return self.refiner.refine(painted, seen, self.grams, steps, params.refine_weight)
+        refiner, grams = self.refining
+        return refiner.refine(painted, seen, grams, steps, params.refine_weight)
 
 
 def _sized(pixels: FloatArray, height: int, width: int) -> FloatArray:

@@ -31,6 +31,7 @@ from ganfilters import (
     report_progress,
     resize,
 )
+from ganfilters_style.sizes import padded, scaled, up
 
 __all__ = ["Network", "shares", "style_names"]
 
@@ -153,9 +154,9 @@ class Network:
         """
         height, width = pixels.shape[:2]
         multiple, smallest = self.card.size_multiple, self.card.size_min
-        reach = _up(int(self.card.extra["reach"]), multiple)
+        reach = up(int(self.card.extra["reach"]), multiple)
         tile = max(tile, _KEPT_MIN + 2 * reach)
-        down, right = (max(_up(side, multiple), smallest) for side in (height, width))
+        down, right = padded(height, width, multiple, smallest)
         large = max(down, right) > _MEASURED
         if max(down, right) <= tile:
             statistics = self._statistics(pixels, style) if large else None
@@ -171,7 +172,7 @@ class Network:
             rows, inner_rows = _with_margin(top, core, reach, height)
             columns, inner_columns = _with_margin(left, core, reach, width)
             part = pixels[rows, columns]
-            sides = [max(_up(side, multiple), smallest) for side in part.shape[:2]]
+            sides = padded(part.shape[0], part.shape[1], multiple, smallest)
             result = self._run(pad_to(part, *sides), style, statistics)[0]
             painted[top : top + core, left : left + core] = result[inner_rows, inner_columns]
         return painted
@@ -180,13 +181,11 @@ class Network:
         """Return the statistics of the picture, reduced if it is large."""
         height, width = pixels.shape[:2]
         multiple, smallest = self.card.size_multiple, self.card.size_min
-        down, right = (max(_up(side, multiple), smallest) for side in (height, width))
+        down, right = padded(height, width, multiple, smallest)
         if max(down, right) <= _MEASURED:
             return self._run(pad_to(pixels, down, right), style)[1]
         scale = _MEASURED / max(height, width)
-        down, right = (
-            max(round(length * scale / multiple) * multiple, smallest) for length in (height, width)
-        )
+        down, right = scaled(height, width, scale, multiple, smallest)
         reduced = np.clip(resize(pixels, right, down), 0.0, 1.0)
         return self._run(reduced, style)[1]
 
@@ -254,14 +253,9 @@ class Network:
             height, width
         )
         scale = min(scale, (_PAINTING_PIXELS / (height * width)) ** 0.5)
-        m = _PAINTING_MULTIPLE
-        down, right = (max(round(side * scale / m) * m, _PAINTING_MIN) for side in (height, width))
+        down, right = scaled(height, width, scale, _PAINTING_MULTIPLE, _PAINTING_MIN)
         pixels = np.clip(resize(image.pixels, right, down), 0.0, 1.0)
         return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])
-
-
-def _up(length: int, multiple: int) -> int:
-    return -(-length // multiple) * multiple
 
 
 def _with_margin(start: int, core: int, margin: int, length: int) -> tuple[slice, slice]:

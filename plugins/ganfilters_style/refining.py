@@ -28,6 +28,7 @@ from ganfilters import (
     report_progress,
     resize,
 )
+from ganfilters_style.sizes import padded, scaled
 
 __all__ = ["REFINER", "Descent", "Grams", "Refiner", "mixed"]
 
@@ -97,10 +98,7 @@ class Refiner:
         """Return what a painting looks like."""
         height, width = painting.pixels.shape[:2]
         scale = min(_LOOKED_AT / max(height, width), _ENLARGE)
-        m = self.card.size_multiple
-        down, right = (
-            max(round(side * scale / m) * m, self.card.size_min) for side in (height, width)
-        )
+        down, right = scaled(height, width, scale, self.card.size_multiple, self.card.size_min)
         pixels = np.clip(resize(painting.pixels, right, down), 0.0, 1.0)
         outputs = [f"gram_found.{name}" for name in self.layers]
         return dict(zip(self.layers, self._measured(pixels, outputs), strict=True))
@@ -151,8 +149,7 @@ class Refiner:
         self, painted: FloatArray, photo: FloatArray, grams: Grams, steps: int, style: float
     ) -> FloatArray:
         height, width = painted.shape[:2]
-        m = self.card.size_multiple
-        down, right = (max(-(-side // m) * m, self.card.size_min) for side in (height, width))
+        down, right = padded(height, width, self.card.size_multiple, self.card.size_min)
         (content,) = self._measured(pad_to(photo, down, right), ["content_found"])
         weights = np.array([1.0, style, _SMOOTHNESS], np.float32)
         given = {f"gram.{layer}": gram for layer, gram in grams.items()}

@@ -316,14 +316,15 @@ def _export(
     net: Any = task.net if isinstance(task, OneStyle) else task.best("net")
     styles = [{"name": p.name, "title": p.title, "source": p.source} for p in task.named.paintings]
     rows = task.best("table").state_dict()["styles"].cpu() if styles else None
-    predictor = seen = looks = None
+    predictor = seen = looks = known = None
+    before = 0
     if isinstance(task, AnyStyle):
         predictor, seen = task.best("predictor").cpu(), task.frozen["statistics"].cpu()
         if trained is None or trained.predictor is None:
             used = BACKBONES["efficientnet-lite0"](request.backbone).attribution
             card["attribution"] = "; ".join(filter(None, [card["attribution"], used]))
     elif isinstance(task, OneStyle) and trained is not None:
-        looks = looks_of(trained.looks, len(trained.styles), task.named.paintings)
+        known, before = trained.looks, len(trained.styles)
         styles = [*trained.styles, *styles]
         rows = torch.cat([trained.rows, rows])  # type: ignore[list-item]
         predictor, seen = trained.predictor, trained.seen
@@ -331,8 +332,7 @@ def _export(
             card["extra"]["painting_size"] = trained.painting_size
     table = None
     if rows is not None:
-        if looks is None:
-            looks = looks_of(None, 0, task.named.paintings)
+        looks = looks_of(known, before, task.named.paintings)
         table = StyleTable([style["name"] for style in styles], net.neutral())
         table.load_state_dict({"styles": rows})
     count = plural(len(styles), "style") if styles else ""
