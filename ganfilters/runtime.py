@@ -192,6 +192,16 @@ class Runtime:
             with self._lock:
                 self._building.pop(key, None)
 
+    def release(self, model: ModelFile) -> None:
+        """Let go of a network, with the memory that the largest picture so far has made it take.
+
+        For one that takes much, before another that does. It is loaded again when asked for.
+        """
+        checksum = model.verify()
+        with self._lock:
+            for key in [key for key in self._pool if key[0] == checksum]:
+                del self._pool[key]
+
     def _build(
         self,
         model: ModelFile,

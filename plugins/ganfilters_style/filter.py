@@ -285,6 +285,9 @@ class _Painter:
         painted: FloatArray | None = None
         for number, this in enumerate(planned):
             seen = _sized(pixels, this.height, this.width)
+            if self.refining and not this.steps:
+                # What refining took is more than painting the larger sizes needs.
+                self.refining[0].release()
             with progress_part(done[number], done[number + 1]):
                 painted = self._pass(seen, painted, this.steps, params)
         assert painted is not None  # noqa: S101 - there is at least one pass

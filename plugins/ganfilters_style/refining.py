@@ -145,6 +145,10 @@ class Refiner:
                 "--refine-size"
             ) from error
 
+    def release(self) -> None:
+        """Give back the memory that refining has taken."""
+        self.runtime.release(self.model)
+
     def _descended(
         self, painted: FloatArray, photo: FloatArray, grams: Grams, steps: int, style: float
     ) -> FloatArray:

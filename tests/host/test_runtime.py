@@ -100,6 +100,21 @@ def test_the_pool_is_bounded_and_drops_the_least_recently_used(tmp_path: Path) -
     assert runtime.session(models[1]) is not sessions[1]
 
 
+def test_a_network_that_is_let_go_is_loaded_again(tmp_path: Path) -> None:
+    runtime = Runtime("cpu")
+    models = [network(tmp_path / f"{k}.onnx", float(k)) for k in range(2)]
+    before = [runtime.session(model) for model in models]
+    part = runtime.session(models[0], ["double"])
+    runtime.release(models[0])
+    runtime.release(ModelFile(models[0].path))
+    assert runtime.session(models[1]) is before[1]
+    assert runtime.session(models[0]) is not before[0]
+    assert runtime.session(models[0], ["double"]) is not part
+    feeds = {"x": np.zeros(1, np.float32), "c": ONE}
+    # Who still has it can still use it.
+    assert np.array_equal(before[0].run(feeds)[0], runtime.session(models[0]).run(feeds)[0])
+
+
 def test_threads_that_want_one_network_load_it_once(tmp_path: Path) -> None:
     runtime = Runtime("cpu")
     model = network(tmp_path / "a.onnx")

@@ -73,6 +73,16 @@ def test_a_painting_at_hand_is_refined_towards(host: Host, refiner: Refiner, cof
     assert distance(refiner, refined, look) < 0.8 * distance(refiner, painted, look)
 
 
+def test_larger_sizes_are_painted_without_what_refining_took(coffee: Array) -> None:
+    host = Host("cpu", threads=2)
+    sizes = {"refine_size": 320, "style": "scream", "refine": 2}
+    host.apply("style", coffee.repeat(4, axis=0).repeat(4, axis=1), **sizes)
+    loaded = {key[0] for key in host.runtime._pool}
+    assert loaded == {Style.models[0].verify()}
+    host.apply("style", coffee, **OWN_SIZE, **sizes)
+    assert REFINER.verify() in {key[0] for key in host.runtime._pool}
+
+
 def test_every_shipped_look_is_of_the_shipped_refiner(
     host: Host, refiner: Refiner, coffee: Array
 ) -> None:
