@@ -4,10 +4,10 @@ A network of this size knows what belongs where, but paints it softly. The pictu
 is full of the right material, and large pieces of it fit together if they keep their places to one
 another. So few shifts are considered, those that many blocks of the network's filling would be
 found again by (He and Sun, "Statistics of Patch Offsets for Image Completion", 2012); each pixel
-takes the one that suits its neighbourhood best, which makes large pieces with short borders
-(cost-volume filtering: Hosni et al. 2013); and what is copied gets the tones of the network's
-filling. The network as the guide of copying: Zhang et al., "Inpainting at Modern Camera Resolution
-by Guided PatchMatch with Auto-Curation" (2022).
+takes one that suits its neighbourhood (cost-volume filtering: Hosni et al. 2013) and that the
+pixels around it take too, which makes large pieces with short borders; and what is copied gets the
+tones of the network's filling. The network as the guide of copying: Zhang et al., "Inpainting at
+Modern Camera Resolution by Guided PatchMatch with Auto-Curation" (2022).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ganfilters import FloatArray, report_progress, resize
+from ganfilters import FloatArray, progress_part, report_progress, resize
 from ganfilters_inpaint.holes import BoolArray, bounds, box_means, box_sums, enlarged
 from ganfilters_inpaint.tone import TONE_REACH, in_tone, joined
 
@@ -43,21 +43,28 @@ _ROUNDS = 3
 _RADIUS = 4
 _KNOWN = 2.0
 # The network's filling is soft, so what it is compared with is blurred too: means over squares.
-_SOFT = 2
+# What was copied is compared almost as it is.
+_SOFT, _LESS_SOFT = 2, 1
 # Squared difference of what cannot be copied, and of what would be copied from there.
 _NOTHING = 0.3
 _NEVER = 1e3
-# What it is worth, as a squared difference, that all pixels to this distance have the same shift.
-_LIKE = 0.003
-_AROUND = 8
+# What it is worth, as a squared difference, that all pixels to this distance have the same shift,
+# and how often pixels look at what those around them have chosen.
+_LIKE = 0.03
+_AROUND = 5
+_TURNS = 4
 # Side of the parts that are handled one after the other.
 _TILE = 256
 # Pieces fade into one another over so many pixels to each side.
-_FADE = 4
+_FADE = 5
+# At larger sizes they fade over fewer of those: how often shares are squared at most.
+_SQUARED = 2
 # How far from the hole's edge tones are those of the picture around it.
 _JOINED = 20
-# Rows handled at a time, not to hold the places of all pixels of a large hole.
+# Rows handled at a time, not to hold the means of a whole large hole.
 _ROWS = 128
+# Side of the parts that are put together one after the other: of the shifts, and of the picture.
+_PIECED, _PIECED_LARGE = 64, 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +91,11 @@ def copyable(hole: BoolArray) -> bool:
 def find_shifts(
     pixels: FloatArray, hole: BoolArray, guide: FloatArray, rng: np.random.Generator
 ) -> Shifts:
-    """Return what to copy into the hole.
+    """Return what to copy into the hole: what is like the guide, and fits together.
+
+    Found twice: what is like the guide is put together, and then each piece takes more or less of
+    the hole by how it goes on in the pieces beside it (Wexler et al., "Space-Time Completion of
+    Video", 2007, where that is repeated until nothing changes).
 
     Parameters
     ----------
@@ -97,6 +108,17 @@ def find_shifts(
     rng
         Chooses the places that are compared.
     """
+    with progress_part(0.0, 0.5):
+        first = _matched(pixels, hole, guide, rng, _SOFT)
+    made = copied(pixels, hole, guide, first, 1)
+    with progress_part(0.5, 1.0):
+        return _matched(pixels, hole, made, rng, _LESS_SOFT)
+
+
+def _matched(
+    pixels: FloatArray, hole: BoolArray, guide: FloatArray, rng: np.random.Generator, soft: int
+) -> Shifts:
+    """Return what to copy, compared as means over squares of so many pixels to each side."""
     whole = bounds(hole, _RADIUS)
     corner = [span.start for span in whole]
     offsets = np.zeros((*(span.stop - span.start for span in whole), 2), np.intp)
@@ -114,7 +136,7 @@ def find_shifts(
             tile = _from(bounds(hole[tile], _FADE), [-span.start for span in tile])
             area = _wider(tile, _REACH, hole.shape)
             inner = _from(tile, [span.start for span in area])
-            found = _tile_shifts(pixels[area], hole[area], guide[area], inner, rng)
+            found = _tile_shifts(pixels[area], hole[area], guide[area], inner, rng, soft)
             offsets[_from(tile, corner)] = found
     return Shifts(whole, offsets)
 
@@ -141,14 +163,15 @@ def _tile_shifts(
     guide: FloatArray,
     inner: tuple[slice, ...],
     rng: np.random.Generator,
+    soft: int,
 ) -> IntArray:
     """Return the offsets of the part `inner` of an area, (h, w, 2)."""
     known = ~missing
     # Blurred, but nothing of the hole's content gets into what is known.
     share = known.astype(np.float32)[..., None]
-    soft_guide, _ = box_means(guide, np.ones_like(share), _SOFT)
-    soft, _ = box_means(pixels, share, _SOFT)
-    seen = np.where(missing[..., None], soft_guide, soft)
+    wished, _ = box_means(guide, np.ones_like(share), soft)
+    given, _ = box_means(pixels, share, soft)
+    seen = np.where(missing[..., None], wished, given)
     candidates = _frequent(seen, missing, inner, rng)
     # Squares at the edge of the part are whole, so that parts meet.
     outer = _wider(inner, _RADIUS + _AROUND, missing.shape)
@@ -173,14 +196,32 @@ def _tile_shifts(
         here = np.where(valid, np.einsum("ijk,ijk->ij", apart, apart), np.float32(_NOTHING))
         here = box_sums((here * weight)[..., None], _RADIUS)[..., 0] / norm
         cost[...] = np.where(valid, here, np.float32(_NEVER))
-    chosen = costs.argmin(axis=0)
-    # Where all suit alike, as in a sky, those that most pixels around have: grain is kept only
-    # within a piece.
-    for number in range(len(candidates)):
-        mine = (chosen == number)[..., None].astype(np.float32)
-        costs[number] -= _LIKE * box_sums(mine, _AROUND)[..., 0] / (2 * _AROUND + 1) ** 2
-    offsets: IntArray = candidates[costs.argmin(axis=0)[kept]]
+    offsets: IntArray = candidates[_agreed(costs)[kept]]
     return offsets
+
+
+def _agreed(costs: FloatArray) -> IntArray:
+    """Return which candidate each pixel takes, (H, W): a cheap one that those around it take too.
+
+    Each by itself would take another one than its neighbours: a mixture of many places has the
+    tones of a texture and nothing of its grain.
+    """
+    cheapest: IntArray = costs.argmin(axis=0)
+    least: FloatArray = costs.min(axis=0)
+    chosen = cheapest
+    worth = np.float32(_LIKE / (2 * _AROUND + 1) ** 2)
+    for _ in range(_TURNS):
+        after, best = cheapest.copy(), least.copy()
+        for number in np.unique(chosen):
+            mine = chosen == number
+            near = bounds(mine, _AROUND)
+            sums = box_sums(mine[near].astype(np.float32)[..., None], _AROUND)[..., 0]
+            value = costs[number][near] - worth * sums
+            better = value < best[near]
+            np.copyto(best[near], value, where=better)
+            after[near][better] = number
+        chosen = after
+    return chosen
 
 
 def copied(
@@ -245,71 +286,80 @@ def _put_together(
     scale: int,
 ) -> None:
     """Put copies into `made` where the area's pixels are missing and anything fits."""
-    rng = np.random.default_rng(0)
-    fading = _at_borders(shifts.offsets).repeat(scale, axis=0).repeat(scale, axis=1)
-    for top in range(0, len(made), _ROWS):
-        band = slice(top, top + _ROWS)
-        for kind, jitter in ((~fading[band], None), (fading[band], rng)):
-            at = np.argwhere(missing[band] & kind)
-            at[:, 0] += top
-            total, weights = _gathered(pixels, hole, shifts, scale, at, jitter)
-            found = weights > 0
-            made[tuple(at[found].T)] = total[found] / weights[found, None]
+    margin = _FADE + 1
+    around = np.pad(shifts.offsets, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
+    side = max(1, min(_PIECED, _PIECED_LARGE // scale))
+    height, width = shifts.offsets.shape[:2]
+    for top, left in product(range(0, height, side), range(0, width, side)):
+        core = slice(top, min(top + side, height)), slice(left, min(left + side, width))
+        part = tuple(slice(scale * span.start, scale * span.stop) for span in core)
+        if not missing[part].any():
+            continue
+        near = around[tuple(slice(span.start, span.stop + 2 * margin) for span in core)]
+        corner = [scale * a.start + b.start for a, b in zip(shifts.area, part, strict=True)]
+        mean, weight = _mean(pixels, hole, corner, near, scale)
+        fits = missing[part] & (weight > 0)
+        np.copyto(made[part], mean, where=fits[..., None])
 
 
-def _gathered(
-    pixels: FloatArray,
-    hole: BoolArray,
-    shifts: Shifts,
-    scale: int,
-    at: IntArray,
-    rng: np.random.Generator | None,
+def _mean(
+    pixels: FloatArray, hole: BoolArray, corner: Sequence[int], near: IntArray, scale: int
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the sums of what the shifts of the pixels around each one give, and their weights.
-
-    So each is a mean, and borders between pieces fade.
+    """Return the mean of what the shifts near each pixel lead to, and the sum of the weights.
 
     Parameters
     ----------
-    pixels, hole, shifts, scale
+    pixels, hole, scale
         As `copied` takes them.
-    at
-        (N, 2), places in the area of the shifts.
-    rng
-        Moves the places that are looked at within a pixel of the shifts' size, or borders would be
-        as coarse as that. None to look at the pixel itself only, within a piece.
+    corner
+        Where in the picture the part begins.
+    near
+        The shifts of the part and, as a margin, of as many pixels around it as fade into it.
     """
-    height, width = shifts.offsets.shape[:2]
-    corner = [scale * span.start for span in shifts.area]
-    total = np.zeros((len(at), 3), np.float32)
-    weights = np.zeros(len(at), np.float32)
-    colours, unknown = pixels.reshape(-1, 3), hole.ravel()
-    steps = (0,) if rng is None else (-_FADE, 0, _FADE)
-    for down, across in product(steps, repeat=2):
-        near = (
-            at
-            if rng is None or scale == 1
-            else at + rng.integers(scale, size=at.shape) - scale // 2
-        )
-        row = np.clip(near[:, 0] // scale + down, 0, height - 1)
-        column = np.clip(near[:, 1] // scale + across, 0, width - 1)
-        rows, columns = (at + corner + scale * shifts.offsets[row, column]).T
-        inside = (rows >= 0) & (rows < hole.shape[0]) & (columns >= 0) & (columns < hole.shape[1])
-        place = np.where(inside, rows * hole.shape[1] + columns, 0)
-        weight = (inside & ~unknown.take(place)).astype(np.float32)
-        weight *= (1 + (down == 0)) * (1 + (across == 0))
-        total += weight[:, None] * colours.take(place, axis=0)
-        weights += weight
-    return total, weights
+    margin = _FADE + 1
+    length = tuple(scale * (side - 2 * margin) for side in near.shape[:2])
+    total = np.zeros((length[0], 3 * length[1]), np.float32)
+    weight = np.zeros(length, np.float32)
+    colours = pixels.reshape(len(pixels), -1)
+    fades = [_fade(side - 2 * margin, scale) for side in near.shape[:2]]
+    codes = (near[..., 0] << 32) + near[..., 1]
+    for code in np.unique(codes):
+        mine = codes == code
+        spans = bounds(mine)
+        offset = near[spans[0].start, spans[1].start + mine[spans[0].start, spans[1]].argmax()]
+        here, there = [], []
+        for axis, span in enumerate(spans):
+            shift = corner[axis] + scale * int(offset[axis])
+            # Where the piece fades to nothing, and where the picture ends.
+            first = max(scale * (span.start - 2 * margin), 0, -shift)
+            last = min(scale * span.stop, length[axis], hole.shape[axis] - shift)
+            here.append(slice(first, max(first, last)))
+            there.append(slice(first + shift, max(first, last) + shift))
+        down, across = (fade[h, s] for fade, h, s in zip(fades, here, spans, strict=True))
+        share = down @ mine[spans].astype(np.float32) @ across.T
+        share *= np.float32(1.0001)  # 1 where it should be, so that copies are exact
+        np.minimum(share, 1.0, out=share)
+        for _ in range(min(scale.bit_length() - 1, _SQUARED)):
+            share *= share
+        share *= ~hole[tuple(there)]
+        weight[tuple(here)] += share
+        wide, source = (slice(3 * span.start, 3 * span.stop) for span in (here[1], there[1]))
+        total[here[0], wide] += share.repeat(3, axis=1) * colours[there[0], source]
+    total /= np.maximum(weight, np.float32(1e-9)).repeat(3, axis=1)
+    return total.reshape(*length, 3), weight
 
 
-def _at_borders(offsets: IntArray) -> BoolArray:
-    """Return where another piece is so near that it fades into this one, (H, W)."""
-    change = np.zeros(offsets.shape[:2], np.bool_)
-    change[1:] |= (offsets[1:] != offsets[:-1]).any(axis=2)
-    change[:, 1:] |= (offsets[:, 1:] != offsets[:, :-1]).any(axis=2)
-    near: BoolArray = box_sums(change[..., None].astype(np.float32), _FADE + 1)[..., 0] > 0.5
-    return near
+def _fade(length: int, scale: int) -> FloatArray:
+    """Return how much of each pixel is of each shift near it, (scale * length, length + margins).
+
+    A tent: all of it within a piece, half of it at the border of two.
+    """
+    margin = _FADE + 1
+    place = (np.arange(scale * length) + 0.5) / scale - 0.5 + margin
+    apart = np.abs(place[:, None] - np.arange(length + 2 * margin))
+    tent = np.maximum(0.0, 1.0 - apart / margin)
+    found: FloatArray = (tent / tent.sum(axis=1, keepdims=True)).astype(np.float32)
+    return found
 
 
 def _touched(hole: BoolArray) -> BoolArray:

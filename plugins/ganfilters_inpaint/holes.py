@@ -132,12 +132,15 @@ def box_sums(planes: FloatArray, radius: int) -> FloatArray:
     """Return the sums over the squares of side 2 `radius` + 1 around each pixel."""
     found = planes
     for axis in (0, 1):
-        edges = [(0, 0)] * planes.ndim
-        edges[axis] = (radius + 1, radius)
-        sums = np.cumsum(np.pad(found, edges), axis=axis, dtype=np.float64).swapaxes(0, axis)
-        found = (
-            (sums[2 * radius + 1 :] - sums[: -2 * radius - 1]).swapaxes(0, axis).astype(np.float32)
-        )
+        lengths = list(found.shape)
+        lengths[axis] += 2 * radius + 1
+        # Nothing before the picture, and no more behind it.
+        padded = np.zeros(lengths, np.float64)
+        sums = padded.swapaxes(0, axis)
+        np.cumsum(found.swapaxes(0, axis), axis=0, out=sums[radius + 1 : len(sums) - radius])
+        sums[len(sums) - radius :] = sums[len(sums) - radius - 1]
+        apart = sums[2 * radius + 1 :] - sums[: -2 * radius - 1]
+        found = apart.swapaxes(0, axis).astype(np.float32)
     return found
 
 

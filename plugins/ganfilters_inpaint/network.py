@@ -200,7 +200,9 @@ def _pyramid(
     levels = [(pixels, missing > 0)]
     if halvings:
         share = 1 - missing
-        known = pixels * share[..., None]
+        known = pixels.copy()
+        area = bounds(hole)
+        known[area] *= share[area][..., None]
     for _ in range(halvings):
         share, known = halved(share), halved(known)
         small = np.clip(known / np.maximum(share, np.float32(_KNOWN))[..., None], 0.0, 1.0)

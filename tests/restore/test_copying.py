@@ -49,7 +49,7 @@ def test_a_smooth_filling_gets_grain_and_keeps_its_tones(grainy: Array, hole: Ar
     made = filled(grainy, hole, smooth)
     assert np.array_equal(made[~hole], grainy[~hole])
     grain = [np.abs(np.diff(part, axis=1)).mean() for part in (grainy, made[50:150, 60:180])]
-    assert 0.6 * grain[0] < grain[1] < 1.1 * grain[0]
+    assert 0.72 * grain[0] < grain[1] < 1.1 * grain[0]
     rows = made[50:150, 60:180].mean(axis=(1, 2))
     assert np.abs(rows - np.linspace(0.375, 0.525, 100)).max() < 0.04
 
@@ -174,7 +174,8 @@ def test_parts_meet(hole: Array, monkeypatch: pytest.MonkeyPatch, tile: int) -> 
     whole = np.abs(filled(pixels, hole, guide) - pixels)
     monkeypatch.setattr(copying, "_TILE", tile)
     parts = np.abs(filled(pixels, hole, guide) - pixels)
-    assert parts[hole].mean() < 0.3 * np.abs(guide - pixels)[hole].mean()
+    assert whole[hole].mean() < 0.4 * np.abs(guide - pixels)[hole].mean()
+    assert parts[hole].mean() < 1.2 * whole[hole].mean()
     # The hole's area begins a little before it, and so do its parts.
     first = 60 - copying._RADIUS + tile
     seams = parts[50:150, [c for b in range(first, 180, tile) for c in (b - 1, b)]]

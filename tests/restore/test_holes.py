@@ -28,6 +28,17 @@ def test_spreading_is_a_square_dilation() -> None:
         assert np.array_equal(holes._spread(area, reach), expected)
 
 
+@pytest.mark.parametrize("shape", [(30, 41), (1, 5), (9, 2, 3)])
+@pytest.mark.parametrize("radius", [0, 1, 6])
+def test_box_sums_are_sums_over_squares(shape: tuple[int, ...], radius: int) -> None:
+    planes = np.random.default_rng(2).random(shape, np.float32)
+    square = np.ones((2 * radius + 1,) * 2).reshape((2 * radius + 1,) * 2 + (1,) * len(shape[2:]))
+    expected = ndimage.convolve(planes.astype(np.float64), square, mode="constant")
+    found = holes.box_sums(planes, radius)
+    assert found.dtype == np.float32
+    assert np.allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
 def test_parts_cover_the_hole_once_and_join_what_is_near() -> None:
     area = np.zeros((700, 1300), np.bool_)
     area[10:40, 10:50] = True
