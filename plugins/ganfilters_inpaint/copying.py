@@ -22,7 +22,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from ganfilters import FloatArray, progress_part, report_progress, resize
 from ganfilters_inpaint.holes import BoolArray, bounds, box_means, box_sums, enlarged
-from ganfilters_inpaint.tone import TONE_REACH, in_tone, joined
+from ganfilters_inpaint.tone import TONE_REACH, in_tone, joined, spread
 
 __all__ = ["Shifts", "copied", "copyable", "find_shifts"]
 
@@ -63,6 +63,10 @@ _SQUARED = 2
 _JOINED = 20
 # Rows handled at a time, not to hold the means of a whole large hole.
 _ROWS = 128
+# At the hole's edge copies are made to meet the picture within so many pixels, and of the shifts'
+# size within so many; rows handled at a time.
+_MET, _MET_LARGE = 6, 2
+_MET_ROWS = 256
 # Side of the parts that are put together one after the other: of the shifts, and of the picture.
 _PIECED, _PIECED_LARGE = 64, 256
 
@@ -245,13 +249,17 @@ def copied(
     rows, columns = (slice(scale * span.start, scale * span.stop) for span in shifts.area)
     area = rows, columns
     made, missing = enlarged(guide, area, hole.shape), hole[area]
-    _put_together(made, missing, pixels, hole, shifts, scale)
+    edge = ~missing & (box_sums(missing[..., None].astype(np.float32), 1)[..., 0] > 0.5)
+    edge &= _put_together(made, missing | edge, pixels, hole, shifts, scale)
     # Tones change slowly: they are compared at the size of the guide.
     height, width = shifts.offsets.shape[:2]
     small = made.reshape(height, scale, width, scale, 3).mean(axis=(1, 3))
     inside: BoolArray = np.any(missing.reshape(height, scale, width, scale), axis=(1, 3))
     change = _toned(small, guide[shifts.area], inside) - small
+    beside, _ = box_means(change, inside[..., None].astype(np.float32), 2)
+    change = np.where(inside[..., None], change, beside)
     made += resize(change, missing.shape[1], missing.shape[0])
+    _meet(made, pixels[area], missing, edge, max(_MET, _MET_LARGE * scale))
     filled = pixels.copy()
     if np.count_nonzero(missing) < np.count_nonzero(hole):
         # So thin that at the guide's size they are no hole, but tones of what is around them.
@@ -277,15 +285,38 @@ def _toned(made: FloatArray, aim: FloatArray, inside: BoolArray) -> FloatArray:
     return toned
 
 
+def _meet(
+    made: FloatArray, pixels: FloatArray, missing: BoolArray, edge: BoolArray, reach: int
+) -> None:
+    """Take the step to the picture at the hole's edge out of copies, in place.
+
+    Seamless cloning (Pérez et al. 2003) within `reach` pixels: however well copies fit, an edge
+    through strong texture shows by its straightness. `edge` is what is known beside the hole and
+    was copied for comparison.
+    """
+    # Strips, not to hold all of a large hole; what is further than `reach` does not matter.
+    for top in range(0, len(made), _MET_ROWS):
+        rows = slice(max(top - 2 * reach, 0), top + _MET_ROWS + 2 * reach)
+        weight = edge[rows, :, None].astype(np.float32)
+        if not weight.any():
+            continue
+        step = spread(weight * (pixels[rows] - made[rows]), weight)
+        known = box_sums(1 - missing[rows, :, None].astype(np.float32), reach)
+        near = np.clip(known / np.float32((2 * reach + 1) ** 2 / 2), 0.0, 1.0)
+        inner = slice(top - rows.start, top - rows.start + _MET_ROWS)
+        made[top : top + _MET_ROWS] += (missing[rows, :, None] * near * near * step)[inner]
+
+
 def _put_together(
     made: FloatArray,
-    missing: BoolArray,
+    wanted: BoolArray,
     pixels: FloatArray,
     hole: BoolArray,
     shifts: Shifts,
     scale: int,
-) -> None:
-    """Put copies into `made` where the area's pixels are missing and anything fits."""
+) -> BoolArray:
+    """Put copies into `made` where they are wanted and anything fits; return where that is."""
+    found = np.zeros(wanted.shape, np.bool_)
     margin = _FADE + 1
     around = np.pad(shifts.offsets, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
     side = max(1, min(_PIECED, _PIECED_LARGE // scale))
@@ -293,13 +324,14 @@ def _put_together(
     for top, left in product(range(0, height, side), range(0, width, side)):
         core = slice(top, min(top + side, height)), slice(left, min(left + side, width))
         part = tuple(slice(scale * span.start, scale * span.stop) for span in core)
-        if not missing[part].any():
+        if not wanted[part].any():
             continue
         near = around[tuple(slice(span.start, span.stop + 2 * margin) for span in core)]
         corner = [scale * a.start + b.start for a, b in zip(shifts.area, part, strict=True)]
         mean, weight = _mean(pixels, hole, corner, near, scale)
-        fits = missing[part] & (weight > 0)
-        np.copyto(made[part], mean, where=fits[..., None])
+        found[part] = wanted[part] & (weight > 0)
+        np.copyto(made[part], mean, where=found[part][..., None])
+    return found
 
 
 def _mean(

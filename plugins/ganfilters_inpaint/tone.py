@@ -13,7 +13,7 @@ import numpy as np
 from ganfilters import FloatArray
 from ganfilters_inpaint.holes import BoolArray, box_means, box_sums, halved, thickness
 
-__all__ = ["TONE_REACH", "continued", "in_tone", "is_grey", "joined"]
+__all__ = ["TONE_REACH", "continued", "in_tone", "is_grey", "joined", "spread"]
 
 # Means are taken over so many pixels to each side.
 _EDGE = 4
@@ -43,7 +43,7 @@ def continued(made: FloatArray, pixels: FloatArray, hole: BoolArray) -> FloatArr
     # Of a thin hole the means on both sides differ by what the picture shows there.
     if thickness(hole) >= _THIN:
         apart, sure = _apart(toned, pixels, inside, _EDGE)
-        toned += _spread(apart, inside * sure) * inside
+        toned += spread(apart, inside * sure) * inside
     return np.clip(toned, 0.0, 1.0)
 
 
@@ -55,7 +55,7 @@ def _tone(made: FloatArray, pixels: FloatArray, inside: FloatArray) -> FloatArra
     """
     # From the edge alone: what is farther, such as a shadow, is no business of the hole's.
     edge = (1 - inside) * (box_sums(inside, _EDGE) > 0.5).astype(np.float32)
-    apart: FloatArray = _spread(pixels * edge, edge) - made
+    apart: FloatArray = spread(pixels * edge, edge) - made
     thin = np.clip(2 * box_sums(1 - inside, _THIN) / np.float32((2 * _THIN + 1) ** 2), 0.0, 1.0)
     change = apart - (1 - thin) * (apart @ _LIGHTNESS)
     return box_means(change, inside, TONE_REACH)[0]
@@ -70,7 +70,7 @@ def joined(made: FloatArray, pixels: FloatArray, inside: FloatArray) -> FloatArr
     """
     near, sure = _apart(made, pixels, inside, _EDGE // 2)
     far, farther = _apart(made, pixels, inside, _EDGE)
-    return made + _spread(2 * near - far, inside * sure * farther) * inside
+    return made + spread(2 * near - far, inside * sure * farther) * inside
 
 
 def _apart(
@@ -102,7 +102,7 @@ def is_grey(pixels: FloatArray, known: BoolArray) -> bool:
     return True
 
 
-def _spread(values: FloatArray, weight: FloatArray) -> FloatArray:
+def spread(values: FloatArray, weight: FloatArray) -> FloatArray:
     """Interpolate between values where their weight is small, (H, W, C) and (H, W, 1)."""
     height, width = weight.shape[:2]
     planes = np.concatenate([values * weight, weight], axis=2)
@@ -115,7 +115,7 @@ def _spread(values: FloatArray, weight: FloatArray) -> FloatArray:
         share = half[..., -1:]
         # A cell of which a corner is known is known: else what is far away would seep in.
         known = half[..., :-1] / np.maximum(share, np.float32(1e-6))
-        coarse = _spread(known.astype(np.float32, copy=False), np.clip(4 * share, 0.0, 1.0))
+        coarse = spread(known.astype(np.float32, copy=False), np.clip(4 * share, 0.0, 1.0))
         large = coarse.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
         below = box_sums(large, 1) / box_sums(np.ones((height, width, 1), np.float32), 1)
     found: FloatArray = below + weight * (values - below)

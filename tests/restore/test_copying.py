@@ -114,6 +114,24 @@ def test_edges_have_the_tone_of_the_picture_and_slopes_stay() -> None:
         assert np.abs(edge.mean()) < 0.015
 
 
+@pytest.mark.parametrize("scale", [1, 4])
+def test_the_edge_of_a_hole_in_strong_texture_does_not_show(scale: int) -> None:
+    """Neighbours on both sides of it differ no more than neighbours do elsewhere."""
+    noise = np.random.default_rng(4).normal(0, 1, (400, 480, 3)).astype(np.float32)
+    soft = blurred(noise)
+    pixels = np.clip(0.5 + 0.12 * soft / soft.std(), 0, 1)
+    hole = np.zeros(pixels.shape[:2], np.bool_)
+    hole[100:300, 120:360] = True
+    small = pixels.reshape(400 // scale, scale, 480 // scale, scale, 3).mean(axis=(1, 3))
+    missing = hole[::scale, ::scale]
+    damaged = np.where(hole[..., None], np.float32(1.0), pixels)
+    shifts = find_shifts(small, missing, small, np.random.default_rng(0))
+    made = copied(damaged, hole, np.where(missing[..., None], 0.5, small), shifts, scale)
+    across = np.abs(made[100:300, 120] - made[100:300, 119]).mean()
+    usual = np.abs(np.diff(pixels[100:300], axis=1)).mean()
+    assert across < 1.6 * usual
+
+
 @pytest.mark.parametrize("shape", [(200, 240), (6, 40)])
 def test_without_surroundings_the_guide_remains(shape: tuple[int, int]) -> None:
     guide = np.random.default_rng(0).random((*shape, 3), np.float32)

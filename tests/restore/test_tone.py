@@ -41,7 +41,7 @@ def test_colours_are_interpolated_from_the_edge_alone() -> None:
     values[:, :4], values[:, -4:] = 1.0, 0.5
     weight = np.zeros((64, 64, 1), np.float32)
     weight[:, :4] = weight[:, -4:] = 1.0
-    found = tone._spread(values, weight)
+    found = tone.spread(values, weight)
     assert np.array_equal(found[:, :4], values[:, :4])
     assert found.min() >= 0.5
     assert found.max() <= 1.0
