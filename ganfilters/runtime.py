@@ -195,7 +195,8 @@ class Runtime:
     def release(self, model: ModelFile) -> None:
         """Let go of a network, with the memory that the largest picture so far has made it take.
 
-        For one that takes much, before another that does. It is loaded again when asked for.
+        For one that takes much, before another that does. The memory is free once no other thread
+        uses the network; whoever asks for it again has it loaded again.
         """
         checksum = model.verify()
         with self._lock:

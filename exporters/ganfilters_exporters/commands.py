@@ -72,7 +72,7 @@ def dream(backbone: str, weights: Path | None, out: Path | None, overwrite: bool
     words = ["ganfilters", "export", "dream", "--backbone", backbone]
     words += ["--weights", weights.name] if weights else []
     words += ["--out", out.name] if out else []
-    with _errors_in_a_line():
+    with _errors_in_a_line(ValueError):
         path, card = export_dream(
             backbone, weights, out, overwrite=overwrite, command=shlex.join(words)
         )
@@ -101,7 +101,7 @@ def refiner(weights: Path, out: Path, overwrite: bool) -> None:
     from .style.refiner import export_refiner
 
     words = ["ganfilters", "export", "refiner", "--weights", weights.name, "--out", out.name]
-    with _errors_in_a_line():
+    with _errors_in_a_line(ValueError):
         card = export_refiner(weights, out, overwrite=overwrite, command=shlex.join(words))
     _tell(out, card, started)
 
@@ -151,13 +151,13 @@ def style(
 
 
 @contextmanager
-def _errors_in_a_line() -> Iterator[None]:
+def _errors_in_a_line(*others: type[Exception]) -> Iterator[None]:
     """Turn what keeps a network from being written into the user's error."""
     from .export import ExportError
 
     try:
         yield
-    except (ExportError, ValueError, OSError) as error:
+    except (ExportError, OSError, *others) as error:
         raise UsageError(str(error)) from error
 
 

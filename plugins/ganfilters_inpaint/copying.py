@@ -50,23 +50,25 @@ _NOTHING = 0.3
 _NEVER = 1e3
 # What it is worth, as a squared difference, that all pixels to this distance have the same shift,
 # and how often pixels look at what those around them have chosen.
-_LIKE = 0.03
+_LIKE = 0.01
 _AROUND = 5
 _TURNS = 4
 # Side of the parts that are handled one after the other.
 _TILE = 256
 # Pieces fade into one another over so many pixels to each side.
-_FADE = 5
+_FADE = 7
 # At larger sizes they fade over fewer of those: how often shares are squared at most.
 _SQUARED = 2
+# Weights that are no more are nothing; smaller ones would lose precision.
+_FAINT = 1e-30
 # How far from the hole's edge tones are those of the picture around it.
 _JOINED = 20
 # Rows handled at a time, not to hold the means of a whole large hole.
 _ROWS = 128
-# At the hole's edge copies are made to meet the picture within so many pixels, and of the shifts'
-# size within so many; rows handled at a time.
-_MET, _MET_LARGE = 6, 2
-_MET_ROWS = 256
+# At the hole's edge copies are made to meet the picture within so many pixels of the shifts' size;
+# rows handled at a time, in which interpolation begins at a multiple of so many.
+_MET = 2
+_MET_ROWS, _MET_GRID = 256, 64
 # Side of the parts that are put together one after the other: of the shifts, and of the picture.
 _PIECED, _PIECED_LARGE = 64, 256
 
@@ -249,7 +251,7 @@ def copied(
     rows, columns = (slice(scale * span.start, scale * span.stop) for span in shifts.area)
     area = rows, columns
     made, missing = enlarged(guide, area, hole.shape), hole[area]
-    edge = ~missing & (box_sums(missing[..., None].astype(np.float32), 1)[..., 0] > 0.5)
+    edge = _beside(missing)
     edge &= _put_together(made, missing | edge, pixels, hole, shifts, scale)
     # Tones change slowly: they are compared at the size of the guide.
     height, width = shifts.offsets.shape[:2]
@@ -259,7 +261,7 @@ def copied(
     beside, _ = box_means(change, inside[..., None].astype(np.float32), 2)
     change = np.where(inside[..., None], change, beside)
     made += resize(change, missing.shape[1], missing.shape[0])
-    _meet(made, pixels[area], missing, edge, max(_MET, _MET_LARGE * scale))
+    _meet(made, pixels[area], missing, edge, max(_RADIUS, _MET * scale))
     filled = pixels.copy()
     if np.count_nonzero(missing) < np.count_nonzero(hole):
         # So thin that at the guide's size they are no hole, but tones of what is around them.
@@ -290,21 +292,34 @@ def _meet(
 ) -> None:
     """Take the step to the picture at the hole's edge out of copies, in place.
 
-    Seamless cloning (Pérez et al. 2003) within `reach` pixels: however well copies fit, an edge
-    through strong texture shows by its straightness. `edge` is what is known beside the hole and
-    was copied for comparison.
+    Seamless cloning (Pérez et al. 2003) within `reach` pixels, no more than the area has around the
+    hole: however well copies fit, an edge through strong texture shows by its straightness. `edge`
+    is what is known beside the hole and was copied for comparison.
     """
-    # Strips, not to hold all of a large hole; what is further than `reach` does not matter.
+    # Strips, not to hold all of a large hole; what is further away hardly matters.
     for top in range(0, len(made), _MET_ROWS):
-        rows = slice(max(top - 2 * reach, 0), top + _MET_ROWS + 2 * reach)
+        first = (top - 2 * reach) // _MET_GRID * _MET_GRID
+        rows = slice(max(first, 0), top + _MET_ROWS + 2 * reach)
         weight = edge[rows, :, None].astype(np.float32)
         if not weight.any():
             continue
-        step = spread(weight * (pixels[rows] - made[rows]), weight)
+        step = spread(pixels[rows] - made[rows], weight)
         known = box_sums(1 - missing[rows, :, None].astype(np.float32), reach)
         near = np.clip(known / np.float32((2 * reach + 1) ** 2 / 2), 0.0, 1.0)
         inner = slice(top - rows.start, top - rows.start + _MET_ROWS)
         made[top : top + _MET_ROWS] += (missing[rows, :, None] * near * near * step)[inner]
+
+
+def _beside(missing: BoolArray) -> BoolArray:
+    """Return what is known and touches the hole, by a side or a corner."""
+    tall = missing.copy()
+    tall[1:] |= missing[:-1]
+    tall[:-1] |= missing[1:]
+    grown = tall.copy()
+    grown[:, 1:] |= tall[:, :-1]
+    grown[:, :-1] |= tall[:, 1:]
+    beside: BoolArray = grown & ~missing
+    return beside
 
 
 def _put_together(
@@ -329,7 +344,7 @@ def _put_together(
         near = around[tuple(slice(span.start, span.stop + 2 * margin) for span in core)]
         corner = [scale * a.start + b.start for a, b in zip(shifts.area, part, strict=True)]
         mean, weight = _mean(pixels, hole, corner, near, scale)
-        found[part] = wanted[part] & (weight > 0)
+        found[part] = wanted[part] & (weight > _FAINT)
         np.copyto(made[part], mean, where=found[part][..., None])
     return found
 
@@ -359,6 +374,8 @@ def _mean(
         mine = codes == code
         spans = bounds(mine)
         offset = near[spans[0].start, spans[1].start + mine[spans[0].start, spans[1]].argmax()]
+        if not offset.any():  # nothing to copy, or not looked for
+            continue
         here, there = [], []
         for axis, span in enumerate(spans):
             shift = corner[axis] + scale * int(offset[axis])
@@ -377,7 +394,7 @@ def _mean(
         weight[tuple(here)] += share
         wide, source = (slice(3 * span.start, 3 * span.stop) for span in (here[1], there[1]))
         total[here[0], wide] += share.repeat(3, axis=1) * colours[there[0], source]
-    total /= np.maximum(weight, np.float32(1e-9)).repeat(3, axis=1)
+    total /= np.maximum(weight, np.float32(_FAINT)).repeat(3, axis=1)
     return total.reshape(*length, 3), weight
 
 

@@ -201,7 +201,7 @@ def _pyramid(
     if halvings:
         share = 1 - missing
         known = pixels.copy()
-        area = bounds(hole)
+        area = bounds(missing > 0)  # the padding mirrors what is near the border, holes too
         known[area] *= share[area][..., None]
     for _ in range(halvings):
         share, known = halved(share), halved(known)
