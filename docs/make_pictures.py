@@ -273,6 +273,16 @@ def inpainted() -> PIL.Image.Image:
     return sheet([*cells[::2], *cells[1::2]], 3)
 
 
+def outpainted() -> PIL.Image.Image:
+    """Show a picture as it is, and with more at its sides."""
+    picture = photo("coffee").resize((420, 280), PIL.Image.Resampling.LANCZOS)
+    made = HOST.apply("outpaint", picture, expand=(90, 60, 90, 60))
+    before = PIL.Image.new("RGB", made.size, "white")
+    before.paste(picture, (90, 60))
+    option = "ganfilters apply outpaint --expand 90,60,90,60"
+    return sheet([("coffee.jpg", before), (option, made)], 2)
+
+
 def grainy(picture: PIL.Image.Image, deviation: float) -> PIL.Image.Image:
     """Add noise, as in an 8-bit file."""
     noise = np.random.default_rng(0).normal(0, deviation, (*picture.size[::-1], 3))
@@ -308,6 +318,7 @@ PICTURES: dict[str, Callable[[], PIL.Image.Image]] = {
     "latent-kmnist": latent_kmnist,
     "latent-edits": latent_edits,
     "inpaint": inpainted,
+    "outpaint": outpainted,
     "denoise": denoised,
 }
 
