@@ -55,12 +55,9 @@ _AROUND = 5
 _TURNS = 4
 # Side of the parts that are handled one after the other.
 _TILE = 256
-# Pieces fade into one another over so many pixels to each side.
-_FADE = 7
-# At larger sizes they fade over fewer of those: how often shares are squared at most.
-_SQUARED = 2
-# Weights that are no more are nothing; smaller ones would lose precision.
-_FAINT = 1e-30
+# Pieces fade into one another over so many pixels to each side; over four fewer for each doubling
+# of the size, down to the least: what is softer looks like two pictures in one.
+_FADE, _FADE_LEAST = 7, 1
 # How far from the hole's edge tones are those of the picture around it.
 _JOINED = 20
 # Rows handled at a time, not to hold the means of a whole large hole.
@@ -332,7 +329,7 @@ def _put_together(
 ) -> BoolArray:
     """Put copies into `made` where they are wanted and anything fits; return where that is."""
     found = np.zeros(wanted.shape, np.bool_)
-    margin = _FADE + 1
+    margin = _margin(scale)
     around = np.pad(shifts.offsets, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
     side = max(1, min(_PIECED, _PIECED_LARGE // scale))
     height, width = shifts.offsets.shape[:2]
@@ -344,7 +341,7 @@ def _put_together(
         near = around[tuple(slice(span.start, span.stop + 2 * margin) for span in core)]
         corner = [scale * a.start + b.start for a, b in zip(shifts.area, part, strict=True)]
         mean, weight = _mean(pixels, hole, corner, near, scale)
-        found[part] = wanted[part] & (weight > _FAINT)
+        found[part] = wanted[part] & (weight > 0)
         np.copyto(made[part], mean, where=found[part][..., None])
     return found
 
@@ -363,7 +360,7 @@ def _mean(
     near
         The shifts of the part and, as a margin, of as many pixels around it as fade into it.
     """
-    margin = _FADE + 1
+    margin = _margin(scale)
     length = tuple(scale * (side - 2 * margin) for side in near.shape[:2])
     total = np.zeros((length[0], 3 * length[1]), np.float32)
     weight = np.zeros(length, np.float32)
@@ -388,14 +385,17 @@ def _mean(
         share = down @ mine[spans].astype(np.float32) @ across.T
         share *= np.float32(1.0001)  # 1 where it should be, so that copies are exact
         np.minimum(share, 1.0, out=share)
-        for _ in range(min(scale.bit_length() - 1, _SQUARED)):
-            share *= share
         share *= ~hole[tuple(there)]
         weight[tuple(here)] += share
         wide, source = (slice(3 * span.start, 3 * span.stop) for span in (here[1], there[1]))
         total[here[0], wide] += share.repeat(3, axis=1) * colours[there[0], source]
-    total /= np.maximum(weight, np.float32(_FAINT)).repeat(3, axis=1)
+    total /= np.maximum(weight, np.finfo(np.float32).tiny).repeat(3, axis=1)
     return total.reshape(*length, 3), weight
+
+
+def _margin(scale: int) -> int:
+    """Return how far pieces reach into one another, in pixels of the shifts' size."""
+    return max(_FADE - 4 * (scale.bit_length() - 1), _FADE_LEAST) + 1
 
 
 def _fade(length: int, scale: int) -> FloatArray:
@@ -403,7 +403,7 @@ def _fade(length: int, scale: int) -> FloatArray:
 
     A tent: all of it within a piece, half of it at the border of two.
     """
-    margin = _FADE + 1
+    margin = _margin(scale)
     place = (np.arange(scale * length) + 0.5) / scale - 0.5 + margin
     apart = np.abs(place[:, None] - np.arange(length + 2 * margin))
     tent = np.maximum(0.0, 1.0 - apart / margin)
