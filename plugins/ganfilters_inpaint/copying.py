@@ -367,12 +367,12 @@ def _mean(
     colours = pixels.reshape(len(pixels), -1)
     fades = [_fade(side - 2 * margin, scale) for side in near.shape[:2]]
     codes = (near[..., 0] << 32) + near[..., 1]
-    for code in np.unique(codes):
-        mine = codes == code
-        spans = bounds(mine)
-        offset = near[spans[0].start, spans[1].start + mine[spans[0].start, spans[1]].argmax()]
+    for code, place in zip(*np.unique(codes, return_index=True), strict=True):
+        offset = near.reshape(-1, 2)[place]
         if not offset.any():  # nothing to copy, or not looked for
             continue
+        mine = codes == code
+        spans = bounds(mine)
         here, there = [], []
         for axis, span in enumerate(spans):
             shift = corner[axis] + scale * int(offset[axis])

@@ -285,7 +285,7 @@ class _Painter:
         painted: FloatArray | None = None
         for number, this in enumerate(planned):
             seen = _sized(pixels, this.height, this.width)
-            if self.refining and number and planned[number - 1].steps > this.steps == 0:
+            if self.refining and number and planned[number - 1].steps and not this.steps:
                 # What refining took is more than painting the larger sizes needs.
                 self.refining[0].release()
             with progress_part(done[number], done[number + 1]):
