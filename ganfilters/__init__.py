@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from ganfilters.resample import resize
     from ganfilters.runtime import Runtime, Session
     from ganfilters.sheet import contact_sheet
-    from ganfilters.tiling import pad_to
+    from ganfilters.tiling import pad_to, padded_size
 
 __all__ = [
     "Animation",
@@ -91,6 +91,7 @@ __all__ = [
     "hookimpl",
     "nearest",
     "pad_to",
+    "padded_size",
     "progress_part",
     "report_progress",
     "resize",
@@ -112,7 +113,7 @@ _HOME = {
     "resample": "resize",
     "runtime": "Runtime Session",
     "sheet": "contact_sheet",
-    "tiling": "pad_to",
+    "tiling": "pad_to padded_size",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 

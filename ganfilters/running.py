@@ -18,7 +18,7 @@ from ganfilters.image import BoolArray, FloatArray, Image
 from ganfilters.progress import callers_own, progress_part, report_progress
 from ganfilters.registry import Entry
 from ganfilters.selection import bounds
-from ganfilters.tiling import Window, blend_ramp, pad_to, windows
+from ganfilters.tiling import Window, blend_ramp, pad_to, padded_size, windows
 
 __all__ = ["Call", "Made", "checked", "guarded", "read_only", "run"]
 
@@ -128,10 +128,7 @@ def _cut(source: Image, tile: Window) -> Image:
 def _run_padded(call: Call, source: Image) -> Made:
     """Give the filter a picture of a size it can take; return the part that was asked for."""
     traits = call.filter.traits
-    height, width = (
-        -(-max(side, traits.size_min) // traits.size_multiple) * traits.size_multiple
-        for side in (source.height, source.width)
-    )
+    height, width = padded_size(source.height, source.width, traits.size_multiple, traits.size_min)
     pixels = pad_to(source.pixels, height, width)
     mask, alpha = (
         None if plane is None else read_only(pad_to(plane, height, width))

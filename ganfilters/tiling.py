@@ -9,7 +9,7 @@ import numpy as np
 
 from ganfilters.image import FloatArray
 
-__all__ = ["Span", "Window", "blend_ramp", "pad_to", "spans", "windows"]
+__all__ = ["Span", "Window", "blend_ramp", "fitted", "pad_to", "padded_size", "spans", "windows"]
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,30 @@ def blend_ramp(span: Span) -> FloatArray:
 def _fade(length: int, width: int) -> FloatArray:
     centres = np.arange(length, dtype=np.float32) + 0.5
     return np.clip((centres - length / 2) / width + 0.5, 0.0, 1.0).astype(np.float32)
+
+
+def padded_size(height: int, width: int, multiple: int, smallest: int = 1) -> tuple[int, int]:
+    """Return the smallest size that a network takes and a picture of this size fits into.
+
+    Parameters
+    ----------
+    height, width
+        Of the picture, in pixels.
+    multiple, smallest
+        What the network wants of each side, as in `ModelCard.size_multiple` and
+        `ModelCard.size_min`.
+
+    Returns
+    -------
+    tuple of int
+        Height and width, for `pad_to`.
+    """
+    return fitted(height, multiple, smallest), fitted(width, multiple, smallest)
+
+
+def fitted(side: int, multiple: int, smallest: int = 1) -> int:
+    """Return the smallest side that a network takes and this one fits into."""
+    return -(-max(side, smallest) // multiple) * multiple
 
 
 def pad_to(pixels: FloatArray, height: int, width: int) -> FloatArray:

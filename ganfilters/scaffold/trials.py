@@ -13,6 +13,7 @@ from ganfilters.scaffold.extras import Extra
 from ganfilters.scaffold.probe import Network
 from ganfilters.scaffold.ranges import decode, guess_ranges
 from ganfilters.scaffold.samples import photo
+from ganfilters.tiling import fitted, padded_size
 
 __all__ = ["Findings", "investigate"]
 
@@ -74,7 +75,7 @@ def investigate(network: Network, given: str | None = None, made: str | None = N
             raise UsageError(f"the model {what} uint8, so its range is 0..255, not {span}")
     fixed = network.input.size
     multiple, least, most = (1, 1, None) if fixed else _size_rules(network)
-    shown = photo(*(fixed or (_fitted(160, multiple, least), _fitted(224, multiple, least))))
+    shown = photo(*(fixed or padded_size(160, 224, multiple, least)))
     spans = guess_ranges(network, shown, given, made)
     network = _bounded(network, shown, spans[0])
     known = {"uint8"} >= {network.input.dtype, network.output.dtype} or (given and made)
@@ -84,15 +85,11 @@ def investigate(network: Network, given: str | None = None, made: str | None = N
     return Findings(network, *spans, not known, multiple, least, most, overlap)
 
 
-def _fitted(side: int, multiple: int, least: int) -> int:
-    return -(-max(side, least) // multiple) * multiple
-
-
 def _size_rules(network: Network) -> tuple[int, int, int | None]:
     """Return multiple, smallest and largest size: from the card, or else by trial."""
     card = network.card
     if card is not None and network.runs(
-        photo(*(_fitted(side, card.size_multiple, card.size_min) for side in (97, 131)))
+        photo(*padded_size(97, 131, card.size_multiple, card.size_min))
     ):
         return card.size_multiple, card.size_min, card.size_max
     for multiple in _MULTIPLES:
@@ -120,13 +117,13 @@ def _shaped(network: Network, pixels: FloatArray) -> bool:
 
 def _least(network: Network, multiple: int) -> int:
     """Return the smallest side from which on the network runs."""
-    for side in dict.fromkeys(_fitted(side, multiple, 1) for side in _MINIMA):
+    for side in dict.fromkeys(fitted(side, multiple) for side in _MINIMA):
         others = (side, side + multiple, side + 2 * multiple)
         if all(network.runs(photo(side, other)) for other in others) and network.runs(
             photo(side + multiple, side)
         ):
             return side if side > multiple else 1
-    return _fitted(256, multiple, 1)
+    return fitted(256, multiple)
 
 
 def _bounded(network: Network, pixels: FloatArray, span: str) -> Network:
@@ -165,7 +162,7 @@ def _overlap(network: Network, spans: tuple[str, str], multiple: int, least: int
     Compares a part of a picture with the same part of the whole: a network that looks no further
     than some pixels makes the same of both, but near the cut.
     """
-    side = 2 * _fitted(max(96, least), multiple, 1)
+    side = 2 * fitted(max(96, least), multiple)
     # A slope and bare noise, so that the part has another mean and every pixel matters.
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 2, (side, side, 3)).astype(np.float32)

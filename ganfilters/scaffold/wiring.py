@@ -95,7 +95,7 @@ def _imports(findings: Findings) -> str:
     if network.input.size or network.scale < 1:
         names.add("resize")
     elif network.scale > 1:
-        names.add("pad_to")
+        names |= {"pad_to", "padded_size"}
     if findings.overlap is not None:
         names.add("Tiling")
     if _traits(findings) == "":
@@ -215,10 +215,8 @@ def _apply(findings: Findings) -> str:
         lines.append("pixels = np.clip(resize(image.pixels, WIDTH, HEIGHT), 0.0, 1.0)")
     elif scale > 1:
         lines += [
-            "down, across = (",
-            "    -(-max(side, SMALLEST) // MULTIPLE) * MULTIPLE for side in (height, width)",
-            ")",
-            "pixels = pad_to(image.pixels, down, across)",
+            "size = padded_size(height, width, MULTIPLE, SMALLEST)",
+            "pixels = pad_to(image.pixels, *size)",
         ]
     else:
         lines.append("pixels = image.pixels")

@@ -31,6 +31,7 @@ from ganfilters import (
     UsageError,
     nearest,
     pad_to,
+    padded_size,
     resize,
 )
 
@@ -152,13 +153,11 @@ def _class_index(name: str, network: Network) -> int:
 
 def _guide_vectors(network: Network, guide: Image, layer: str) -> FloatArray:
     """Return the guide's features at `layer`, K x C, of unit mean square."""
-    multiple = network.card.size_multiple
     scale = _GUIDE_SIDE / max(guide.width, guide.height)
     width, height = (max(round(side * scale), 1) for side in (guide.width, guide.height))
     small = np.clip(resize(guide.pixels, width, height), 0.0, 1.0)
-    smallest = network.card.size_min
-    rows, columns = (-(-max(side, smallest) // multiple) * multiple for side in (height, width))
-    batch = np.ascontiguousarray(pad_to(small, rows, columns).transpose(2, 0, 1)[None])
+    size = padded_size(height, width, network.card.size_multiple, network.card.size_min)
+    batch = np.ascontiguousarray(pad_to(small, *size).transpose(2, 0, 1)[None])
     depth = np.array(list(network.layers).index(layer), np.int64)
     feeds: dict[str, Array] = {**_silence(network), "depth": depth, "image": batch}
     (features,) = network.session.run(feeds, [f"features.{layer}"])

@@ -21,6 +21,7 @@ from ganfilters import (
     ModelCard,
     Session,
     pad_to,
+    padded_size,
     progress_part,
     report_progress,
 )
@@ -148,10 +149,7 @@ class Network:
         rng: np.random.Generator,
     ) -> FloatArray:
         height, width = hole.shape
-        sides = [
-            max(-(-side // self.card.size_multiple) * self.card.size_multiple, self.card.size_min)
-            for side in hole.shape
-        ]
+        sides = padded_size(height, width, self.card.size_multiple, self.card.size_min)
         image = pad_to(pixels, *sides)
         mask = pad_to(hole.astype(np.float32), *sides)
         hint = np.zeros((*sides, 4), np.float32)

@@ -28,10 +28,11 @@ from ganfilters import (
     UsageError,
     nearest,
     pad_to,
+    padded_size,
     report_progress,
     resize,
 )
-from ganfilters_style.sizes import padded, scaled, up
+from ganfilters_style.sizes import scaled
 
 __all__ = ["Network", "shares", "style_names"]
 
@@ -154,9 +155,9 @@ class Network:
         """
         height, width = pixels.shape[:2]
         multiple, smallest = self.card.size_multiple, self.card.size_min
-        reach = up(int(self.card.extra["reach"]), multiple)
+        reach = int(self.card.extra["reach"])
         tile = max(tile, _KEPT_MIN + 2 * reach)
-        down, right = padded(height, width, multiple, smallest)
+        down, right = padded_size(height, width, multiple, smallest)
         large = max(down, right) > _MEASURED
         if max(down, right) <= tile:
             statistics = self._statistics(pixels, style) if large else None
@@ -172,7 +173,7 @@ class Network:
             rows, inner_rows = _with_margin(top, core, reach, height)
             columns, inner_columns = _with_margin(left, core, reach, width)
             part = pixels[rows, columns]
-            sides = padded(part.shape[0], part.shape[1], multiple, smallest)
+            sides = padded_size(part.shape[0], part.shape[1], multiple, smallest)
             result = self._run(pad_to(part, *sides), style, statistics)[0]
             painted[top : top + core, left : left + core] = result[inner_rows, inner_columns]
         return painted
@@ -181,7 +182,7 @@ class Network:
         """Return the statistics of the picture, reduced if it is large."""
         height, width = pixels.shape[:2]
         multiple, smallest = self.card.size_multiple, self.card.size_min
-        down, right = padded(height, width, multiple, smallest)
+        down, right = padded_size(height, width, multiple, smallest)
         if max(down, right) <= _MEASURED:
             return self._run(pad_to(pixels, down, right), style)[1]
         scale = _MEASURED / max(height, width)

@@ -25,10 +25,11 @@ from ganfilters import (
     OutOfMemory,
     Runtime,
     pad_to,
+    padded_size,
     report_progress,
     resize,
 )
-from ganfilters_style.sizes import padded, scaled
+from ganfilters_style.sizes import scaled
 
 __all__ = ["REFINER", "Descent", "Grams", "Refiner", "mixed"]
 
@@ -153,7 +154,7 @@ class Refiner:
         self, painted: FloatArray, photo: FloatArray, grams: Grams, steps: int, style: float
     ) -> FloatArray:
         height, width = painted.shape[:2]
-        down, right = padded(height, width, self.card.size_multiple, self.card.size_min)
+        down, right = padded_size(height, width, self.card.size_multiple, self.card.size_min)
         (content,) = self._measured(pad_to(photo, down, right), ["content_found"])
         weights = np.array([1.0, style, _SMOOTHNESS], np.float32)
         given = {f"gram.{layer}": gram for layer, gram in grams.items()}

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from ganfilters.tiling import blend_ramp, pad_to, spans, windows
+from ganfilters.tiling import blend_ramp, pad_to, padded_size, spans, windows
 
 
 @pytest.mark.parametrize("length", [1, 63, 64, 65, 100, 127, 128, 500, 1999])
@@ -61,3 +61,19 @@ def test_padding_mirrors_as_often_as_it_takes() -> None:
     assert np.array_equal(padded[:1, :2], pixels)
     assert np.array_equal(padded[0, 2], pixels[0, 1])
     assert pad_to(pixels, 1, 2) is pixels
+
+
+@pytest.mark.parametrize(
+    ("size", "rule", "fitting"),
+    [
+        ((97, 131), (8, 1), (104, 136)),
+        ((96, 136), (8, 1), (96, 136)),
+        ((5, 40), (8, 24), (24, 40)),
+        ((5, 40), (16, 24), (32, 48)),  # the smallest is no multiple itself
+        ((7, 9), (1, 1), (7, 9)),
+    ],
+)
+def test_the_padded_size_is_the_next_that_fits(
+    size: tuple[int, int], rule: tuple[int, int], fitting: tuple[int, int]
+) -> None:
+    assert padded_size(*size, *rule) == fitting

@@ -128,11 +128,12 @@ def test_nothing_is_replaced_unasked_and_nothing_else_is_touched(tmp_path: Path)
 
 
 def test_the_folder_may_be_the_current_one(tmp_path: Path) -> None:
+    beside = set(tmp_path.parent.iterdir())
     result = new("posterize", ".")
     assert result.exit_code == 0, result.output
     assert files(tmp_path) == {path.format("posterize") for path in FILES}
     assert 'pip install -e ".[test]"' in result.output
-    assert [path for path in tmp_path.parent.iterdir() if path.name.startswith(".")] == []
+    assert set(tmp_path.parent.iterdir()) == beside
 
 
 @pytest.mark.parametrize("obstacle", ["file", "folder-for-file", "file-for-folder"])
