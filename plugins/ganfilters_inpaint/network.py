@@ -81,14 +81,15 @@ class Network:
         # Sizes at which the hole is thicker are only copied: drawing them takes most of the time.
         larger = max(0, math.ceil(math.log2(max(thick, 1.0) / _DRAWN)))
         drawn = max(0, halvings - larger)
-        levels = _pyramid(pixels, hole, halvings)
+        levels = _Pyramid(pixels, hole, halvings)
         # Where little is left around the hole, blocks to copy are found only at larger sizes.
-        while drawn < halvings and thick >= _COPIED and not copyable(levels[drawn][1]):
+        while drawn < halvings and thick >= _COPIED and not copyable(levels.at(drawn)[1]):
             drawn += 1
         cost = 4.0 ** np.arange(drawn + 1)
         done = 0.9 * np.cumsum([0.0, *cost]) / cost.sum()
         guess: FloatArray | None = None
-        for number, (small, missing) in enumerate(levels[: drawn + 1]):
+        for number in range(drawn + 1):
+            small, missing = levels.at(number)
             rng = np.random.default_rng([seed, number])
             with progress_part(done[number], done[number + 1]):
                 guess = self._fill_level(small, missing, guess, rng)
@@ -96,7 +97,7 @@ class Network:
         if thick >= _COPIED:
             with progress_part(0.9, 1.0):
                 shifts = find_shifts(small, missing, guess, rng)
-            guess = copied(*levels[-1], guess, shifts, 2 ** (halvings - drawn))
+            guess = copied(*levels.at(halvings), guess, shifts, 2 ** (halvings - drawn))
         return guess[: hole.shape[0], : hole.shape[1]]
 
     def _halvings(self, thick: float) -> int:
@@ -186,23 +187,40 @@ def _wider(span: slice, margin: int, length: int, multiple: int) -> slice:
     return slice(max(span.start - margin, 0), min(span.stop + margin, length))
 
 
-def _pyramid(
-    pixels: FloatArray, hole: BoolArray, halvings: int
-) -> list[tuple[FloatArray, BoolArray]]:
-    """Return the picture and its hole at each size, the last of which is its own.
+class _Pyramid:
+    """A picture and its hole at several sizes, each half of the next.
 
     Nothing of the hole's content gets into what is known. The sides are padded to be even at each.
+
+    Parameters
+    ----------
+    pixels, hole
+        (H, W, 3) and (H, W), the largest.
+    halvings
+        How often they are halved.
     """
-    height, width = (-(-side >> halvings + 1) << halvings + 1 for side in hole.shape)
-    pixels, missing = pad_to(pixels, height, width), pad_to(hole.astype(np.float32), height, width)
-    levels = [(pixels, missing > 0)]
-    if halvings:
-        share = 1 - missing
-        known = pixels.copy()
-        area = bounds(missing > 0)  # the padding mirrors what is near the border, holes too
+
+    def __init__(self, pixels: FloatArray, hole: BoolArray, halvings: int) -> None:
+        height, width = hole.shape
+        size = padded_size(height, width, 2 ** (halvings + 1))
+        self._pixels = pad_to(pixels, *size)
+        missing = pad_to(hole.astype(np.float32), *size)
+        self._hole: BoolArray = missing > 0
+        # Sums of what is known, and how much that is, from large to small.
+        self._sums: list[tuple[FloatArray, FloatArray]] = []
+        if not halvings:
+            return
+        share, known = 1 - missing, self._pixels.copy()
+        area = bounds(self._hole)  # the padding mirrors what is near the border, holes too
         known[area] *= share[area][..., None]
-    for _ in range(halvings):
-        share, known = halved(share), halved(known)
+        for _ in range(halvings):
+            share, known = halved(share), halved(known)
+            self._sums.append((known, share))
+
+    def at(self, number: int) -> tuple[FloatArray, BoolArray]:
+        """Return the picture and its hole at a size, the smallest being 0."""
+        if number == len(self._sums):
+            return self._pixels, self._hole
+        known, share = self._sums[-1 - number]
         small = np.clip(known / np.maximum(share, np.float32(_KNOWN))[..., None], 0.0, 1.0)
-        levels.append((small.astype(np.float32, copy=False), share < _KNOWN))
-    return levels[::-1]
+        return small.astype(np.float32, copy=False), share < _KNOWN

@@ -116,7 +116,22 @@ def spread(values: FloatArray, weight: FloatArray) -> FloatArray:
         # A cell of which a corner is known is known: else what is far away would seep in.
         known = half[..., :-1] / np.maximum(share, np.float32(1e-6))
         coarse = spread(known.astype(np.float32, copy=False), np.clip(4 * share, 0.0, 1.0))
-        large = coarse.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
-        below = box_sums(large, 1) / box_sums(np.ones((height, width, 1), np.float32), 1)
+        below = _doubled(_doubled(coarse, 0), 1)[:height, :width]
     found: FloatArray = below + weight * (values - below)
     return found.astype(np.float32, copy=False)
+
+
+def _doubled(planes: FloatArray, axis: int) -> FloatArray:
+    """Return twice as many values along an axis: two thirds its own, and a third the next one's."""
+    lengths = list(planes.shape)
+    lengths[axis] *= 2
+    found = np.empty(lengths, np.float32)
+    large, small = found.swapaxes(0, axis), planes.swapaxes(0, axis)
+    third = small * np.float32(1 / 3)
+    large[::2] = large[1::2] = small - third
+    # Beyond the first and the last it goes on as it is.
+    large[0] += third[0]
+    large[2::2] += third[:-1]
+    large[1:-1:2] += third[1:]
+    large[-1] += third[-1]
+    return found

@@ -300,11 +300,12 @@ def test_smaller_sizes_know_nothing_of_the_hole(size: tuple[int, int]) -> None:
     hole = np.zeros(size, np.bool_)
     hole[200:, 100 : size[1] - 9] = True
     pixels = np.random.default_rng(0).random((*size, 3), np.float32)
-    levels = [
-        network._pyramid(np.where(hole[..., None], np.float32(value), pixels), hole, 3)
+    darkened, lit = (
+        network._Pyramid(np.where(hole[..., None], np.float32(value), pixels), hole, 3)
         for value in (0.0, 1.0)
-    ]
-    for (dark, missing), (light, _) in zip(*levels, strict=True):
+    )
+    for number in range(4):
+        (dark, missing), (light, _) = darkened.at(number), lit.at(number)
         known = ~missing
         assert known.any()
         assert np.array_equal(dark[known], light[known])
