@@ -285,16 +285,28 @@ def evaluate_gan_command(**values: Any) -> None:
 @click.option(
     "--count", type=POSITIVE, default=20, show_default=True, help="Photographs used, of all."
 )
+@click.option(
+    "--teacher",
+    type=FILE,
+    help="VGG16 weights, to measure the distance of texture as well: .safetensors, or "
+    "torchvision's .pth.",
+)
 @click.option("--threads", type=POSITIVE, help="Threads on the CPU.")
 @click.option("--write-card", is_flag=True, help="Put the figures into the card of MODEL.")
 def evaluate_denoise_command(
-    model: Path, photos: tuple[Path, ...], count: int, threads: int | None, *, write_card: bool
+    model: Path,
+    photos: tuple[Path, ...],
+    count: int,
+    teacher: Path | None,
+    threads: int | None,
+    *,
+    write_card: bool,
 ) -> None:
     """Measure a denoising network, an .onnx file, on known damage. Prints JSON, in decibels."""
     need("this", "torch", "onnxruntime")
     from .restore.evaluate import evaluate_denoise, write_figures
 
-    found = evaluate_denoise(model, photos, count, threads)
+    found = evaluate_denoise(model, photos, count, threads, teacher)
     if write_card:
         write_figures(model, found)
     click.echo(json.dumps(found, indent=2))

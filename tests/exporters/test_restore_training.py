@@ -19,6 +19,7 @@ from ganfilters.errors import UsageError
 from ganfilters.models import ModelFile
 from ganfilters_exporters import export
 from ganfilters_exporters.gan_commands import evaluate
+from ganfilters_exporters.restore import evaluate as evaluating
 from ganfilters_exporters.restore import train as training
 from ganfilters_exporters.restore.denoiser import Denoiser
 from ganfilters_exporters.restore.denoising import clean
@@ -239,6 +240,32 @@ def test_a_denoiser_is_measured_and_its_card_says_so(tmp_path: Path) -> None:
     small = pictures(tmp_path / "small", 1, 12)
     with pytest.raises(UsageError, match=r"1 skipped, the first: .*small.*16 pixels or more"):
         evaluate_denoise(request.out, [small])
+
+
+def test_texture_is_measured_with_a_loss_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluating, "load_vgg16_features", lambda _: loss_network())
+    distance = evaluating.TextureDistance(tmp_path / "unread")
+    rng = np.random.default_rng(0)
+    grain = rng.random((64, 64, 3), np.float32)
+    smooth = np.full_like(grain, 0.5)
+    assert distance(grain, grain) == 0.0
+    # Of the same kind, with no pixel the same, against the least error.
+    assert distance(grain, rng.random(grain.shape, np.float32)) < 0.2 * distance(grain, smooth)
+
+    request = denoise_request(tmp_path)
+    train_denoise(request, quick(2))
+    photos = pictures(tmp_path / "held out", 1, 75)
+    (tmp_path / "vgg16.pth").touch()
+    words = ["denoise", str(request.out), "--photos", str(photos), "--write-card"]
+    words += ["--teacher", str(tmp_path / "vgg16.pth")]
+    done = CliRunner().invoke(evaluate, words, catch_exceptions=False)
+    found = json.loads(done.output)["texture"]
+    assert found["sigma_50"]["noisy"] > found["sigma_15"]["noisy"] > 0
+    quality = ModelFile(request.out).card_for("denoise").quality
+    assert quality["texture_sigma_50_noisy"] == pytest.approx(found["sigma_50"]["noisy"], rel=1e-3)
+    assert quality["psnr_sigma_50_noisy"] < 20
 
 
 def test_texture_is_trained_from_a_reconstruction(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from ganfilters_exporters.restore.filler import Filler
 
 from ..exporters.restore_toys import DENOISER, FILLER
 
-CARD: dict[str, Any] = {"command": "test", "licence": "CC0-1.0"}
+CARD: dict[str, Any] = {"title": "A test", "command": "test", "licence": "CC0-1.0"}
 
 
 @pytest.fixture(scope="session")

@@ -108,6 +108,8 @@ class Denoising(_Cleaning):
         The network, with whatever weights it starts from.
     """
 
+    title = "Removes noise and JPEG artefacts"
+
     def __init__(self, config: DenoisingConfig, pictures: Pictures, network: Denoiser) -> None:
         super().__init__()
         self.how, self.pictures, self.network = config, pictures, network
@@ -150,6 +152,8 @@ class TexturedDenoising(_Cleaning, Adversarial):
     features : LiteFeatures
         Frozen features, for the discriminator and a distance.
     """
+
+    title = "Removes noise and JPEG artefacts, and leaves texture"
 
     def __init__(
         self,

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image as Pillow
 
-from ganfilters import ModelFile, Runtime, pad_to
+from ganfilters import ModelFile, Runtime, pad_to, padded_size
 
 from ..data import list_pictures, none_usable, read_picture
+from ..losses import GramLoss, load_vgg16_features
 from .denoiser import MULTIPLE, SMALLEST
 
 __all__ = [
-    "QUALITIES", "SIGMAS", "Denoise", "compressed", "evaluate_denoise", "noised", "open_denoiser",
-    "psnr", "write_figures",
+    "ESTIMATED", "QUALITIES", "SIGMAS", "Denoise", "TextureDistance", "compressed",
+    "evaluate_denoise", "noised", "open_denoiser", "psnr", "write_figures",
 ]  # fmt: skip
 
 SIGMAS = (15, 25, 50)
@@ -27,13 +29,19 @@ QUALITIES = (10, 30)
 """Qualities of JPEG."""
 
 ESTIMATED = (-1.0, -1.0)
+"""Strengths that say: estimate them."""
 
 Array = np.ndarray[Any, Any]
 Denoise = Callable[[Array, Sequence[float]], Array]
+Measure = Callable[[Array, Array], float]
 
 
 def evaluate_denoise(
-    model: Path, photos: Sequence[Path], count: int = 20, threads: int | None = None
+    model: Path,
+    photos: Sequence[Path],
+    count: int = 20,
+    threads: int | None = None,
+    teacher: Path | None = None,
 ) -> dict[str, Any]:
     """Measure a denoising network on photographs that it was not trained on.
 
@@ -47,6 +55,9 @@ def evaluate_denoise(
         How many are used, spread over all.
     threads : int, optional
         On the CPU.
+    teacher : Path, optional
+        VGG16's weights, for distances of texture: the least error is not what looks most like a
+        photograph (Blau and Michaeli, "The Perception-Distortion Tradeoff", 2018).
 
     Returns
     -------
@@ -54,7 +65,7 @@ def evaluate_denoise(
         ``photos``, their number, ``skipped``, those that are broken or too small, and mean peak
         signal-to-noise ratios in decibels: for each of `SIGMAS` ``noisy``, ``told`` (the network is
         told the deviation) and ``estimated``; for each of `QUALITIES` ``encoded`` and
-        ``estimated``.
+        ``estimated``. With a teacher also ``texture``, the same of the mean `TextureDistance`.
 
     Raises
     ------
@@ -73,20 +84,39 @@ def evaluate_denoise(
     if not pictures:
         raise none_usable(photos, skipped, SMALLEST)
     found: dict[str, Any] = {"photos": len(pictures), "skipped": skipped}
+    distance = None if teacher is None else TextureDistance(teacher)
+    distances = {}
+    for damage, ways in _cleaned(denoise, pictures):
+        found[damage] = _means(pictures, ways, psnr, 2)
+        if distance is not None:
+            distances[damage] = _means(pictures, ways, distance, 4)
+    return found | ({"texture": distances} if distances else {})
+
+
+def _cleaned(
+    denoise: Denoise, pictures: Sequence[Array]
+) -> Iterator[tuple[str, dict[str, list[Array]]]]:
+    """Yield each kind of damage, and the pictures damaged and cleaned, by way."""
     for sigma in SIGMAS:
         noisy = [noised(picture, sigma, n) for n, picture in enumerate(pictures)]
-        found[f"sigma_{sigma}"] = {
-            "noisy": _mean(pictures, noisy),
-            "told": _mean(pictures, [denoise(each, (sigma, 0.0)) for each in noisy]),
-            "estimated": _mean(pictures, [denoise(each, ESTIMATED) for each in noisy]),
-        }
+        told = [denoise(each, (sigma, 0.0)) for each in noisy]
+        estimated = [denoise(each, ESTIMATED) for each in noisy]
+        yield f"sigma_{sigma}", {"noisy": noisy, "told": told, "estimated": estimated}
     for quality in QUALITIES:
         encoded = [compressed(picture, quality) for picture in pictures]
-        found[f"jpeg_{quality}"] = {
-            "encoded": _mean(pictures, encoded),
-            "estimated": _mean(pictures, [denoise(each, ESTIMATED) for each in encoded]),
-        }
-    return found
+        estimated = [denoise(each, ESTIMATED) for each in encoded]
+        yield f"jpeg_{quality}", {"encoded": encoded, "estimated": estimated}
+
+
+def _means(
+    pictures: Sequence[Array], ways: dict[str, list[Array]], measure: Measure, digits: int
+) -> dict[str, float]:
+    """Return the mean figure of each way's pictures."""
+    means = {}
+    for way, made in ways.items():
+        figures = [measure(*pair) for pair in zip(pictures, made, strict=True)]
+        means[way] = round(float(np.mean(figures)), digits)
+    return means
 
 
 def open_denoiser(model: Path | ModelFile, threads: int | None = None) -> Denoise:
@@ -99,14 +129,14 @@ def open_denoiser(model: Path | ModelFile, threads: int | None = None) -> Denois
     session = Runtime("cpu", threads=threads).session(file)
 
     def denoise(noisy: Array, strengths: Sequence[float]) -> Array:
-        height, width = (-(-side // MULTIPLE) * MULTIPLE for side in noisy.shape[:2])
-        padded = pad_to(noisy, height, width).transpose(2, 0, 1)[None]
+        height, width = noisy.shape[:2]
+        padded = pad_to(noisy, *padded_size(height, width, MULTIPLE, SMALLEST))
         feeds = {
-            "image": np.ascontiguousarray(padded),
+            "image": np.ascontiguousarray(padded.transpose(2, 0, 1)[None]),
             "strengths": np.array(strengths, np.float32),
         }
         (denoised,) = session.run(feeds, ["denoised"])
-        made: Array = denoised[0].transpose(1, 2, 0)[: noisy.shape[0], : noisy.shape[1]]
+        made: Array = denoised[0].transpose(1, 2, 0)[:height, :width]
         return made
 
     return denoise
@@ -132,15 +162,45 @@ def psnr(picture: Array, found: Array) -> float:
     return float(-10 * np.log10(max(error, 1e-10)))
 
 
+class TextureDistance:
+    """How unlike the textures of two pictures are, wherever in them it is.
+
+    The relative squared difference of Gram matrices of VGG16's features (Gatys, Ecker and Bethge,
+    "Texture Synthesis Using Convolutional Neural Networks", 2015): made-up texture is right if it
+    is of the right kind, though no pixel of it be.
+
+    Parameters
+    ----------
+    teacher : Path
+        VGG16's weights, see :func:`..backbones.vgg16.load`.
+    """
+
+    def __init__(self, teacher: Path) -> None:
+        self.network = load_vgg16_features(teacher)
+        self.grams = GramLoss()
+
+    def __call__(self, picture: Array, found: Array) -> float:
+        """Return the distance of `found`, as it would be stored, both (H, W, 3)."""
+        with torch.inference_mode():
+            wanted, made = (
+                self.network(torch.from_numpy(planes[None].copy()))
+                for planes in (picture.transpose(2, 0, 1), found.clip(0, 1).transpose(2, 0, 1))
+            )
+            return float(self.grams(made, self.grams.target(wanted)))
+
+
 def write_figures(model: Path, found: dict[str, Any]) -> None:
     """Put what `evaluate_denoise` found into the card of the network."""
     from .. import export  # imported here: measuring needs no onnx
 
+    distances = found.get("texture", {})
+    ratios = {k: v for k, v in found.items() if isinstance(v, dict) and v is not distances}
     figures = {
-        f"psnr_{damage}_{way}": ratio
-        for damage, ways in found.items() if isinstance(ways, dict)
-        for way, ratio in ways.items()
-    }  # fmt: skip
+        f"{name}_{damage}_{way}": figure
+        for name, by_damage in (("psnr", ratios), ("texture", distances))
+        for damage, ways in by_damage.items()
+        for way, figure in ways.items()
+    }
     export.add_quality(model, {"psnr_photos": found["photos"], **figures})
 
 
@@ -159,8 +219,3 @@ def _read(file: Path) -> Array:
     if min(picture.shape[:2]) < SMALLEST:
         raise ValueError(f"{file}: pictures of {SMALLEST} pixels or more are needed")
     return picture
-
-
-def _mean(pictures: Sequence[Array], found: Sequence[Array]) -> float:
-    ratios = [psnr(*pair) for pair in zip(pictures, found, strict=True)]
-    return round(float(np.mean(ratios)), 2)

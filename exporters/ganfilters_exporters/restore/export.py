@@ -57,7 +57,7 @@ class FillGraph(nn.Module):
 
     inputs = ("image", "mask", "guess", "noise")
     outputs = ("filled",)
-    filter, title = "inpaint", "Fills holes"
+    filter = "inpaint"
 
     def __init__(self, network: Filler) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class DenoiseGraph(nn.Module):
 
     inputs = ("image", "strengths")
     outputs = ("denoised", "estimated")
-    filter, title = "denoise", "Removes noise and JPEG artefacts"
+    filter = "denoise"
 
     def __init__(self, network: Denoiser) -> None:
         super().__init__()
@@ -138,7 +138,8 @@ def export_restorer(
     overwrite : bool
         Whether an existing file is replaced.
     card : mapping
-        More fields of the card: command, data, seed, seconds, quality, licence, and `extra`.
+        More fields of the card: title, without the number of weights, command, data, seed, seconds,
+        quality, licence, and `extra`.
 
     Raises
     ------
@@ -171,7 +172,7 @@ def export_restorer(
         filter=graph.filter,
         name=out.stem,
         version="1",
-        title=f"{graph.title}, {weights / 1e6:.1f} M weights",
+        title=f"{given.pop('title')}, {weights / 1e6:.1f} M weights",
         commit=export.commit(),
         size_multiple=graph.multiple,
         size_min=graph.smallest,

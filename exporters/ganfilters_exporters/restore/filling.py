@@ -91,6 +91,8 @@ class Filling(Adversarial):
         Features by layer, for the perceptual distance.
     """
 
+    title = "Fills holes"
+
     def __init__(
         self,
         config: FillingConfig,

@@ -175,7 +175,7 @@ def train_denoise(
     torch.manual_seed(config.seed)
     pictures = _load(request, how.size, how.zoom)
     network = read_denoiser(request.init) if request.init else Denoiser(request.network)
-    task: Task = Denoising(how, pictures, network)
+    task: Denoising | TexturedDenoising = Denoising(how, pictures, network)
     if how.adversarial:
         features = LiteFeatures(backbone(request.backbone), how.size)
         task = TexturedDenoising(how, pictures, network, features)
@@ -198,7 +198,7 @@ def _load(request: Request, size: int, zoom: tuple[float, float]) -> Pictures:
 def _train(
     request: Any,
     config: TrainConfig,
-    task: Task,
+    task: Filling | Denoising | TexturedDenoising,
     pictures: Pictures,
     draw: Callable[[Any, int, Path], None],
     dry_run: bool,
@@ -230,6 +230,7 @@ def _train(
             "command": request.command,
             "seed": config.seed,
             "seconds": round(result.seconds, 1),
+            "title": task.title,
             "licence": request.licence,
             "data": tuple(path.name for path in request.photos),
             "quality": quality,
