@@ -15,7 +15,10 @@ from ganfilters.errors import UsageError
 
 from .files import disk_full
 
-__all__ = ["CHECKPOINT", "PREVIOUS", "read_checkpoint", "remove_leftovers", "write_checkpoint"]
+__all__ = [
+    "CHECKPOINT", "PREVIOUS", "read_checkpoint", "remove_leftovers", "run_folder",
+    "write_checkpoint",
+]  # fmt: skip
 
 CHECKPOINT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
 _PREFIX, _SUFFIX = "checkpoint", ".tmp"
@@ -34,6 +37,13 @@ def write_checkpoint(folder: Path, state: Mapping[str, Any]) -> Path:
     last = "the last checkpoint is good" if (folder / CHECKPOINT).exists() else "nothing was saved"
     with disk_full(folder / CHECKPOINT, f"{last}; make room and run the same command again"):
         return _write(folder, state)
+
+
+def run_folder(path: Path) -> Path | None:
+    """Return the run's folder that is meant, by itself or by the checkpoint in it; else None."""
+    if path.is_dir():
+        return path
+    return path.parent if path.name == CHECKPOINT else None
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -40,7 +40,8 @@ _COMMON = [
     click.option("--out", type=TARGET, required=True,
                  help="The .onnx file to write."),
     click.option("--init", type=EXISTING,
-                 help="Trained network (.onnx, or a run's folder) to start from."),
+                 help="Trained network (.onnx, or a run's folder or checkpoint) to "
+                 "start from."),
     click.option("--backbone", type=FILE,
                  help="EfficientNet-Lite0 weights, for the discriminator.  "
                  "[default: those of its package]"),

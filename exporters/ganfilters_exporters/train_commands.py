@@ -141,8 +141,8 @@ def train_config(values: dict[str, Any]) -> Any:
 @click.option(
     "--init",
     type=EXISTING,
-    help="Trained network (.onnx, or a run's folder): add the styles to it, the rest unchanged; "
-    "with --corpus, train all of it on from there.",
+    help="Trained network (.onnx, or a run's folder or checkpoint): add the styles to it, the "
+    "rest unchanged; with --corpus, train all of it on from there.",
 )
 @click.option(
     "--options",

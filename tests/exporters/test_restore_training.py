@@ -64,7 +64,7 @@ def test_filling_learns_and_is_exported(tmp_path: Path) -> None:
         draw_masks(4, 64, 5),
     )
     none, noise = torch.zeros(4, 4, 64, 64), torch.zeros_like(masks)
-    trained = read_filler(request.run).eval()
+    trained = read_filler(request.run / "checkpoint.pt").eval()
     errors = []
     for network in (Filler(FILLER).eval(), trained):
         with torch.no_grad():

@@ -11,7 +11,7 @@ from torch import nn
 
 from ganfilters.errors import UsageError
 
-from ..checkpoints import read_checkpoint
+from ..checkpoints import read_checkpoint, run_folder
 from ..stored import other_layout, read_stored
 from .denoiser import Denoiser, DenoiserConfig
 from .filler import Filler, FillerConfig
@@ -23,7 +23,9 @@ _Network = TypeVar("_Network", bound=nn.Module)
 
 
 def read_filler(path: Path) -> Filler:
-    """Read a filling network back, from its ``.onnx`` file or a run's folder (the averaged one).
+    """Read a filling network back, from its ``.onnx`` file, a run's folder, or its checkpoint.
+
+    Of a run it is the averaged network.
 
     Raises
     ------
@@ -43,11 +45,12 @@ def _read(
 ) -> _Network:
     wanted = f"of `ganfilters train {kind}`"
     try:
-        if path.is_dir():
-            state = read_checkpoint(path)
+        folder = run_folder(path)
+        if folder is not None:
+            state = read_checkpoint(folder)
             identity = json.loads(state["identity"]) if state else {}
             if state is None or identity.get("kind") != kind:
-                raise UsageError(f"{path} is no folder of a run {wanted}")
+                raise UsageError(f"{folder} is no folder of a run {wanted}")
             network = make(config.from_dict(identity["network"]))
             network.load_state_dict(state["averages"]["generator"])
             return network

@@ -13,7 +13,7 @@ from torch import Tensor
 from ganfilters.errors import UsageError
 
 from ..backbones import BACKBONES
-from ..checkpoints import CHECKPOINT, read_checkpoint
+from ..checkpoints import CHECKPOINT, read_checkpoint, run_folder
 from ..files import read_config
 from ..stored import Stored, other_layout, read_stored
 from .network import NetworkConfig, Stylizer
@@ -84,8 +84,9 @@ def read_trained(path: Path, backbone: Path | None = None) -> Trained:
     try:
         if path.suffix.lower() == ".onnx" and not path.is_dir():
             return _read_onnx(path)
-        if path.is_dir() or path.name == CHECKPOINT:
-            return _read_run(path, backbone)
+        folder = run_folder(path)
+        if folder is not None:
+            return _read_run(folder, backbone)
     except (TypeError, KeyError, RuntimeError) as error:
         raise other_layout(path) from error
     raise UsageError(
@@ -94,13 +95,12 @@ def read_trained(path: Path, backbone: Path | None = None) -> Trained:
     )
 
 
-def _read_run(path: Path, backbone: Path | None) -> Trained:
-    folder = path if path.is_dir() else path.parent
+def _read_run(folder: Path, backbone: Path | None) -> Trained:
     state = read_checkpoint(folder)
     if state is not None and json.loads(state["identity"]).get("kind") == "OneStyle":
-        raise UsageError(f"{path} holds only the added styles; give the .onnx that it wrote")
+        raise UsageError(f"{folder} holds only the added styles; give the .onnx that it wrote")
     if state is None or "net" not in state["modules"] or "table" not in state["modules"]:
-        raise UsageError(f"{path} is no run of `ganfilters train style` with named styles")
+        raise UsageError(f"{folder} is no run of `ganfilters train style` with named styles")
     identity = json.loads(state["identity"])
     best = {**state["modules"], **state["averages"]}
     net = Stylizer(NetworkConfig(**identity["network"]))
