@@ -20,6 +20,9 @@ from .shared import RestoringConfig, cuts, game, psnr
 
 __all__ = ["Denoising", "DenoisingConfig", "TexturedDenoising", "clean"]
 
+_MOVED = 4
+"""By so many pixels at most, in each direction, what the judge sees is moved."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DenoisingConfig(RestoringConfig):
@@ -51,6 +54,18 @@ def _reconstruct(network: nn.Module, damaged: Damaged) -> tuple[Tensor, Tensor]:
     # Both scaled to be about 1 where they are strong.
     scale = torch.tensor([255 / 50, 1.0], device=true.device)[None, :, None, None]
     return cleaned, ((estimated.float() - true) * scale).abs().mean()
+
+
+def _moved(*images: Tensor) -> list[Tensor]:
+    """Return pictures (N, 3, H, W), all moved by the same few pixels, mirrored at the border.
+
+    The judge's first convolution has a stride of 2, so its gradient is a grid; always at the same
+    place, the network learns to paint that.
+    """
+    down, across = torch.randint(0, 2 * _MOVED + 1, (2,)).tolist()
+    height, width = images[0].shape[2:]
+    padded = (functional.pad(image, (_MOVED,) * 4, mode="reflect") for image in images)
+    return [image[..., down : down + height, across : across + width] for image in padded]
 
 
 def _charbonnier(found: Tensor, wanted: Tensor) -> Tensor:
@@ -174,7 +189,7 @@ class TexturedDenoising(_Cleaning, Adversarial):
         with self.autocast():
             cleaned, estimate = _reconstruct(self.modules["generator"], damaged)
         cleaned = cleaned.float()
-        real, fake = photos * 2 - 1, cleaned * 2 - 1
+        real, fake = _moved(photos * 2 - 1, cleaned * 2 - 1)
         scalars = self.train_discriminator(real, fake, None, step)
         features = self.frozen["features"]
         with self.autocast(), self.judge_fixed():
