@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         GanfiltersError,
         ImageError,
         ModelError,
+        NothingToDo,
         OutOfMemory,
         PluginError,
         UsageError,
@@ -70,6 +71,7 @@ __all__ = [
     "ModelError",
     "ModelFile",
     "ModelParam",
+    "NothingToDo",
     "OutOfMemory",
     "OutputFile",
     "Params",
@@ -99,7 +101,7 @@ __all__ = [
 
 _HOME = {
     "chains": "Chain",
-    "errors": "Cancelled DeviceError GanfiltersError ImageError ModelError OutOfMemory "
+    "errors": "Cancelled DeviceError GanfiltersError ImageError ModelError NothingToDo OutOfMemory "
     "PluginError UsageError nearest",
     "fields": "DataFile ImageParam InputFile ModelParam OutputFile Size WeightedNames",
     "filter": "Filter Params Tiling Traits",

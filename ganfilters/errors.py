@@ -15,6 +15,7 @@ __all__ = [
     "GanfiltersError",
     "ImageError",
     "ModelError",
+    "NothingToDo",
     "OutOfMemory",
     "PluginError",
     "UsageError",
@@ -28,6 +29,10 @@ class GanfiltersError(Exception):
 
 class UsageError(GanfiltersError):
     """A filter, parameter, option or combination of them that cannot be used."""
+
+
+class NothingToDo(UsageError):
+    """What the parameters speak of is not in the picture; of an animation such a frame stays."""
 
 
 class ImageError(GanfiltersError):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ganfilters import convert, schema
-from ganfilters.errors import ImageError, UsageError
+from ganfilters.errors import ImageError, NothingToDo, UsageError
 from ganfilters.filter import Params, Traits
 from ganfilters.image import Animation, FloatArray, Image, Metadata
 from ganfilters.limits import FEATHER_MAX, MAX_PIXELS
@@ -256,11 +256,22 @@ class Job(Call):
                 raise UsageError(
                     f"{schema.spelled(name)} is for one picture; the input has {count} frames"
                 )
-            done = []
+            done: list[Image | None] = []
+            idle = None
             for index, frame in enumerate(source.frames):
                 with progress_part(index / count, (index + 1) / count):
-                    done.append(self._still(frame, device, record=record))
-            return Animation(tuple(done), source.durations, source.loop)
+                    try:
+                        done.append(self._still(frame, device, record=record))
+                    except NothingToDo as error:
+                        idle = error
+                        done.append(None)
+            if idle is not None and not any(done):
+                raise idle
+            frames = (
+                made or self._unchanged(frame, device, record=record)
+                for made, frame in zip(done, source.frames, strict=True)
+            )
+            return Animation(tuple(frames), source.durations, source.loop)
         if source is not None:
             return self._still(source, device, record=record)
         report_progress(0.0)
@@ -285,6 +296,14 @@ class Job(Call):
                 keep_original=untouched is not None,
             ),
             untouched=untouched,
+        )
+
+    def _unchanged(self, frame: Image, device: str, *, record: bool) -> Image:
+        """Return a frame in which there was nothing to do, as part of the result."""
+        recipe = self.recipe(frame, device) if record else None
+        return frame.replace(
+            metadata=_with_recipe(frame.metadata, recipe, keep_original=True),
+            untouched=np.ones(frame.pixels.shape[:2], np.bool_),
         )
 
     def _with_mask_of(self, source: Image) -> Job:

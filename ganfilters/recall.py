@@ -1,18 +1,20 @@
-"""Finding again the pictures that a recipe names."""
+"""Finding again the pictures and models that a recipe names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ganfilters import convert
 from ganfilters.chains.store import ChainStore
-from ganfilters.errors import ImageError
+from ganfilters.errors import ImageError, ModelError
 from ganfilters.image import Image
 from ganfilters.limits import MAX_PIXELS
+from ganfilters.models import ModelFile
 from ganfilters.recipe import Reference
 
-__all__ = ["recall"]
+__all__ = ["model_place", "recall"]
 
 
 def recall(
@@ -47,7 +49,7 @@ def recall(
         It is not there, or has other pixels.
     """
     changed = None
-    for place in _places(reference, folders):
+    for place in _places(reference.path, folders):
         image = Image.open(place, max_pixels=max_pixels)
         if convert.reference(image)["sha256"] == reference.sha256:
             return image
@@ -63,10 +65,19 @@ def recall(
     )
 
 
-def _places(reference: Reference, folders: Sequence[Path]) -> Iterator[Path]:
-    if not reference.path:
+def model_place(path: str, sha256: str, folders: Sequence[Path] = ()) -> Path | None:
+    """Return where a model that a recipe names is, looked for as `recall` does, or None."""
+    for place in _places(path, folders):
+        with suppress(ModelError):
+            if ModelFile(place).verify() == sha256:
+                return place.resolve()
+    return None
+
+
+def _places(named: str | None, folders: Sequence[Path]) -> Iterator[Path]:
+    if not named:
         return
-    path = Path(reference.path)
+    path = Path(named)
     names = [Path(), *folders, ChainStore.of_user().folder]
     tried = [folder / path for folder in names] + [folder / path.name for folder in names]
     for place in dict.fromkeys(tried):

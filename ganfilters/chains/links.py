@@ -10,7 +10,7 @@ from typing import Any
 
 from ganfilters import convert, schema
 from ganfilters.chains.data import ChainStep
-from ganfilters.errors import Cancelled, GanfiltersError
+from ganfilters.errors import Cancelled, GanfiltersError, NothingToDo, UsageError
 from ganfilters.filter import Params
 from ganfilters.image import Image
 from ganfilters.jobs import Options, check_area
@@ -158,7 +158,9 @@ def _named(what: str) -> Iterator[None]:
     except GanfiltersError as error:
         if isinstance(error, Cancelled) or error is callers_own():
             raise
-        raise type(error)(f"{what}: {error}") from error
+        # Of a frame that one step has no work in, the other steps are to be done all the same.
+        kind = UsageError if isinstance(error, NothingToDo) else type(error)
+        raise kind(f"{what}: {error}") from error
 
 
 def map_files(

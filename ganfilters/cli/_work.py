@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganfilters import imageio
+from ganfilters import imageio, schema
 from ganfilters.cli._plan import STREAM, Output, extension_of
 from ganfilters.errors import ImageError, UsageError
 from ganfilters.image import Animation, Image
@@ -74,6 +74,13 @@ class Work:
         GanfiltersError
             The picture cannot be read, filtered or written; nothing was written then.
         """
+        try:
+            return self._run(output, on_progress)
+        except UsageError as error:
+            params = type(self.prepared.job.params)
+            raise type(error)(schema.with_flags(str(error), params)) from error
+
+    def _run(self, output: Output, on_progress: OnProgress) -> Result:
         started = time.perf_counter()
         image = None
         if output.source is not None:

@@ -6,7 +6,7 @@ pydantic can describe them. pydantic is the only validator: flags hand over word
 
 from __future__ import annotations
 
-from ganfilters.schema._checking import explain, validate
+from ganfilters.schema._checking import explain, validate, with_flags
 from ganfilters.schema._faces import markdown, options
 from ganfilters.schema._names import flag, nearest_flag, spelled, underscored
 from ganfilters.schema._parameters import (
@@ -34,5 +34,6 @@ __all__ = [
     "spelled",
     "underscored",
     "validate",
+    "with_flags",
     "written",
 ]

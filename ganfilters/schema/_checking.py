@@ -18,10 +18,11 @@ from ganfilters.limits import MAX_PIXELS_KEY
 from ganfilters.schema._names import flag, nearest_flag, underscored
 from ganfilters.schema._parameters import PRESET, Parameter, parameters
 
-__all__ = ["explain", "validate"]
+__all__ = ["explain", "validate", "with_flags"]
 
 # In the message of a check of several parameters: `name`, or a name that can be no other word.
 _MENTIONED = re.compile(r"`(\w+)`|\b([a-z]\w*_\w*)")
+_QUOTED = re.compile(r"`(\w+)`")
 _P = TypeVar("_P", bound=Params)
 _Names = Callable[[str], str]
 _BOUND_ERRORS = (
@@ -127,6 +128,12 @@ def explain(
         if where not in lines:
             lines[where] = _line(item, known, called)
     return "; also ".join(lines.values())
+
+
+def with_flags(message: str, params_type: type[Params]) -> str:
+    """Return a filter's message with its parameters, `name`, called as on a command line."""
+    known = {parameter.name for parameter in parameters(params_type)}
+    return _QUOTED.sub(lambda m: flag(m[1]) if m[1] in known else m[0], message)
 
 
 def _line(item: Mapping[str, Any], known: Mapping[str, Parameter], called: _Names) -> str:

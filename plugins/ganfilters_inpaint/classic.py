@@ -51,7 +51,7 @@ def require(method: Classic) -> ModuleType:
         return import_module(module)
     except ImportError:
         raise UsageError(
-            f"--method {method} needs {package}; install it with: pip install 'ganfilters[classic]'"
+            f"`method` {method} needs {package}; install it with: pip install 'ganfilters[classic]'"
         ) from None
 
 
@@ -96,9 +96,9 @@ def _patchmatch(
         reason = (
             "its native library does not load on this machine"
             if not library.patchmatch_available
-            else f"{mask.shape[1]} x {mask.shape[0]} pixels are too few for it"
+            else f"{mask.shape[1]} x {mask.shape[0]} pixels around the hole are too few for it"
         )
-        raise UsageError(f"--method patchmatch: {reason}; use another method")
+        raise UsageError(f"`method` patchmatch: {reason}; use another")
     with _lock:
         library.set_random_seed(seed)
         filled: np.ndarray[tuple[int, ...], np.dtype[np.uint8]] = library.inpaint(

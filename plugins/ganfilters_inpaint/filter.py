@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from operator import index
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
@@ -19,6 +19,7 @@ from ganfilters import (
     Image,
     ModelFile,
     ModelParam,
+    NothingToDo,
     Params,
     Traits,
     UsageError,
@@ -26,8 +27,16 @@ from ganfilters import (
     report_progress,
 )
 from ganfilters_inpaint import classic
-from ganfilters_inpaint.holes import BoolArray, Part, coloured, grown, parts, thickness
-from ganfilters_inpaint.network import Network
+from ganfilters_inpaint.holes import (
+    BoolArray,
+    Part,
+    by_thickness,
+    coloured,
+    grown,
+    parts,
+    thickness,
+)
+from ganfilters_inpaint.network import COPIED, Network
 from ganfilters_inpaint.tone import is_grey
 
 __all__ = ["Inpaint", "InpaintParams", "Outpaint", "OutpaintParams"]
@@ -129,7 +138,7 @@ class InpaintParams(_FillParams):
         24.0,
         ge=0.0,
         le=255.0,
-        description="With mask_color: largest difference of a channel, in 255ths",
+        description="With a mask colour: largest difference of a channel, in 255ths",
     )
     dilate: float = Field(
         0.0,
@@ -145,7 +154,7 @@ class InpaintParams(_FillParams):
     )
 
     @model_validator(mode="after")
-    def _checked(self) -> InpaintParams:
+    def _checked(self) -> Self:
         standard = type(self).model_fields["tolerance"].default
         if self.mask_color is None and self.tolerance != standard:
             raise ValueError("`tolerance` needs `mask_color` as well")
@@ -181,8 +190,8 @@ class Inpaint(Filter[InpaintParams]):
         untouched[area] = weight == 0
         if not untouched.any():
             raise UsageError(
-                f"the hole grown by dilate {params.dilate:g} and seam {params.seam:g} is the whole "
-                "picture, so nothing is left to go by; make them smaller"
+                f"the hole grown by `dilate` {params.dilate:g} and `seam` {params.seam:g} is the "
+                "whole picture, so nothing is left to go by; make them smaller"
             )
         filled = _filled(self, image.pixels, image.alpha, ~untouched, params)
         _fade(image.pixels[area], filled[area], weight)
@@ -215,7 +224,7 @@ class Outpaint(Filter[OutpaintParams]):
         width, height = image.width + left + right, image.height + top + bottom
         if width * height > _LARGEST_RESULT:
             raise UsageError(
-                f"expand makes a picture of {width} x {height} pixels; at most "
+                f"`expand` makes a picture of {width} x {height} pixels; at most "
                 f"{_LARGEST_RESULT // 10**6} megapixels can be made"
             )
         pixels = np.pad(image.pixels, (*margins, (0, 0)), mode="edge")
@@ -240,26 +249,32 @@ class Outpaint(Filter[OutpaintParams]):
 def _hole(image: Image, params: InpaintParams) -> BoolArray:
     """Return what is to be filled: the mask, what is transparent and what has the colour."""
     found = np.zeros(image.pixels.shape[:2], np.bool_)
+    missed = ""
     if image.mask is not None:
         found |= image.mask > _SELECTED
     if params.from_alpha:
         if image.alpha is None or not (image.alpha < 1.0).any():
-            raise UsageError("the picture has no transparent area to fill; give a mask instead")
-        found |= image.alpha < 1.0
+            missed = "the picture has no transparent area to fill; give a mask instead"
+        else:
+            found |= image.alpha < 1.0
     if params.mask_color is not None:
         painted = coloured(image.pixels, params.mask_color, params.tolerance)
+        if image.alpha is not None:  # nobody sees what colour is there
+            painted &= image.alpha > 0
         if not painted.any():
             name = "#{:02x}{:02x}{:02x}".format(*params.mask_color)
-            raise UsageError(
-                f"no pixel has the colour {name} within {params.tolerance:g}; raise tolerance, or "
-                "give another mask_color"
+            missed = (
+                f"no pixel has the colour {name} within {params.tolerance:g}; raise `tolerance`, "
+                "or give another `mask_color`"
             )
         found |= painted
+    if missed:
+        raise (UsageError if found.any() else NothingToDo)(missed)
     if not found.any():
         what = "the mask selects nothing" if image.mask is not None else "nothing says what to fill"
         raise UsageError(
-            f"{what}; give a mask that is white there (--mask FILE), from_alpha for what is "
-            "transparent, or mask_color for what is painted over"
+            f"{what}; give a mask that is white there (--mask FILE), `from_alpha` for what "
+            "is transparent, or `mask_color` for what is painted over"
         )
     _check_share(found, image, params)
     return found
@@ -280,7 +295,7 @@ def _check_share(found: BoolArray, image: Image, params: InpaintParams) -> None:
         raise UsageError(f"the whole picture is to be filled, so nothing is left to go by; {hint}")
     suspicion = ", so the mask is probably inverted" if image.mask is not None else ""
     raise UsageError(
-        f"{share:.0%} of the picture is to be filled{suspicion}; {hint}; largest=1 fills it all "
+        f"{share:.0%} of the picture is to be filled{suspicion}; {hint}; `largest` 1 fills it all "
         "the same"
     )
 
@@ -302,9 +317,11 @@ def _filled(
         classic.require(params.method)
     # Nobody sees the colours of what is transparent, and editors leave black there.
     unknown = hole.copy() if alpha is None else hole | (alpha == 0)
-    grey = is_grey(pixels, ~unknown)
+    known = ~unknown
+    grey = is_grey(pixels, known if known.any() else ~hole)
     result = pixels.copy()
-    found = list(parts(hole, 2 * _CONTEXT_MIN))
+    # Each by its own thickness: what is thin would be filled coarsely beside what is thick.
+    found = [each for part in parts(hole, 2 * _CONTEXT_MIN) for each in by_thickness(part, COPIED)]
     for number, part in enumerate(found):
         with progress_part(number / len(found), (number + 1) / len(found)):
             report_progress(0.0, f"hole {number + 1} of {len(found)}")

@@ -16,6 +16,7 @@ __all__ = [
     "bounds",
     "box_means",
     "box_sums",
+    "by_thickness",
     "coloured",
     "enlarged",
     "grown",
@@ -178,42 +179,78 @@ def thickness(hole: BoolArray) -> float:
 
     What a network has to bridge: a scratch is thin however long it is.
     """
-    sums = np.zeros((hole.shape[0] + 1, hole.shape[1] + 1), np.int32)
-    np.cumsum(np.cumsum(hole, axis=0, dtype=np.int32), axis=1, out=sums[1:, 1:])
+    sums = _sums(hole)
     low, high = 0, min(hole.shape) + 1
     while high - low > 1:
         side = (low + high) // 2
-        full = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
-        low, high = (side, high) if (full == side * side).any() else (low, side)
+        low, high = (side, high) if _squares(sums, side).any() else (low, side)
     return float(low)
+
+
+def _sums(hole: BoolArray) -> npt.NDArray[np.int32]:
+    """Return how much of the hole lies above and to the left of each corner of a pixel."""
+    sums = np.zeros((hole.shape[0] + 1, hole.shape[1] + 1), np.int32)
+    np.cumsum(np.cumsum(hole, axis=0, dtype=np.int32), axis=1, out=sums[1:, 1:])
+    return sums
+
+
+def _squares(sums: npt.NDArray[np.int32], side: int) -> BoolArray:
+    """Return the pixels that are the first of a square that lies in the hole, from its sums."""
+    rows = sums[side:] - sums[:-side]
+    found: BoolArray = rows[:, side:] - rows[:, :-side] == side * side
+    return found
 
 
 def parts(hole: BoolArray, apart: float) -> Iterator[Part]:
     """Yield holes that are further than about `apart` pixels from one another, one by one."""
     whole = bounds(hole)
-    top, left = whole[0].start, whole[1].start
     hole = hole[whole]
-    step = max(1, -(-max(hole.shape) // _REDUCED))
+    step = _step(hole)
     reduced = _reduce(hole, step)
     labels, count = _labels(_spread(reduced, round(apart / 2 / step)))
     labels = np.where(reduced, labels, 0)
     for label in range(1, count + 1):
-        rows, columns = bounds(labels == label)
-        box = (
-            slice(rows.start * step, min(rows.stop * step, hole.shape[0])),
-            slice(columns.start * step, min(columns.stop * step, hole.shape[1])),
-        )
-        own = labels[rows, columns] == label
-        own = own.repeat(step, axis=0).repeat(step, axis=1)
-        inside = hole[box]
-        own = own[: inside.shape[0], : inside.shape[1]] & inside
-        inner = bounds(own)
-        first_row, first_column = top + box[0].start, left + box[1].start
-        yield Part(
-            slice(first_row + inner[0].start, first_row + inner[0].stop),
-            slice(first_column + inner[1].start, first_column + inner[1].stop),
-            own[inner],
-        )
+        yield _part(hole, labels == label, step, whole)
+
+
+def by_thickness(part: Part, side: int) -> Iterator[Part]:
+    """Yield those holes of a part into which a square of `side` pixels fits, then the others.
+
+    Holes that touch are one.
+    """
+    squares = _squares(_sums(part.hole), side) if min(part.hole.shape) >= side else None
+    if squares is None or not squares.any():
+        yield part
+        return
+    step = _step(part.hole)
+    reduced = _reduce(part.hole, step)
+    labels, _ = _labels(reduced)
+    rows, columns = np.nonzero(squares)
+    thick = np.isin(labels, np.unique(labels[rows // step, columns // step]))
+    for chosen in (thick, reduced & ~thick):
+        if chosen.any():
+            yield _part(part.hole, chosen, step, part.slices)
+
+
+def _part(hole: BoolArray, chosen: BoolArray, step: int, area: tuple[slice, slice]) -> Part:
+    """Return what is chosen of the hole of an area, at a size `step` times smaller."""
+    rows, columns = bounds(chosen)
+    top, left = rows.start * step, columns.start * step
+    inside = hole[top : rows.stop * step, left : columns.stop * step]
+    own = chosen[rows, columns].repeat(step, axis=0).repeat(step, axis=1)
+    own = own[: inside.shape[0], : inside.shape[1]] & inside
+    inner = bounds(own)
+    down, across = (
+        slice(first + span.start, first + span.stop)
+        for first, span in zip((area[0].start + top, area[1].start + left), inner, strict=True)
+    )
+    return Part(down, across, own[inner])
+
+
+def _step(hole: BoolArray) -> int:
+    """Return how many pixels a side are one when holes are told apart."""
+    longest: int = max(hole.shape)
+    return max(1, -(-longest // _REDUCED))
 
 
 def _reduce(hole: BoolArray, step: int) -> BoolArray:

@@ -29,7 +29,7 @@ from ganfilters_inpaint.copying import copied, copyable, find_shifts
 from ganfilters_inpaint.holes import BoolArray, bounds, enlarged, halved
 from ganfilters_inpaint.tone import continued, in_tone
 
-__all__ = ["Network"]
+__all__ = ["COPIED", "Network"]
 
 # A tile and what it sees around itself, in pixels of the network.
 _CORE = 384
@@ -37,8 +37,9 @@ _MARGIN = 64
 # Where less of a pixel of the shrunk picture is known, it belongs to the hole.
 _KNOWN = 0.7
 _TRAINING_SIZE = 128
-# Holes at least this thick, in pixels, are filled with copies of what is around them.
-_COPIED = 16
+COPIED = 16
+"""Holes at least this thick, in pixels, are filled with copies of what is around them."""
+
 # The network draws up to the size at which the hole is about so thick. Beyond that it would be
 # most of the time, and copies fit no better for it.
 _DRAWN = 64
@@ -78,12 +79,15 @@ class Network:
             The hole lies at the border, so that it is as hard as one twice as thick.
         """
         halvings = self._halvings(thick * (2 if open_side else 1))
+        levels = _Pyramid(pixels, hole, halvings)
+        while halvings and levels.at(0)[1].all():  # nothing of so small a picture is known
+            halvings -= 1
+            levels = _Pyramid(pixels, hole, halvings)
         # Sizes at which the hole is thicker are only copied: drawing them takes most of the time.
         larger = max(0, math.ceil(math.log2(max(thick, 1.0) / _DRAWN)))
         drawn = max(0, halvings - larger)
-        levels = _Pyramid(pixels, hole, halvings)
         # Where little is left around the hole, blocks to copy are found only at larger sizes.
-        while drawn < halvings and thick >= _COPIED and not copyable(levels.at(drawn)[1]):
+        while drawn < halvings and thick >= COPIED and not copyable(levels.at(drawn)[1]):
             drawn += 1
         cost = 4.0 ** np.arange(drawn + 1)
         done = 0.9 * np.cumsum([0.0, *cost]) / cost.sum()
@@ -94,7 +98,7 @@ class Network:
             with progress_part(done[number], done[number + 1]):
                 guess = self._fill_level(small, missing, guess, rng)
         assert guess is not None  # noqa: S101 - there is at least one level
-        if thick >= _COPIED:
+        if thick >= COPIED:
             with progress_part(0.9, 1.0):
                 shifts = find_shifts(small, missing, guess, rng)
             guess = copied(*levels.at(halvings), guess, shifts, 2 ** (halvings - drawn))

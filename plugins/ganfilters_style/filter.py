@@ -235,8 +235,8 @@ def passes(height: int, width: int, params: StyleParams) -> list[Pass]:
     first = max(found[0].height, found[0].width)
     if params.refine and not found[0].steps:
         raise UsageError(
-            f"strokes of --stroke-scale {params.stroke_scale:g} begin at {first} pixels, more than "
-            f"--refine-size {params.refine_size}; make either larger"
+            f"strokes of `stroke_scale` {params.stroke_scale:g} begin at {first} pixels, more than "
+            f"`refine_size` {params.refine_size}; make either larger"
         )
     return found
 

@@ -100,7 +100,7 @@ class Network:
             for number, image in enumerate(looked_at, 1)
         ]
         if not sources:
-            raise UsageError(f"{self.card.title!r} has no named styles; give --style-image FILE")
+            raise UsageError(f"{self.card.title!r} has no named styles; give `style_image`")
         blend = self._no_style()
         for share, (name, value) in zip(shares(names, looked_at), sources, strict=True):
             blend += np.float32(share) * self._style_of({name: value})
@@ -130,7 +130,7 @@ class Network:
         if not packed.any():
             raise UsageError(
                 f"{self.card.title!r} does not hold what the painting of {name!r} looks like, "
-                "which --refine needs; add it with: ganfilters export style FILE.onnx "
+                "which `refine` needs; add it with: ganfilters export style FILE.onnx "
                 "--styles PAINTINGS --out NEW.onnx"
             )
         grams, at = {}, 0
@@ -229,7 +229,7 @@ class Network:
     def _one_hot(self, name: str) -> FloatArray:
         if name not in self.styles:
             what = "styles" if self.styles else ""
-            hint = nearest(name, self.styles, what=what) if what else "give --style-image FILE"
+            hint = nearest(name, self.styles, what=what) if what else "give `style_image`"
             raise UsageError(f"there is no style {name!r} in {self.card.title!r}; {hint}")
         weights = np.zeros(len(self.styles), np.float32)
         weights[self.styles.index(name)] = 1.0

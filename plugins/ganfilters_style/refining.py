@@ -143,7 +143,7 @@ class Refiner:
             height, width = painted.shape[:2]
             raise OutOfMemory(
                 f"refining {width}x{height} pixels does not fit into memory; give a smaller "
-                "--refine-size"
+                "`refine_size`"
             ) from error
 
     def release(self) -> None:

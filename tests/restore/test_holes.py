@@ -55,6 +55,25 @@ def test_parts_cover_the_hole_once_and_join_what_is_near() -> None:
     assert np.array_equal(covered, area.astype(np.int64))
 
 
+def test_what_is_thick_comes_before_what_is_thin() -> None:
+    hole = np.zeros((90, 700), bool)  # told apart at half the size
+    hole[10:40, 20:60] = True
+    hole[40:80, 30:33] = True  # touches it
+    hole[10:80, 300:304] = True
+    hole[60:64, 300:600] = True
+    (part,) = holes.parts(hole, 1000)
+    thick, thin = holes.by_thickness(part, 16)
+    for each, expected in ((thick, hole[:, :100]), (thin, hole[:, 100:])):
+        found = np.zeros_like(hole)
+        found[each.slices] = each.hole
+        assert found.sum() == expected.sum() == (found & hole).sum()
+    assert thin.columns.start == 300
+    for only in (thick, thin):
+        (same,) = holes.by_thickness(only, 16)
+        assert same.slices == only.slices
+        assert np.array_equal(same.hole, only.hole)
+
+
 def test_thickness_is_that_of_the_largest_square() -> None:
     area = np.zeros((100, 200), np.bool_)
     area[40:43, 5:195] = True

@@ -10,7 +10,18 @@ import imagecodecs
 import numpy as np
 import pytest
 
-from ganfilters import Host, Image, ImageError, ModelFile, Runtime, UsageError
+from ganfilters import (
+    Animation,
+    Chain,
+    Host,
+    Image,
+    ImageError,
+    ModelFile,
+    NothingToDo,
+    Runtime,
+    UsageError,
+    convert,
+)
 from ganfilters.testing.subject import Subject
 from ganfilters.testing.suite import run_checks
 from ganfilters_inpaint import Inpaint, InpaintParams, Outpaint, classic
@@ -136,7 +147,7 @@ def test_bad_masks_are_told(host: Host, filler: Path, photo: Array) -> None:
     with pytest.raises(UsageError, match=r"95% .* mask is probably inverted; .*--invert-mask"):
         run(mask=mostly)
     run(mask=mostly, invert_mask=True)
-    with pytest.raises(UsageError, match="grown by dilate 200 and seam 0 is the whole picture"):
+    with pytest.raises(UsageError, match="grown by `dilate` 200 and `seam` 0 is the whole picture"):
         run(mask=mostly, invert_mask=True, dilate=200)
     run(mask=mostly, largest=1)
     with pytest.raises(UsageError, match="tolerance needs mask_color as well"):
@@ -265,6 +276,66 @@ def test_the_wrong_network_is_refused(
 ) -> None:
     with pytest.raises(Exception, match="made for the filter denoise"):
         host.apply("inpaint", photo, mask=hole, model=denoiser)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 3), (2, 60), (8, 60), (24, 60)])
+def test_what_little_is_known_gives_the_tone(
+    host: Host, filler: Path, size: tuple[int, int]
+) -> None:
+    """However small the picture, some of it is known at the smallest size that is worked at."""
+    little = np.empty((*size, 3), np.uint8)
+    little[:] = 230, 180, 140
+    made = host.apply("outpaint", little, model=filler, expand=(96,) * 4)
+    assert np.abs(made.mean((0, 1)) - (230, 180, 140)).max() < 30
+
+
+def test_a_cut_out_keeps_its_colour(host: Host, filler: Path, photo: Array, hole: Array) -> None:
+    """All that is not to be filled is transparent: its colours are better than none."""
+    warm = np.clip(photo * [1.2, 0.8, 0.4], 0, 255).astype(np.uint8)
+    made = host.apply("inpaint", np.dstack([warm, hole]), mask=hole, model=filler)
+    inside = made[hole > 0][:, :3].astype(float)
+    assert (inside[:, 0] - inside[:, 2]).mean() > 20
+
+
+def test_hidden_colours_are_no_mark(host: Host, filler: Path, photo: Array) -> None:
+    hidden = np.dstack([photo, np.full(photo.shape[:2], 255, np.uint8)])
+    hidden[:70] = 255, 0, 255, 0
+    with pytest.raises(UsageError, match="no pixel has the colour #ff00ff within 24"):
+        host.apply("inpaint", hidden, mask_color="#ff00ff", model=filler)
+
+
+def test_what_is_thin_is_filled_as_finely_beside_what_is_thick(host: Host, photo: Array) -> None:
+    letters = np.zeros(photo.shape[:2], np.uint8)
+    letters[20:60, 20:24] = letters[40:44, 20:50] = 255
+    both = letters.copy()
+    both[70:130, 70:150] = 255
+    alone, together = (host.apply("inpaint", photo, mask=mask) for mask in (letters, both))
+    error = [np.abs(made[letters > 0] - photo[letters > 0].astype(float)).mean()
+             for made in (alone, together)]  # fmt: skip
+    assert error[1] < 1.2 * error[0] + 0.5
+
+
+@pytest.mark.parametrize("way", ["colour", "alpha"])
+def test_a_frame_without_the_mark_stays_as_it_is(
+    host: Host, filler: Path, photo: Array, way: str
+) -> None:
+    marked = np.dstack([photo, np.full(photo.shape[:2], 255, np.uint8)])
+    plain = marked.copy()
+    marked[50:60, 50:60] = (255, 0, 255, 255) if way == "colour" else (0, 0, 0, 0)
+    frames = tuple(convert.to_image(each) for each in (plain, marked, plain))
+    given = {"mask_color": "#ff00ff"} if way == "colour" else {"from_alpha": True}
+    moving = Animation(frames, (10, 20, 30), loop=0)
+    made = host.apply("inpaint", moving, model=filler, **given)
+    for index, frame in enumerate(made.frames):
+        changed = (frame.pixels != frames[index].pixels).any(axis=2)
+        assert changed.any() == (index == 1)
+        assert frame.metadata.recipe.steps[0].filter == "inpaint"
+    still = Animation((frames[0], frames[2]), (10, 20), loop=0)
+    with pytest.raises(NothingToDo, match=r"no pixel has the colour|no transparent area"):
+        host.apply("inpaint", still, model=filler, **given)
+    chain = Chain.from_steps([{"filter": "inpaint", "model": filler, **given}])
+    with pytest.raises(UsageError, match=r"step 1 \(inpaint\): "):  # other steps had work to do
+        host.apply(chain, moving)
 
 
 def test_outpainting_keeps_the_picture(host: Host, filler: Path, photo: Array) -> None:
