@@ -300,10 +300,15 @@ class Job(Call):
 
     def _unchanged(self, frame: Image, device: str, *, record: bool) -> Image:
         """Return a frame in which there was nothing to do, as part of the result."""
-        recipe = self.recipe(frame, device) if record else None
-        return frame.replace(
+        recipe = self._with_mask_of(frame).recipe(frame, device) if record else None
+        untouched = frame.untouched
+        if untouched is None:
+            untouched = np.ones(frame.pixels.shape[:2], np.bool_)
+        return Image(
+            frame.pixels,
+            alpha=frame.alpha,
             metadata=_with_recipe(frame.metadata, recipe, keep_original=True),
-            untouched=np.ones(frame.pixels.shape[:2], np.bool_),
+            untouched=untouched,
         )
 
     def _with_mask_of(self, source: Image) -> Job:

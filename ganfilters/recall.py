@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from ganfilters.limits import MAX_PIXELS
 from ganfilters.models import ModelFile
 from ganfilters.recipe import Reference
 
-__all__ = ["model_place", "recall"]
+__all__ = ["recall", "recall_model"]
 
 
 def recall(
@@ -65,12 +65,30 @@ def recall(
     )
 
 
-def model_place(path: str, sha256: str, folders: Sequence[Path] = ()) -> Path | None:
-    """Return where a model that a recipe names is, looked for as `recall` does, or None."""
-    for place in _places(path, folders):
+def recall_model(
+    path: str | Path, models: Mapping[str, str], folders: Sequence[Path] = ()
+) -> Path | None:
+    """Return where a model that a recipe names is, after comparing its checksum.
+
+    Parameters
+    ----------
+    path
+        As the recipe has it.
+    models
+        The checksums that the recipe has, by file name.
+    folders
+        Where to look, as `recall` does.
+
+    Returns
+    -------
+    Path or None
+        None if it is no model of the recipe, or is not there.
+    """
+    wanted = models.get(Path(path).name)
+    for place in () if wanted is None else _places(str(path), folders):
         with suppress(ModelError):
-            if ModelFile(place).verify() == sha256:
-                return place.resolve()
+            if ModelFile(place).verify() == wanted:
+                return place
     return None
 
 

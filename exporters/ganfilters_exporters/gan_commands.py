@@ -302,10 +302,17 @@ def evaluate_denoise_command(
     *,
     write_card: bool,
 ) -> None:
-    """Measure a denoising network, an .onnx file, on known damage. Prints JSON, in decibels."""
+    """Measure a denoising network, an .onnx file, on known damage.
+
+    Prints JSON: decibels, and with --teacher relative distances of textures.
+    """
     need("this", "torch", "onnxruntime")
+    import torch
+
     from .restore.evaluate import evaluate_denoise, write_figures
 
+    if threads is not None:
+        torch.set_num_threads(threads)
     found = evaluate_denoise(model, photos, count, threads, teacher)
     if write_card:
         write_figures(model, found)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +32,8 @@ class ChainStep:
         A path, a `ganfilters.recipe.Reference`, or any kind of picture; None for everywhere.
     invert_mask, feather, strength
         As for `ganfilters.Host.apply`.
+    models
+        Of a step of a recipe, the checksums of the models that it names, by file name.
     """
 
     filter: str = ""
@@ -43,6 +43,7 @@ class ChainStep:
     invert_mask: bool = False
     feather: float = 0.0
     strength: float = 1.0
+    models: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -243,8 +244,6 @@ def recorded(step: Step, folder: Path | None) -> ChainStep:
         inner = tuple(recorded(each, folder) for each in step.steps)
         chain = Chain(inner, name=step.filter, version=step.version, folder=folder)
     values = {} if chain else {name: _referred(value) for name, value in step.params.items()}
-    if folder is not None:
-        values = {name: _from(folder, value, step.models) for name, value in values.items()}
     return ChainStep(
         filter="" if chain else step.filter,
         values=values,
@@ -253,24 +252,8 @@ def recorded(step: Step, folder: Path | None) -> ChainStep:
         invert_mask=selection.invert if selection else False,
         feather=selection.feather if selection else 0.0,
         strength=step.strength,
+        models=step.models,
     )
-
-
-def _from(folder: Path, value: Any, models: Mapping[str, str]) -> Any:
-    """Return a value that is the path of one of the models as a path from the folder.
-
-    A recipe names it from where the work was done, which need not be where the picture lies.
-    """
-    from ganfilters.recall import model_place
-
-    if not isinstance(value, str) or Path(value).name not in models:
-        return value
-    place = model_place(value, models[Path(value).name], [folder])
-    if place is None:
-        return value
-    with suppress(ValueError):  # another drive
-        return os.path.relpath(place, folder.resolve())
-    return str(place)
 
 
 def _referred(value: Any) -> Any:

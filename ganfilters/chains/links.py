@@ -15,7 +15,7 @@ from ganfilters.filter import Params
 from ganfilters.image import Image
 from ganfilters.jobs import Options, check_area
 from ganfilters.progress import callers_own
-from ganfilters.recall import recall
+from ganfilters.recall import recall, recall_model
 from ganfilters.recipe import Reference
 from ganfilters.registry import Entry
 from ganfilters.schema import spelled
@@ -61,7 +61,12 @@ class Link:
     @contextmanager
     def named(self) -> Iterator[None]:
         """Make errors name the step, and the file that it is in."""
-        with file_named(self.file), step_named(self.number, self.step.title):
+        params = self.entry.filter.Params
+        with (
+            file_named(self.file),
+            step_named(self.number, self.step.title),
+            schema.renamed(params, spelled),
+        ):
             yield
 
     def loaded(self, max_pixels: int) -> Link:
@@ -81,7 +86,8 @@ class Link:
                     max_pixels=max_pixels,
                 )  # fmt: skip
             if isinstance(value, (str, Path)):
-                return self.folder / value
+                found = recall_model(value, self.step.models, [self.folder])
+                return self.folder / value if found is None else found
             return value
 
         with self.named():
@@ -158,7 +164,7 @@ def _named(what: str) -> Iterator[None]:
     except GanfiltersError as error:
         if isinstance(error, Cancelled) or error is callers_own():
             raise
-        # Of a frame that one step has no work in, the other steps are to be done all the same.
+        # A frame is to have all steps or none, so it is no frame to pass over.
         kind = UsageError if isinstance(error, NothingToDo) else type(error)
         raise kind(f"{what}: {error}") from error
 

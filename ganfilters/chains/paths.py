@@ -13,7 +13,7 @@ from ganfilters.chains.data import Chain, ChainStep
 from ganfilters.chains.filter import Find
 from ganfilters.chains.links import map_files
 from ganfilters.errors import GanfiltersError
-from ganfilters.recall import recall
+from ganfilters.recall import recall, recall_model
 from ganfilters.recipe import Reference
 
 __all__ = ["with_whole_paths"]
@@ -61,7 +61,11 @@ def _step(
                 said(str(error))
                 return value
             return str(Path(str(source)).resolve())
-        return str((folder / value).resolve()) if isinstance(value, (str, Path)) else value
+        if not isinstance(value, (str, Path)):
+            return value
+        model = recall_model(value, step.models, [folder])
+        # Not resolved: recipes call a model by its own name, not by what a link leads to.
+        return str((folder / value).resolve() if model is None else model.absolute())
 
     changed = map_files(step, _files(step, find), whole)
     if step.chain is None:

@@ -74,11 +74,8 @@ class Work:
         GanfiltersError
             The picture cannot be read, filtered or written; nothing was written then.
         """
-        try:
+        with schema.renamed(type(self.prepared.job.params), schema.flag):
             return self._run(output, on_progress)
-        except UsageError as error:
-            params = type(self.prepared.job.params)
-            raise type(error)(schema.with_flags(str(error), params)) from error
 
     def _run(self, output: Output, on_progress: OnProgress) -> Result:
         started = time.perf_counter()

@@ -125,7 +125,10 @@ def _run(ctx: click.Context, entry: Entry, given: dict[str, Any]) -> None:
     }
     host = state.host(given["device"], threads=given["threads"], max_pixels=given["max_pixels"])
     picture = imageio.read(source[0], max_pixels=host.max_pixels) if source else None
-    with ProgressBar(1, quiet=given["quiet"]) as bar:
+    with (
+        ProgressBar(1, quiet=given["quiet"]) as bar,
+        schema.renamed(entry.filter.Params, schema.flag),
+    ):
         bar.begin(0, target)
         made = contact_sheet(
             host,

@@ -6,7 +6,7 @@ pydantic can describe them. pydantic is the only validator: flags hand over word
 
 from __future__ import annotations
 
-from ganfilters.schema._checking import explain, validate, with_flags
+from ganfilters.schema._checking import explain, renamed, validate
 from ganfilters.schema._faces import markdown, options
 from ganfilters.schema._names import flag, nearest_flag, spelled, underscored
 from ganfilters.schema._parameters import (
@@ -31,9 +31,9 @@ __all__ = [
     "new_files",
     "options",
     "parameters",
+    "renamed",
     "spelled",
     "underscored",
     "validate",
-    "with_flags",
     "written",
 ]

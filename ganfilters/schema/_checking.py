@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -18,7 +19,7 @@ from ganfilters.limits import MAX_PIXELS_KEY
 from ganfilters.schema._names import flag, nearest_flag, underscored
 from ganfilters.schema._parameters import PRESET, Parameter, parameters
 
-__all__ = ["explain", "validate", "with_flags"]
+__all__ = ["explain", "renamed", "validate"]
 
 # In the message of a check of several parameters: `name`, or a name that can be no other word.
 _MENTIONED = re.compile(r"`(\w+)`|\b([a-z]\w*_\w*)")
@@ -130,10 +131,17 @@ def explain(
     return "; also ".join(lines.values())
 
 
-def with_flags(message: str, params_type: type[Params]) -> str:
-    """Return a filter's message with its parameters, `name`, called as on a command line."""
-    known = {parameter.name for parameter in parameters(params_type)}
-    return _QUOTED.sub(lambda m: flag(m[1]) if m[1] in known else m[0], message)
+@contextmanager
+def renamed(params_type: type[Params], called: _Names) -> Iterator[None]:
+    """Make errors of the enclosed work call a filter's parameters, `name`, as the user does."""
+    try:
+        yield
+    except GanfiltersError as error:
+        known = {parameter.name for parameter in parameters(params_type)}
+        text = _QUOTED.sub(lambda m: called(m[1]) if m[1] in known else m[0], str(error))
+        if text == str(error):
+            raise
+        raise type(error)(text) from error
 
 
 def _line(item: Mapping[str, Any], known: Mapping[str, Parameter], called: _Names) -> str:

@@ -249,12 +249,12 @@ class Outpaint(Filter[OutpaintParams]):
 def _hole(image: Image, params: InpaintParams) -> BoolArray:
     """Return what is to be filled: the mask, what is transparent and what has the colour."""
     found = np.zeros(image.pixels.shape[:2], np.bool_)
-    missed = ""
+    missed = []
     if image.mask is not None:
         found |= image.mask > _SELECTED
     if params.from_alpha:
         if image.alpha is None or not (image.alpha < 1.0).any():
-            missed = "the picture has no transparent area to fill; give a mask instead"
+            missed.append("the picture has no transparent area to fill; give a mask instead")
         else:
             found |= image.alpha < 1.0
     if params.mask_color is not None:
@@ -263,13 +263,13 @@ def _hole(image: Image, params: InpaintParams) -> BoolArray:
             painted &= image.alpha > 0
         if not painted.any():
             name = "#{:02x}{:02x}{:02x}".format(*params.mask_color)
-            missed = (
+            missed.append(
                 f"no pixel has the colour {name} within {params.tolerance:g}; raise `tolerance`, "
                 "or give another `mask_color`"
             )
         found |= painted
     if missed:
-        raise (UsageError if found.any() else NothingToDo)(missed)
+        raise (UsageError if found.any() else NothingToDo)("; also ".join(missed))
     if not found.any():
         what = "the mask selects nothing" if image.mask is not None else "nothing says what to fill"
         raise UsageError(
@@ -315,37 +315,42 @@ def _filled(
         network = Network(owner.runtime.session(model), card)
     else:
         classic.require(params.method)
+    left = hole.copy()
     # Nobody sees the colours of what is transparent, and editors leave black there.
-    unknown = hole.copy() if alpha is None else hole | (alpha == 0)
-    known = ~unknown
-    grey = is_grey(pixels, known if known.any() else ~hole)
+    unknown = left if alpha is None else hole | (alpha == 0)
+    # But for the hole all may be transparent, whose colours are better than none.
+    grey = is_grey(pixels, ~(hole if unknown.all() else unknown))
     result = pixels.copy()
     # Each by its own thickness: what is thin would be filled coarsely beside what is thick.
     found = [each for part in parts(hole, 2 * _CONTEXT_MIN) for each in by_thickness(part, COPIED)]
     for number, part in enumerate(found):
         with progress_part(number / len(found), (number + 1) / len(found)):
             report_progress(0.0, f"hole {number + 1} of {len(found)}")
-            made = _fill_part(result, unknown, part, network, params)
+            made = _fill_part(result, (unknown, left), part, network, params)
         if grey:
             made = made.mean(axis=2, keepdims=True)
         np.copyto(result[part.slices], made, where=part.hole[..., None])
-        unknown[part.slices] &= ~part.hole
+        for still in (unknown, left):
+            still[part.slices] &= ~part.hole
     return result
 
 
 def _fill_part(
     pixels: FloatArray,
-    unknown: BoolArray,
+    holes: tuple[BoolArray, BoolArray],
     part: Part,
     network: Network | None,
     params: _FillParams,
 ) -> FloatArray:
-    """Return the part's box filled, by what is around it."""
-    height, width = unknown.shape
+    """Return the part's box filled, by what is around it.
+
+    `holes` are what is unknown, and the smaller one to take if nothing in sight is known.
+    """
+    height, width = pixels.shape[:2]
     thick = thickness(part.hole)
     open_side = any(
         span.start == 0 or span.stop == side
-        for span, side in zip(part.slices, unknown.shape, strict=True)
+        for span, side in zip(part.slices, (height, width), strict=True)
     )
     if params.method == "gan":
         margin = max(_CONTEXT_MIN, round(_CONTEXT * thick * (2 if open_side else 1)))
@@ -356,10 +361,9 @@ def _fill_part(
     top, left = part.rows.start - rows.start, part.columns.start - columns.start
     box = slice(top, top + part.hole.shape[0]), slice(left, left + part.hole.shape[1])
     # Other holes in sight are unknown as well, unless they were filled before.
-    seen, missing = pixels[rows, columns], unknown[rows, columns]
-    if missing.all():  # but for the hole all is transparent, whose colours are better than none
-        missing = np.zeros_like(missing)
-        missing[box] = part.hole
+    seen, missing = pixels[rows, columns], holes[0][rows, columns]
+    if missing.all():
+        missing = holes[1][rows, columns]
     if network is not None:
         made = network.fill(seen, missing, params.seed, thick=thick, open_side=open_side)
     else:

@@ -80,28 +80,29 @@ class Network:
         """
         halvings = self._halvings(thick * (2 if open_side else 1))
         levels = _Pyramid(pixels, hole, halvings)
-        while halvings and levels.at(0)[1].all():  # nothing of so small a picture is known
-            halvings -= 1
-            levels = _Pyramid(pixels, hole, halvings)
+        first = 0
+        while first < halvings and levels.hole(first).all():  # nothing so small is known
+            first += 1
         # Sizes at which the hole is thicker are only copied: drawing them takes most of the time.
         larger = max(0, math.ceil(math.log2(max(thick, 1.0) / _DRAWN)))
-        drawn = max(0, halvings - larger)
+        drawn = max(first, halvings - larger)
         # Where little is left around the hole, blocks to copy are found only at larger sizes.
-        while drawn < halvings and thick >= COPIED and not copyable(levels.at(drawn)[1]):
+        while drawn < halvings and thick >= COPIED and not copyable(levels.hole(drawn)):
             drawn += 1
-        cost = 4.0 ** np.arange(drawn + 1)
+        cost = 4.0 ** np.arange(drawn + 1 - first)
         done = 0.9 * np.cumsum([0.0, *cost]) / cost.sum()
         guess: FloatArray | None = None
-        for number in range(drawn + 1):
-            small, missing = levels.at(number)
+        for turn, number in enumerate(range(first, drawn + 1)):
+            small, missing = levels.picture(number), levels.hole(number)
             rng = np.random.default_rng([seed, number])
-            with progress_part(done[number], done[number + 1]):
+            with progress_part(done[turn], done[turn + 1]):
                 guess = self._fill_level(small, missing, guess, rng)
         assert guess is not None  # noqa: S101 - there is at least one level
         if thick >= COPIED:
             with progress_part(0.9, 1.0):
                 shifts = find_shifts(small, missing, guess, rng)
-            guess = copied(*levels.at(halvings), guess, shifts, 2 ** (halvings - drawn))
+            pixels, hole_there = levels.picture(halvings), levels.hole(halvings)
+            guess = copied(pixels, hole_there, guess, shifts, 2 ** (halvings - drawn))
         return guess[: hole.shape[0], : hole.shape[1]]
 
     def _halvings(self, thick: float) -> int:
@@ -210,8 +211,8 @@ class _Pyramid:
         self._pixels = pad_to(pixels, *size)
         missing = pad_to(hole.astype(np.float32), *size)
         self._hole: BoolArray = missing > 0
-        # Sums of what is known, and how much that is, from large to small.
-        self._sums: list[tuple[FloatArray, FloatArray]] = []
+        # Means of what is known, and how much that is, from large to small.
+        self._smaller: list[tuple[FloatArray, FloatArray]] = []
         if not halvings:
             return
         share, known = 1 - missing, self._pixels.copy()
@@ -219,12 +220,19 @@ class _Pyramid:
         known[area] *= share[area][..., None]
         for _ in range(halvings):
             share, known = halved(share), halved(known)
-            self._sums.append((known, share))
+            self._smaller.append((known, share))
 
-    def at(self, number: int) -> tuple[FloatArray, BoolArray]:
-        """Return the picture and its hole at a size, the smallest being 0."""
-        if number == len(self._sums):
-            return self._pixels, self._hole
-        known, share = self._sums[-1 - number]
+    def picture(self, number: int) -> FloatArray:
+        """Return the picture at a size, the smallest being 0."""
+        if number == len(self._smaller):
+            return self._pixels
+        known, share = self._smaller[-1 - number]
         small = np.clip(known / np.maximum(share, np.float32(_KNOWN))[..., None], 0.0, 1.0)
-        return small.astype(np.float32, copy=False), share < _KNOWN
+        return small.astype(np.float32, copy=False)
+
+    def hole(self, number: int) -> BoolArray:
+        """Return the hole at a size: where too little is known."""
+        if number == len(self._smaller):
+            return self._hole
+        missing: BoolArray = self._smaller[-1 - number][1] < _KNOWN
+        return missing

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from ganfilters import OutOfMemory
+from ganfilters_inpaint import Inpaint
 from tests.cli.conftest import Run, error, picture, pixels, records
 
 
@@ -386,3 +388,27 @@ def test_nothing_of_a_terminal_in_a_pipe(apply: Run) -> None:
     assert "\x1b" not in result.output
     assert "half way" not in result.output
     assert json.dumps(result.stderr) == '""'
+
+
+def test_what_a_filter_says_names_options_as_they_are_typed(
+    run: Run, apply: Run, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture("in.png")
+    marked = ("--mask-color", "#ff00ff")
+    typed = "raise --tolerance, or give another --mask-color"
+    assert typed in error(apply("inpaint", "in.png", "out.png", *marked))
+    sheet = ("--vary", "dilate", "--value", 0, "--value", 1)
+    assert typed in error(run("sheet", "inpaint", "in.png", "out.png", *sheet, *marked))
+    Path("look.toml").write_text('[[step]]\nfilter = "inpaint"\nmask-color = "#ff00ff"\n')
+    assert "raise tolerance, or give another mask-color" in error(
+        run("run", "look.toml", "in.png", "out.png")
+    )
+
+    def full(*_: object) -> None:
+        raise OutOfMemory("make `dilate` smaller, or `the picture`")
+
+    monkeypatch.setattr(Inpaint, "apply", full)
+    assert "make --dilate smaller, or `the picture`" in error(
+        apply("inpaint", "in.png", "out.png", *marked)
+    )
+    assert not Path("out.png").exists()

@@ -19,6 +19,7 @@ from ganfilters.errors import UsageError
 from ganfilters.models import ModelFile
 from ganfilters_exporters import export
 from ganfilters_exporters.gan_commands import evaluate
+from ganfilters_exporters.restore import denoising
 from ganfilters_exporters.restore import evaluate as evaluating
 from ganfilters_exporters.restore import train as training
 from ganfilters_exporters.restore.denoiser import Denoiser
@@ -250,9 +251,10 @@ def test_texture_is_measured_with_a_loss_network(
     rng = np.random.default_rng(0)
     grain = rng.random((64, 64, 3), np.float32)
     smooth = np.full_like(grain, 0.5)
-    assert distance(grain, grain) == 0.0
+    to_grain = distance.to(grain)
+    assert to_grain(grain) == 0.0
     # Of the same kind, with no pixel the same, against the least error.
-    assert distance(grain, rng.random(grain.shape, np.float32)) < 0.2 * distance(grain, smooth)
+    assert to_grain(rng.random(grain.shape, np.float32)) < 0.2 * to_grain(smooth)
 
     request = denoise_request(tmp_path)
     train_denoise(request, quick(2))
@@ -266,6 +268,16 @@ def test_texture_is_measured_with_a_loss_network(
     quality = ModelFile(request.out).card_for("denoise").quality
     assert quality["texture_sigma_50_noisy"] == pytest.approx(found["sigma_50"]["noisy"], rel=1e-3)
     assert quality["psnr_sigma_50_noisy"] < 20
+
+
+def test_a_grid_is_told_from_noise() -> None:
+    wanted = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    board = (torch.arange(64)[:, None] + torch.arange(64)) % 2 * 0.1 - 0.05
+    noise = 0.05 * torch.randn(wanted.shape, generator=torch.Generator().manual_seed(1))
+    grid = [float(denoising._grid(wanted + each, wanted)) for each in (0 * noise, noise, board)]
+    assert grid[0] == 0.0
+    assert grid[2] == pytest.approx(0.05, rel=1e-3)
+    assert grid[1] < 0.2 * grid[2]
 
 
 def test_texture_is_trained_from_a_reconstruction(tmp_path: Path) -> None:

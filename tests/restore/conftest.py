@@ -19,7 +19,7 @@ from ganfilters_exporters.restore.filler import Filler
 
 from ..exporters.restore_toys import DENOISER, FILLER
 
-CARD: dict[str, Any] = {"title": "A test", "command": "test", "licence": "CC0-1.0"}
+CARD: dict[str, Any] = {"command": "test", "licence": "CC0-1.0"}
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +32,11 @@ def filler(tmp_path_factory: pytest.TempPathFactory) -> Path:
             up.strength.add_(0.3)
     out = tmp_path_factory.mktemp("restore") / "filler.onnx"
     export_restorer(
-        network, out, overwrite=False, card={**CARD, "extra": {"training": {"size": 64}}}
+        network,
+        out,
+        title="Fills",
+        overwrite=False,
+        card={**CARD, "extra": {"training": {"size": 64}}},
     )
     return out
 
@@ -42,7 +46,7 @@ def denoiser(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random network that changes what it is given."""
     torch.manual_seed(2)
     out = tmp_path_factory.mktemp("restore") / "denoiser.onnx"
-    export_restorer(Denoiser(DENOISER), out, overwrite=False, card=CARD)
+    export_restorer(Denoiser(DENOISER), out, title="Cleans", overwrite=False, card=CARD)
     return out
 
 

@@ -305,7 +305,7 @@ def test_smaller_sizes_know_nothing_of_the_hole(size: tuple[int, int]) -> None:
         for value in (0.0, 1.0)
     )
     for number in range(4):
-        (dark, missing), (light, _) = darkened.at(number), lit.at(number)
+        dark, light, missing = darkened.picture(number), lit.picture(number), lit.hole(number)
         known = ~missing
         assert known.any()
         assert np.array_equal(dark[known], light[known])

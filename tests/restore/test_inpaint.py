@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import imagecodecs
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from ganfilters import (
     Animation,
@@ -21,11 +23,14 @@ from ganfilters import (
     Runtime,
     UsageError,
     convert,
+    imageio,
 )
 from ganfilters.testing.subject import Subject
 from ganfilters.testing.suite import run_checks
 from ganfilters_inpaint import Inpaint, InpaintParams, Outpaint, classic
 from ganfilters_inpaint.network import Network
+
+from ..imageio import pictures
 
 Array = np.ndarray[Any, Any]
 
@@ -336,6 +341,38 @@ def test_a_frame_without_the_mark_stays_as_it_is(
     chain = Chain.from_steps([{"filter": "inpaint", "model": filler, **given}])
     with pytest.raises(UsageError, match=r"step 1 \(inpaint\): "):  # other steps had work to do
         host.apply(chain, moving)
+
+
+def test_a_frame_that_stays_keeps_what_was_done_to_it_before(
+    host: Host, filler: Path, photo: Array, hole: Array
+) -> None:
+    """Its file's own samples, which are written where nothing was done, are older than that."""
+    frames = [photo.copy() for _ in range(3)]
+    for each in frames[::2]:
+        each[100:110, 10:20] = 255, 0, 255
+    file = io.BytesIO()
+    first, *others = map(Pillow.fromarray, frames)
+    first.save(file, "PNG", save_all=True, append_images=others, icc_profile=pictures.display_p3())
+    read = imageio.read(file.getvalue())
+    once = host.apply("inpaint", read, mask=hole, model=filler)
+    twice = host.apply("inpaint", once, mask_color="#ff00ff", tolerance=60, model=filler)
+    assert np.array_equal(twice.frames[1].pixels, once.frames[1].pixels)
+    written = imageio.read(imageio.encode(twice, "PNG"))
+    for made, back, before in zip(twice.frames, written.frames, read.frames, strict=True):
+        assert np.abs(made.pixels - back.pixels).max() < 0.02
+        assert np.abs(back.pixels - before.pixels)[hole > 0].max() > 0.05
+
+
+def test_what_is_still_to_be_filled_is_no_source(host: Host, filler: Path, photo: Array) -> None:
+    """Of a cut-out nothing else is opaque, and what is transparent is better than nothing."""
+    mask = np.zeros(photo.shape[:2], np.uint8)
+    mask[40:90, 40:90] = mask[40:90, 92:98] = 255
+    made = []
+    for colour in ((128, 128, 128), (255, 0, 0)):
+        given = np.dstack([photo, mask])
+        given[40:90, 92:98, :3] = colour
+        made.append(host.apply("inpaint", given, mask=mask, model=filler)[40:90, 40:90])
+    assert np.array_equal(*made)
 
 
 def test_outpainting_keeps_the_picture(host: Host, filler: Path, photo: Array) -> None:

@@ -66,9 +66,9 @@ def test_weights_of_any_size_are_a_blend(both: Path, weight: float) -> None:
 
 
 def test_a_model_without_names_needs_a_painting(host: Host, nameless: Path, photo: Array) -> None:
-    with pytest.raises(UsageError, match="has no named styles; give --style-image FILE"):
+    with pytest.raises(UsageError, match="has no named styles; give `style_image`"):
         host.apply("style", photo, model=nameless)
-    with pytest.raises(UsageError, match=r"no style 'calm' in .*give --style-image FILE"):
+    with pytest.raises(UsageError, match=r"no style 'calm' in .*give `style_image`"):
         host.apply("style", photo, model=nameless, style="calm")
     painting = np.random.default_rng(2).integers(0, 256, (70, 90, 3), np.uint8)
     painted = host.apply("style", photo, model=nameless, style_image=painting)

@@ -151,7 +151,7 @@ def test_any_size(host: Host, coffee: Array, size: tuple[int, int]) -> None:
 def test_a_network_that_does_not_hold_the_painting_says_so(
     host: Host, named: Path, both: Path, photo: Array
 ) -> None:
-    with pytest.raises(UsageError, match=r"looks like, which --refine needs; .*export style"):
+    with pytest.raises(UsageError, match=r"looks like, which `refine` needs; .*export style"):
         host.apply("style", photo, model=named, refine=3)
     painted = host.apply("style", photo, model=both, style_image=photo[:, ::-1])
     refined = host.apply("style", photo, model=both, style_image=photo[:, ::-1], refine=3)
@@ -164,7 +164,7 @@ def test_steps_halve_and_end_at_the_size() -> None:
     assert [steps for _, steps in sides] == [30, 15, 0, 0]
     assert sides[-1] == (2000, 0)
     assert all((side <= 700) == (steps > 0) for side, steps in sides)
-    with pytest.raises(UsageError, match=r"begin at 1280 pixels, more than --refine-size 768"):
+    with pytest.raises(UsageError, match=r"begin at 1280 pixels, more than `refine_size` 768"):
         passes(1500, 2000, StyleParams(refine=30, stroke_scale=0.25))
     assert all(p.steps == 0 for p in passes(1500, 2000, StyleParams()))
 
@@ -197,7 +197,7 @@ def test_too_little_memory_says_what_to_change(
     monkeypatch.setattr(runtime.BoundRun, "__call__", run)
     grams = {name: np.eye(side, dtype=np.float32) for name, side in refiner.layers.items()}
     picture = np.zeros((40, 48, 3), np.float32)
-    with pytest.raises(OutOfMemory, match=r"48x40 pixels .* smaller --refine-size"):
+    with pytest.raises(OutOfMemory, match=r"48x40 pixels .* smaller `refine_size`"):
         refiner.refine(picture, picture, grams, 2, 1.0)
 
 

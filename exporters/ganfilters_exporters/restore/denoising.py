@@ -20,9 +20,11 @@ from .shared import RestoringConfig, cuts, game, psnr
 
 __all__ = ["Denoising", "DenoisingConfig", "TexturedDenoising", "clean"]
 
-_PERIOD, _SEEN, _GRIDLESS = 2, 8, 10.0
-"""Of the grid that a network of halved sizes paints, in pixels; so many periods a side are compared;
-and the weight against it."""
+# Of the grid that a network paints which enlarges from a half of the size, in pixels; how many such
+# squares a side are compared in their mean; and the weight of that loss.
+_PERIOD = 2
+_SQUARES = 8
+_GRIDLESS = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,13 +62,14 @@ def _reconstruct(network: nn.Module, damaged: Damaged) -> tuple[Tensor, Tensor]:
 def _grid(found: Tensor, wanted: Tensor) -> Tensor:
     """Return how strong a grid of `_PERIOD` pixels the difference of pictures holds.
 
-    To a judge of texture a grid is better than nothing, and it is what a network that enlarges
-    from a half of the size paints first. Noise of the same strength is hardly one: each place of
-    the grid is compared in its mean over some such squares.
+    To a judge of texture a grid is better than nothing, and easily painted. Noise of the same
+    strength is hardly one: each place of the grid is compared in its mean over some squares.
     """
     places = functional.pixel_unshuffle(found - wanted, _PERIOD)
-    means = functional.avg_pool2d(places, _SEEN).unflatten(1, (-1, _PERIOD**2))
-    return (means - means.mean(2, keepdim=True)).abs().mean()
+    means = functional.avg_pool2d(places, _SQUARES)
+    means = means.reshape(len(means), -1, _PERIOD**2, *means.shape[2:])
+    apart: Tensor = (means - means.mean(2, keepdim=True)).abs().mean()
+    return apart
 
 
 def _charbonnier(found: Tensor, wanted: Tensor) -> Tensor:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image as Pillow
+from torch import Tensor
 
 from ganfilters import ModelFile, Runtime, pad_to, padded_size
 
@@ -33,7 +35,7 @@ ESTIMATED = (-1.0, -1.0)
 
 Array = np.ndarray[Any, Any]
 Denoise = Callable[[Array, Sequence[float]], Array]
-Measure = Callable[[Array, Array], float]
+Measure = Callable[[Array], float]
 
 
 def evaluate_denoise(
@@ -84,13 +86,17 @@ def evaluate_denoise(
     if not pictures:
         raise none_usable(photos, skipped, SMALLEST)
     found: dict[str, Any] = {"photos": len(pictures), "skipped": skipped}
-    distance = None if teacher is None else TextureDistance(teacher)
-    distances = {}
+    ratios: list[Measure] = [partial(psnr, picture) for picture in pictures]
+    distances: list[Measure] = []
+    if teacher is not None:
+        texture = TextureDistance(teacher)
+        distances = [texture.to(picture) for picture in pictures]
+        found["texture"] = {}
     for damage, ways in _cleaned(denoise, pictures):
-        found[damage] = _means(pictures, ways, psnr, 2)
-        if distance is not None:
-            distances[damage] = _means(pictures, ways, distance, 4)
-    return found | ({"texture": distances} if distances else {})
+        found[damage] = _means(ways, ratios, 2)
+        if distances:
+            found["texture"][damage] = _means(ways, distances, 4)
+    return found
 
 
 def _cleaned(
@@ -109,12 +115,12 @@ def _cleaned(
 
 
 def _means(
-    pictures: Sequence[Array], ways: dict[str, list[Array]], measure: Measure, digits: int
+    ways: dict[str, list[Array]], measures: Sequence[Measure], digits: int
 ) -> dict[str, float]:
-    """Return the mean figure of each way's pictures."""
+    """Return the mean figure of each way's pictures, each with a measure of its own."""
     means = {}
     for way, made in ways.items():
-        figures = [measure(*pair) for pair in zip(pictures, made, strict=True)]
+        figures = [measure(each) for measure, each in zip(measures, made, strict=True)]
         means[way] = round(float(np.mean(figures)), digits)
     return means
 
@@ -179,14 +185,20 @@ class TextureDistance:
         self.network = load_vgg16_features(teacher)
         self.grams = GramLoss()
 
-    def __call__(self, picture: Array, found: Array) -> float:
-        """Return the distance of `found`, as it would be stored, both (H, W, 3)."""
-        with torch.inference_mode():
-            wanted, made = (
-                self.network(torch.from_numpy(planes[None].copy()))
-                for planes in (picture.transpose(2, 0, 1), found.clip(0, 1).transpose(2, 0, 1))
-            )
-            return float(self.grams(made, self.grams.target(wanted)))
+    def to(self, picture: Array) -> Measure:
+        """Return what measures the distance of others, as they would be stored, all (H, W, 3)."""
+        target = self.grams.target(self._features(picture))
+
+        def distance(found: Array) -> float:
+            return float(self.grams(self._features(found.clip(0, 1)), target))
+
+        return distance
+
+    @torch.inference_mode()
+    def _features(self, picture: Array) -> dict[str, Tensor]:
+        planes = np.ascontiguousarray(picture.transpose(2, 0, 1)[None])
+        found: dict[str, Tensor] = self.network(torch.from_numpy(planes))
+        return found
 
 
 def write_figures(model: Path, found: dict[str, Any]) -> None:

@@ -125,7 +125,7 @@ class DenoiseGraph(nn.Module):
 
 
 def export_restorer(
-    network: Filler | Denoiser, out: Path, *, overwrite: bool, card: Mapping[str, Any]
+    network: Filler | Denoiser, out: Path, *, title: str, overwrite: bool, card: Mapping[str, Any]
 ) -> ModelCard:
     """Convert, compare at several sizes, write.
 
@@ -135,11 +135,12 @@ def export_restorer(
         The trained network, on the CPU.
     out : Path
         The file.
+    title : str
+        Of the model; the number of its weights is added.
     overwrite : bool
         Whether an existing file is replaced.
     card : mapping
-        More fields of the card: title, without the number of weights, command, data, seed, seconds,
-        quality, licence, and `extra`.
+        More fields of the card: command, data, seed, seconds, quality, licence, and `extra`.
 
     Raises
     ------
@@ -172,7 +173,7 @@ def export_restorer(
         filter=graph.filter,
         name=out.stem,
         version="1",
-        title=f"{given.pop('title')}, {weights / 1e6:.1f} M weights",
+        title=f"{title}, {weights / 1e6:.1f} M weights",
         commit=export.commit(),
         size_multiple=graph.multiple,
         size_min=graph.smallest,

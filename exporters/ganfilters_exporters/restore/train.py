@@ -230,14 +230,13 @@ def _train(
             "command": request.command,
             "seed": config.seed,
             "seconds": round(result.seconds, 1),
-            "title": task.title,
             "licence": request.licence,
             "data": tuple(path.name for path in request.photos),
             "quality": quality,
             "extra": {"steps": result.step, "training": asdict(request.how)},
         }
         network: Any = task.best("generator").cpu()
-        export_restorer(network, request.out, overwrite=True, card=card)
+        export_restorer(network, request.out, title=task.title, overwrite=True, card=card)
     return result
 
 
