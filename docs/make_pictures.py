@@ -223,7 +223,7 @@ def latent_edits() -> PIL.Image.Image:
 
 
 def denoised() -> PIL.Image.Image:
-    """Grain, strong noise and JPEG, each before and after, cut from the middle of photos."""
+    """Grain, strong noise and JPEG, cut from photos: as they are, cleaned, and with texture."""
     damages: list[
         tuple[str, str, tuple[int, int], Callable[[PIL.Image.Image], PIL.Image.Image]]
     ] = [
@@ -234,10 +234,13 @@ def denoised() -> PIL.Image.Image:
     cells = []
     for name, label, (left, top), damage in damages:
         damaged = damage(photo(name))
-        made = HOST.apply("denoise", damaged)
         box = (left, top, left + 230, top + 230)
-        cells += [(label, damaged.crop(box)), ("ganfilters apply denoise", made.crop(box))]
-    return sheet([*cells[::2], *cells[1::2]], 3)
+        cells += [
+            (label, damaged.crop(box)),
+            ("ganfilters apply denoise", HOST.apply("denoise", damaged).crop(box)),
+            ("--texture 1", HOST.apply("denoise", damaged, texture=1.0).crop(box)),
+        ]
+    return sheet([*cells[::3], *cells[1::3], *cells[2::3]], 3)
 
 
 def inpainted() -> PIL.Image.Image:

@@ -40,6 +40,7 @@ def test_models_typing_marker_and_notice_are_in_and_it_is_small(wheel: Path) -> 
     models = {name for name in names if name.endswith(".onnx")}
     assert models == {
         "ganfilters_denoise/models/denoise.onnx",
+        "ganfilters_denoise/models/texture.onnx",
         "ganfilters_dream/models/efficientnet-lite0-dream.onnx",
         "ganfilters_inpaint/models/inpaint.onnx",
         "ganfilters_latent/models/kmnist-dense.onnx",

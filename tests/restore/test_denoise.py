@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,17 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from ganfilters import Host, Image, UsageError
+from ganfilters import Chain, Host, Image, UsageError, imageio
+from ganfilters.chains.paths import with_whole_paths
 from ganfilters.testing.subject import Subject
 from ganfilters.testing.suite import run_checks
 from ganfilters_denoise import Denoise, DenoiseParams
 
 Array = np.ndarray[Any, Any]
+
+
+def floats(array: Array) -> Array:
+    return (array / np.float32(255)).astype(np.float32)
 
 
 def test_what_is_given_counts(host: Host, denoiser: Path, photo: Array) -> None:
@@ -70,7 +76,77 @@ def test_bounds_are_told(host: Host, denoiser: Path, photo: Array) -> None:
         host.apply("denoise", photo, model=denoiser, sigma=60)
 
 
+def test_texture_is_a_mean_of_two_networks(host: Host, photo: Array) -> None:
+    rng = np.random.default_rng(0)
+    noisy = np.clip(photo / 255 + 0.1 * rng.standard_normal(photo.shape), 0, 1).astype(np.float32)
+    exact, half, full = (host.apply("denoise", noisy, texture=t) for t in (0.0, 0.5, 1.0))
+    assert np.array_equal(exact, host.apply("denoise", noisy))
+    assert np.abs(full - exact).max() > 0.02
+    inside = np.minimum(exact, full) > 0.02  # clipping comes after the mean
+    inside &= np.maximum(exact, full) < 0.98
+    assert inside.mean() > 0.5
+    np.testing.assert_allclose(half[inside], ((exact + full) / 2)[inside], atol=1e-5)
+
+
+def test_texture_is_rougher_than_the_least_error(host: Host) -> None:
+    """On grain that noise has hidden; the exact network can only smooth it."""
+    rng = np.random.default_rng(0)
+    grain = np.repeat(rng.standard_normal((256, 256, 1)), 3, axis=2)
+    noise = rng.standard_normal((256, 256, 3))
+    noisy = np.clip(0.5 + 0.08 * grain + 0.1 * noise, 0, 1).astype(np.float32)
+    exact, textured = (host.apply("denoise", noisy, texture=t) for t in (0.0, 1.0))
+    rough = [np.abs(np.diff(made.mean(2), axis=1)).mean() for made in (exact, textured)]
+    assert rough[1] > 1.1 * rough[0]
+
+
+def test_only_what_is_needed_is_loaded(denoiser: Path) -> None:
+    names = [
+        [model.path.name for model in Denoise.models_for(DenoiseParams(**given))]
+        for given in ({}, {"texture": 0.5}, {"texture": 1}, {"model": denoiser})
+    ]
+    both = ["denoise.onnx", "texture.onnx"]
+    assert names == [both[:1], both, both[1:], [denoiser.name]]
+
+
+def test_texture_has_a_network_of_its_own(host: Host, denoiser: Path, photo: Array) -> None:
+    with pytest.raises(UsageError, match="leave out texture or model"):
+        host.apply("denoise", photo, model=denoiser, texture=0.5)
+
+
 def test_conformance(denoiser: Path) -> None:
     subject = Subject(Denoise, {"model": denoiser})
     failed = [o for o in run_checks(subject, skip=("models",)) if not o.passed]
     assert not failed, [(o.check, o.message) for o in failed]
+
+
+def test_a_model_of_a_picture_is_found_from_where_the_work_was_done(
+    host: Host,
+    denoiser: Path,
+    photo: Array,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its recipe names the model from there, and the picture lies elsewhere."""
+    work, made, elsewhere = (tmp_path / name for name in ("work", "made", "elsewhere"))
+    for folder in (work / "models", made, elsewhere):
+        folder.mkdir(parents=True)
+    monkeypatch.chdir(work)
+    own = Path("models", "own.onnx")
+    shutil.copyfile(denoiser, own)
+    host.apply("denoise", Image(floats(photo)), model=own).save(made / "out.png")
+    expected = host.apply("denoise", photo, model=own)
+    chain = Chain.load(made / "out.png")
+    assert np.array_equal(host.apply(chain, photo), expected)
+    whole = with_whole_paths(chain, host.registry.get, pytest.fail)
+    assert whole.steps[0].values["model"] == str(work / own)
+    # Another file of its name is not taken for it.
+    shutil.copytree(work / "models", made / "models")
+    shutil.copyfile(Denoise.models[0].path, made / own)
+    assert np.array_equal(host.apply(chain, photo), expected)
+    # From another folder, with the right one beside the picture.
+    monkeypatch.chdir(elsewhere)
+    shutil.copyfile(denoiser, made / own)
+    assert np.array_equal(host.apply(Chain.load(made / "out.png"), photo), expected)
+    recipe = imageio.read_recipe(made / "out.png")
+    again = host.replay(recipe, Image(floats(photo)), folders=[made])
+    assert np.array_equal(np.rint(255 * again.pixels), expected)
