@@ -256,22 +256,17 @@ class Job(Call):
                 raise UsageError(
                     f"{schema.spelled(name)} is for one picture; the input has {count} frames"
                 )
-            done: list[Image | None] = []
-            idle = None
+            done, idle = [], []
             for index, frame in enumerate(source.frames):
                 with progress_part(index / count, (index + 1) / count):
                     try:
                         done.append(self._still(frame, device, record=record))
                     except NothingToDo as error:
-                        idle = error
-                        done.append(None)
-            if idle is not None and not any(done):
-                raise idle
-            frames = (
-                made or self._unchanged(frame, device, record=record)
-                for made, frame in zip(done, source.frames, strict=True)
-            )
-            return Animation(tuple(frames), source.durations, source.loop)
+                        idle.append(error)
+                        done.append(self._unchanged(frame, device, record=record))
+            if len(idle) == count:
+                raise idle[0]
+            return Animation(tuple(done), source.durations, source.loop)
         if source is not None:
             return self._still(source, device, record=record)
         report_progress(0.0)
