@@ -278,7 +278,15 @@ class Job(Call):
         job = self._with_mask_of(source)
         job.check_input(given=True, masked=job.options.mask is not None)
         shown, weight = job.weight(source)
-        made = job.effect(shown, weight)
+        return job._result(source, job.effect(shown, weight), device, record=record)
+
+    def _unchanged(self, frame: Image, device: str, *, record: bool) -> Image:
+        """Return a frame in which there was nothing to do, as part of the result."""
+        everywhere = np.ones(frame.pixels.shape[:2], np.bool_)
+        made = Made(frame.pixels, everywhere, frame.alpha)
+        return self._with_mask_of(frame)._result(frame, made, device, record=record)
+
+    def _result(self, source: Image, made: Made, device: str, *, record: bool) -> Image:
         untouched = made.untouched
         if source.untouched is not None and untouched is not None:
             untouched = untouched & source.untouched  # of the file, not of what came in between
@@ -287,22 +295,9 @@ class Job(Call):
             alpha=made.alpha,
             metadata=_with_recipe(
                 source.metadata,
-                job.recipe(source, device) if record else None,
+                self.recipe(source, device) if record else None,
                 keep_original=untouched is not None,
             ),
-            untouched=untouched,
-        )
-
-    def _unchanged(self, frame: Image, device: str, *, record: bool) -> Image:
-        """Return a frame in which there was nothing to do, as part of the result."""
-        recipe = self._with_mask_of(frame).recipe(frame, device) if record else None
-        untouched = frame.untouched
-        if untouched is None:
-            untouched = np.ones(frame.pixels.shape[:2], np.bool_)
-        return Image(
-            frame.pixels,
-            alpha=frame.alpha,
-            metadata=_with_recipe(frame.metadata, recipe, keep_original=True),
             untouched=untouched,
         )
 

@@ -243,10 +243,9 @@ def recorded(step: Step, folder: Path | None) -> ChainStep:
     if step.steps:
         inner = tuple(recorded(each, folder) for each in step.steps)
         chain = Chain(inner, name=step.filter, version=step.version, folder=folder)
-    values = {} if chain else {name: _referred(value) for name, value in step.params.items()}
     return ChainStep(
         filter="" if chain else step.filter,
-        values=values,
+        values={} if chain else {name: _referred(value) for name, value in step.params.items()},
         chain=chain,
         mask=selection.mask if selection else None,
         invert_mask=selection.invert if selection else False,

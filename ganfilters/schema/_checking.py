@@ -137,8 +137,8 @@ def renamed(params_type: type[Params], called: _Names) -> Iterator[None]:
     try:
         yield
     except GanfiltersError as error:
-        known = {parameter.name for parameter in parameters(params_type)}
-        text = _QUOTED.sub(lambda m: called(m[1]) if m[1] in known else m[0], str(error))
+        known = {parameter.name: parameter for parameter in parameters(params_type)}
+        text = _QUOTED.sub(lambda m: _mentioned(m, known, called), str(error))
         if text == str(error):
             raise
         raise type(error)(text) from error

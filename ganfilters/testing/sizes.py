@@ -8,6 +8,7 @@ import numpy as np
 
 from ganfilters.filter import Params, Tiling
 from ganfilters.testing.subject import Subject, expect, picture
+from ganfilters.tiling import fitted
 
 __all__ = ["check_sizes", "check_tiling"]
 
@@ -69,10 +70,10 @@ def _suggestion(subject: Subject) -> str:
                 if largest is not None:
                     most = largest // multiple * multiple
                     sides = [side for side in [*sides, most] if side <= most]
-                fitted = sorted({-(-side // multiple) * multiple for side in sides})
+                taken = sorted({fitted(side, multiple) for side in sides})
                 # One size alone proves no rule.
-                if len(fitted) > 1 and all(
-                    _fits(subject, params, side, fitted[-1]) for side in fitted
+                if len(taken) > 1 and all(
+                    _fits(subject, params, side, taken[-1]) for side in taken
                 ):
                     declared = (traits.size_multiple, traits.size_min, traits.size_max)
                     if declared == (multiple, least, largest):
@@ -133,7 +134,7 @@ def _tile_error(subject: Subject, overlap: int) -> float | None:
     traits = subject.traits
     multiple = traits.size_multiple
     size = max(3 * overlap, traits.size_min, 2 * multiple, 48)
-    size = -(-size // multiple) * multiple
+    size = fitted(size, multiple)
     # Two tiles each way that overlap by what is declared and not, as in odd cases, by more; and a
     # side that needs no padding, since tiles may be padded elsewhere than the whole.
     side = (2 * size - overlap) // multiple * multiple

@@ -17,6 +17,7 @@ from ganfilters.hookspecs import hookimpl
 from ganfilters.host import Host
 from ganfilters.image import Animation, FloatArray, Image
 from ganfilters.registry import Registry, Source
+from ganfilters.tiling import fitted
 
 __all__ = ["Subject", "expect", "half_mask", "picture", "pixels_of", "told"]
 
@@ -135,13 +136,12 @@ class Subject:
     def sides(self, height: int = _HEIGHT, width: int = _WIDTH) -> tuple[int, int]:
         """Return the nearest height and width that the traits let the filter see."""
         traits = self.traits
-        fitted = []
+        multiple = traits.size_multiple
+        sides = []
         for side in (height, width):
-            least = max(side, traits.size_min)
-            most = traits.size_max or least
-            multiple = traits.size_multiple
-            fitted.append(min(-(-least // multiple) * multiple, most // multiple * multiple))
-        return fitted[0], fitted[1]
+            most = traits.size_max or max(side, traits.size_min)
+            sides.append(min(fitted(side, multiple, traits.size_min), most // multiple * multiple))
+        return sides[0], sides[1]
 
     def picture(self, seed: int = 0) -> FloatArray:
         """Return pixels of a size that suits the filter and no rule in particular."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ganfilters import FloatArray, resize
+from ganfilters import FloatArray, padded_size, resize
 
 __all__ = [
     "BoolArray",
@@ -218,8 +218,8 @@ def by_thickness(part: Part, side: int) -> Iterator[Part]:
 
     Holes that touch are one.
     """
-    squares = _squares(_sums(part.hole), side) if min(part.hole.shape) >= side else None
-    if squares is None or not squares.any():
+    squares = _squares(_sums(part.hole), side)
+    if not squares.any():
         yield part
         return
     step = _step(part.hole)
@@ -255,7 +255,7 @@ def _step(hole: BoolArray) -> int:
 
 def _reduce(hole: BoolArray, step: int) -> BoolArray:
     """Return squares of `step` pixels as one each: True if any pixel is."""
-    height, width = (-(-side // step) * step for side in hole.shape)
+    height, width = padded_size(hole.shape[0], hole.shape[1], step)
     padded = np.zeros((height, width), np.bool_)
     padded[: hole.shape[0], : hole.shape[1]] = hole
     squares = padded.reshape(height // step, step, width // step, step)
@@ -265,8 +265,7 @@ def _reduce(hole: BoolArray, step: int) -> BoolArray:
 
 def _spread(hole: BoolArray, reach: int) -> BoolArray:
     """Grow by a square of 2 * reach + 1."""
-    sums = np.zeros((hole.shape[0] + 1, hole.shape[1] + 1), np.int64)
-    np.cumsum(np.cumsum(hole, axis=0), axis=1, out=sums[1:, 1:])
+    sums = _sums(hole)
     first, last = (
         [np.clip(np.arange(n) + shift, 0, n) for n in hole.shape] for shift in (-reach, reach + 1)
     )

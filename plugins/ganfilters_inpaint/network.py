@@ -101,8 +101,8 @@ class Network:
         if thick >= COPIED:
             with progress_part(0.9, 1.0):
                 shifts = find_shifts(small, missing, guess, rng)
-            pixels, hole_there = levels.picture(halvings), levels.hole(halvings)
-            guess = copied(pixels, hole_there, guess, shifts, 2 ** (halvings - drawn))
+            whole = levels.picture(halvings), levels.hole(halvings)
+            guess = copied(*whole, guess, shifts, 2 ** (halvings - drawn))
         return guess[: hole.shape[0], : hole.shape[1]]
 
     def _halvings(self, thick: float) -> int:

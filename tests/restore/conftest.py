@@ -22,6 +22,11 @@ from ..exporters.restore_toys import DENOISER, FILLER
 CARD: dict[str, Any] = {"command": "test", "licence": "CC0-1.0"}
 
 
+def floats(array: np.ndarray) -> np.ndarray:
+    """Return 8-bit samples as a filter sees them."""
+    return (array / np.float32(255)).astype(np.float32)
+
+
 @pytest.fixture(scope="session")
 def filler(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network that carries the surrounding colours on, with a little noise of its own."""

@@ -16,11 +16,9 @@ from ganfilters.testing.subject import Subject
 from ganfilters.testing.suite import run_checks
 from ganfilters_denoise import Denoise, DenoiseParams
 
+from .conftest import floats
+
 Array = np.ndarray[Any, Any]
-
-
-def floats(array: Array) -> Array:
-    return (array / np.float32(255)).astype(np.float32)
 
 
 def test_what_is_given_counts(host: Host, denoiser: Path, photo: Array) -> None:

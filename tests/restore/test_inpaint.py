@@ -31,6 +31,7 @@ from ganfilters_inpaint import Inpaint, InpaintParams, Outpaint, classic
 from ganfilters_inpaint.network import Network
 
 from ..imageio import pictures
+from .conftest import floats
 
 Array = np.ndarray[Any, Any]
 
@@ -39,10 +40,6 @@ Array = np.ndarray[Any, Any]
 def direct() -> Inpaint:
     """The filter without a host around it."""
     return Inpaint(Runtime("cpu", threads=1))
-
-
-def floats(array: Array) -> Array:
-    return (array / np.float32(255)).astype(np.float32)
 
 
 def test_only_the_hole_changes(host: Host, filler: Path, photo: Array, hole: Array) -> None:

@@ -206,7 +206,7 @@ def write_figures(model: Path, found: dict[str, Any]) -> None:
     from .. import export  # imported here: measuring needs no onnx
 
     distances = found.get("texture", {})
-    ratios = {k: v for k, v in found.items() if isinstance(v, dict) and v is not distances}
+    ratios = {k: v for k, v in found.items() if isinstance(v, dict) and k != "texture"}
     figures = {
         f"{name}_{damage}_{way}": figure
         for name, by_damage in (("psnr", ratios), ("texture", distances))
