@@ -60,6 +60,10 @@ _REFERENCE = 320
 _ENLARGE = 2.0
 # A painting enlarged by this much still looks sharp.
 _BLURRED = 1.2
+# A painting enlarged by this much can still be painted over: its strokes stay, with sharp edges.
+_GROWTH = 3.3
+# Where it is refined as well: fewer sizes would leave more of a large picture unrefined.
+_REFINED_GROWTH = 2.4
 # How many times as long as painting a step of refining takes.
 _STEP_TIME = 10
 
@@ -198,14 +202,17 @@ class Style(Filter[StyleParams]):
         return image.replace(pixels=painted)
 
 
-def working_sizes(height: int, width: int, stroke_scale: float) -> list[tuple[int, int]]:
+def working_sizes(
+    height: int, width: int, stroke_scale: float, growth: float = _GROWTH
+) -> list[tuple[int, int]]:
     """Return the sizes (height, width) that a picture is painted at, one after the other.
 
     Strokes are as many pixels wide at any size, so the first size gives those asked for. A painting
-    that is only enlarged would be blurred, so it is painted over at about each doubling.
+    that is only enlarged would be blurred, so it is painted over at sizes that grow by `growth` at
+    most.
     """
     scale = min(_REFERENCE / stroke_scale / max(height, width), _ENLARGE)
-    steps = max(0, math.ceil(math.log2(1 / (_BLURRED * scale))))
+    steps = math.ceil(-math.log(scale, growth)) if scale * _BLURRED < 1 else 0
     scales = [scale ** (1 - step / max(steps, 1)) for step in range(steps + 1)]
     return [(max(1, round(height * s)), max(1, round(width * s))) for s in scales]
 
@@ -228,7 +235,9 @@ def passes(height: int, width: int, params: StyleParams) -> list[Pass]:
         All are too large to be refined.
     """
     found = []
-    for number, (down, right) in enumerate(working_sizes(height, width, params.stroke_scale)):
+    growth = _REFINED_GROWTH if params.refine else _GROWTH
+    sizes = working_sizes(height, width, params.stroke_scale, growth)
+    for number, (down, right) in enumerate(sizes):
         refined = max(down, right) <= params.refine_size
         steps = math.ceil(params.refine / 2**number) if refined else 0
         found.append(Pass(down, right, steps))

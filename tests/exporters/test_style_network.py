@@ -8,12 +8,19 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from torch.nn import functional
 
 from ganfilters.errors import UsageError
 from ganfilters.models import ModelFile
 from ganfilters_exporters.style import trained
 from ganfilters_exporters.style.export import StyleGraph, export_style, measured_reach
-from ganfilters_exporters.style.network import NetworkConfig, StyleTable, Stylizer
+from ganfilters_exporters.style.network import (
+    NetworkConfig,
+    PairedConv,
+    StyleTable,
+    Stylizer,
+    TwiceConv,
+)
 from ganfilters_exporters.style.predictor import PaintingStatistics, Predictor
 from ganfilters_exporters.style.trained import read_trained
 
@@ -50,6 +57,20 @@ def test_given_statistics_give_what_measured_ones_gave() -> None:
     again, used = net(image, style, statistics)
     assert torch.equal(used, statistics)
     assert torch.allclose(whole, again, atol=1e-6)
+
+
+def test_convolving_twice_the_size_is_enlarging_and_convolving() -> None:
+    conv, x = TwiceConv(5, 3), torch.rand(2, 5, 6, 8)
+    enlarged = functional.interpolate(x, scale_factor=2.0, mode="bilinear")
+    wanted = functional.conv2d(functional.pad(enlarged, (1,) * 4, "replicate"), conv.weight)
+    assert torch.allclose(functional.pixel_shuffle(conv(x), 2), wanted, atol=1e-5)
+
+
+def test_convolving_pairs_is_convolving_the_large_picture() -> None:
+    conv, x = PairedConv(5, 3), torch.rand(2, 5, 12, 16)
+    wanted = functional.conv2d(functional.pad(x, (1,) * 4, "reflect"), conv.weight)
+    found = functional.pixel_shuffle(conv(functional.pixel_unshuffle(x, 2)), 2)
+    assert torch.allclose(found, wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize("config", [TINY, NetworkConfig(4, 6, 8, 4, 2, 2, 5)])
@@ -155,7 +176,7 @@ def test_convolutions_have_no_computed_bias(named: tuple[Path, StyleGraph]) -> N
     weights = {item.name for item in graph.initializer}
     for node in graph.node:
         if node.op_type == "Conv":
-            assert all(name in weights for name in node.input[1:] if name)
+            assert all(name in weights for name in node.input[2:] if name)
 
 
 def test_a_file_is_read_back_exactly(named: tuple[Path, StyleGraph]) -> None:

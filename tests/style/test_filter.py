@@ -244,11 +244,12 @@ def test_strokes_are_relative_to_the_picture() -> None:
     assert first == {(160, 320)}
     assert working_sizes(1000, 2000, 2.0) == [
         (80, 160),
-        (150, 301),
-        (283, 566),
-        (532, 1064),
+        (186, 371),
+        (431, 862),
         (1000, 2000),
     ]
+    assert working_sizes(1024, 1024, 1.0) == [(320, 320), (1024, 1024)]
+    assert working_sizes(400, 400, 1.0) == [(320, 320), (400, 400)]
     assert working_sizes(350, 350, 1.0) == [(320, 320)]  # hardly blurred when it is enlarged
     assert working_sizes(100, 100, 1.0) == [(200, 200)]  # enlarged at most twice
     assert working_sizes(768, 768, 0.25) == [(1280, 1280)]

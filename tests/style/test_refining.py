@@ -167,6 +167,7 @@ def test_steps_halve_and_end_at_the_size() -> None:
     with pytest.raises(UsageError, match=r"begin at 1280 pixels, more than `refine_size` 768"):
         passes(1500, 2000, StyleParams(refine=30, stroke_scale=0.25))
     assert all(p.steps == 0 for p in passes(1500, 2000, StyleParams()))
+    assert len(passes(1500, 2000, StyleParams())) < len(sides)  # the more sizes, the more refined
 
 
 def test_it_can_be_stopped(host: Host, coffee: Array) -> None:

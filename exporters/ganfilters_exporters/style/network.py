@@ -87,6 +87,48 @@ class ReflectConv(nn.Conv2d):
         return functional.conv2d(input, self.weight, None, self.stride, groups=self.groups)
 
 
+class TwiceConv(nn.Conv2d):
+    """Bilinear enlarging by two and a 3 x 3 convolution, as one convolution of the small picture.
+
+    Each of the four pixels that one becomes sees the small picture's 3 x 3 around it, so they are
+    four times as many channels (sub-pixel convolution, Shi et al. 2016), of a kernel put together
+    from the 3 x 3 weights and the shares of enlarging: as many operations, but nothing large is
+    enlarged, padded or reordered. Borders are repeated.
+
+    Returns (N, 4 * outputs, H, W), which `pixel_shuffle` makes (N, outputs, 2 H, 2 W).
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 3, bias=False)
+        # Of the pixels from one before a pair to one after it, on a line: the shares of three.
+        line = torch.tensor([[3.0, 1, 0], [1, 3, 0], [0, 3, 1], [0, 1, 3]]) / 4
+        self.register_buffer("shares", torch.stack([line[:3], line[1:]]), persistent=False)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map (N, inputs, H, W) to (N, 4 * outputs, H, W)."""
+        kernel = torch.einsum("oiyx,pyj,qxk->opqijk", self.weight, self.shares, self.shares)
+        return _conv_repeated(input, kernel.reshape(-1, self.in_channels, 3, 3))
+
+
+class PairedConv(nn.Conv2d):
+    """A 3 x 3 convolution of what `pixel_unshuffle` gives, and gives: it is never made large.
+
+    Repeated borders of that are the reflected borders of the large picture.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 3, bias=False)
+        # Of the pixels from one before a pair to one after it: in which pair, and which of it.
+        line = torch.zeros(4, 3, 2)
+        line[0, 0, 1] = line[1, 1, 0] = line[2, 1, 1] = line[3, 2, 0] = 1.0
+        self.register_buffer("places", torch.stack([line[:3], line[1:]]), persistent=False)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map (N, 4 * inputs, H, W) to (N, 4 * outputs, H, W)."""
+        kernel = torch.einsum("oiyx,pyjr,qxks->opqirsjk", self.weight, self.places, self.places)
+        return _conv_repeated(input, kernel.reshape(-1, 4 * self.in_channels, 3, 3))
+
+
 class Norms:
     """The normalisations of one pass, in order: each takes its part of the style.
 
@@ -106,8 +148,13 @@ class Norms:
         self.at = 0
         self.used: list[Tensor] = []
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """Normalise (N, c, H, W), and scale and shift by the style's next c channels."""
+    def __call__(self, x: Tensor, pixels: int = 1) -> Tensor:
+        """Normalise (N, c, H, W), and scale and shift by the style's next c channels.
+
+        With several `pixels` in each place, (N, c * pixels, H, W), all of a channel count.
+        """
+        shape = x.shape
+        x = x.reshape(shape[0], shape[1] // pixels, pixels * shape[2], shape[3])
         part = slice(self.at, self.at + x.shape[1])
         self.at += x.shape[1]
         scale, shift = self.style[:, 0, part, None, None], self.style[:, 1, part, None, None]
@@ -123,7 +170,7 @@ class Norms:
         mean, deviation = used[:, 0, :, None, None], used[:, 1, :, None, None]
         # One multiplication and one addition for each pixel.
         factor = scale / deviation
-        return x * factor + (shift - mean * factor)
+        return (x * factor + (shift - mean * factor)).reshape(shape)
 
 
 class Residual(nn.Module):
@@ -161,12 +208,12 @@ class Stylizer(nn.Module):
         self.blocks = nn.ModuleList(Residual(c.eighth, KERNEL) for _ in range(c.blocks))
         self.back = ReflectConv(c.eighth, c.quarter, 1)
         self.after = Residual(c.quarter, OUTER_KERNEL)
-        # Enlarging fewer channels: each pair of convolutions takes less time than one.
+        # Of fewer channels: each pair of convolutions takes less time than one.
         self.narrow1 = ReflectConv(c.quarter, 2 * c.half, 1)
-        self.up1 = ReflectConv(2 * c.half, c.half, 3)
+        self.up1 = TwiceConv(2 * c.half, c.half)
         self.narrow2 = ReflectConv(c.half, c.full, 1)
-        self.up2 = ReflectConv(c.full, c.full, 3)
-        self.last = ReflectConv(c.full, 3, 3)
+        self.up2 = TwiceConv(c.full, c.full)
+        self.last = PairedConv(c.full, 3)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
@@ -242,10 +289,11 @@ class Stylizer(nn.Module):
         for block in self.blocks:
             small = block(small, norms)
         x = functional.relu(self.after(x + norms(_twice(self.back(small))), norms))
-        x = functional.relu(norms(self.up1(_twice(self.narrow1(x)))))
-        x = functional.relu(norms(self.up2(_twice(self.narrow2(x)))))
+        x = functional.relu(norms(self.up1(self.narrow1(x)), 4))
+        x = functional.relu(norms(self.up2(self.narrow2(functional.pixel_shuffle(x, 2))), 4))
         colours = norms(_twice(_twice(functional.avg_pool2d(image, 4))))
-        painting = torch.sigmoid(norms(self.last(x)) + colours)
+        drawn = functional.pixel_shuffle(norms(self.last(x), 4), 2)
+        painting = torch.sigmoid(drawn + colours)
         return painting, torch.cat(norms.used, 2)
 
 
@@ -256,6 +304,10 @@ def _measure(x: Tensor) -> Tensor:
     # is exported as a general power, five times as slow.
     variance = (x * x).mean((2, 3)) - mean * mean
     return torch.stack([mean, (variance.clamp_min(0.0) + EPSILON).sqrt()], 1)
+
+
+def _conv_repeated(x: Tensor, kernel: Tensor) -> Tensor:
+    return functional.conv2d(functional.pad(x, (1,) * 4, mode="replicate"), kernel)
 
 
 def _twice(x: Tensor) -> Tensor:
