@@ -51,7 +51,7 @@ STYLES = (
 _MODEL = ModelFile.packaged(
     "ganfilters_style",
     "models/style.onnx",
-    sha256="c260858a8c7f893d8f39ef5dee10fd3ad896f594e7ac0c47c5960b7e3a81ed1c",
+    sha256="592f709c37416ccc60d699c6ad527f1067f02f226db689f8fb7354cfaec2facd",
 )
 
 # Longer side in pixels at which the network's strokes are of the usual size.
