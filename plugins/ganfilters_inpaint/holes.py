@@ -214,9 +214,10 @@ def parts(hole: BoolArray, apart: float) -> Iterator[Part]:
 
 
 def by_thickness(part: Part, side: int) -> Iterator[Part]:
-    """Yield those holes of a part into which a square of `side` pixels fits, then the others.
+    """Yield what of a part's holes is thick, then the rest.
 
-    Holes that touch are one.
+    Thick is where a square of `side` pixels fits, and what is joined to that and no further than
+    another `side` pixels: so are rounded corners, but not a scratch that runs into a large hole.
     """
     squares = _squares(_sums(part.hole), side)
     if not squares.any():
@@ -225,9 +226,12 @@ def by_thickness(part: Part, side: int) -> Iterator[Part]:
     step = _step(part.hole)
     reduced = _reduce(part.hole, step)
     labels, _ = _labels(reduced)
-    rows, columns = np.nonzero(squares)
-    thick = np.isin(labels, np.unique(labels[rows // step, columns // step]))
-    for chosen in (thick, reduced & ~thick):
+    middles = np.zeros_like(reduced)
+    rows, columns = ((first + side // 2) // step for first in np.nonzero(squares))
+    middles[rows, columns] = True
+    near = _spread(middles, -(-3 * side // (2 * step)))
+    thick = near & np.isin(labels, np.unique(labels[middles]))
+    for chosen in (reduced & thick, reduced & ~thick):
         if chosen.any():
             yield _part(part.hole, chosen, step, part.slices)
 

@@ -56,22 +56,31 @@ def test_parts_cover_the_hole_once_and_join_what_is_near() -> None:
 
 
 def test_what_is_thick_comes_before_what_is_thin() -> None:
-    hole = np.zeros((90, 700), bool)  # told apart at half the size
+    hole = np.zeros((120, 700), bool)  # told apart at half the size
     hole[10:40, 20:60] = True
-    hole[40:80, 30:33] = True  # touches it
+    hole[40:110, 30:33] = True  # touches it
     hole[10:80, 300:304] = True
     hole[60:64, 300:600] = True
     (part,) = holes.parts(hole, 1000)
     thick, thin = holes.by_thickness(part, 16)
-    for each, expected in ((thick, hole[:, :100]), (thin, hole[:, 100:])):
-        found = np.zeros_like(hole)
-        found[each.slices] = each.hole
-        assert found.sum() == expected.sum() == (found & hole).sum()
-    assert thin.columns.start == 300
-    for only in (thick, thin):
-        (same,) = holes.by_thickness(only, 16)
-        assert same.slices == only.slices
-        assert np.array_equal(same.hole, only.hole)
+    found = np.zeros_like(hole)
+    found[thick.slices] = thick.hole
+    assert np.array_equal(found[:50, :100], hole[:50, :100])  # with where the scratch begins
+    assert not found[60:].any()
+    assert not found[:, 100:].any()
+    found[thin.slices] |= thin.hole
+    assert np.array_equal(found, hole)
+    assert thin.hole.sum() + thick.hole.sum() == hole.sum()
+    (same,) = holes.by_thickness(thin, 16)
+    assert same.slices == thin.slices
+    assert np.array_equal(same.hole, thin.hole)
+
+
+def test_round_corners_belong_to_what_is_thick() -> None:
+    rows, columns = np.ogrid[:300, :300]
+    (part,) = holes.parts((rows - 150) ** 2 + (columns - 150) ** 2 < 90**2, 64)
+    (thick,) = holes.by_thickness(part, 16)
+    assert np.array_equal(thick.hole, part.hole)
 
 
 def test_thickness_is_that_of_the_largest_square() -> None:

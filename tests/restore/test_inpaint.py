@@ -306,19 +306,24 @@ def test_hidden_colours_are_no_mark(host: Host, filler: Path, photo: Array) -> N
         host.apply("inpaint", hidden, mask_color="#ff00ff", model=filler)
 
 
-def test_what_is_thin_is_filled_as_finely_beside_what_is_thick(host: Host) -> None:
+@pytest.mark.parametrize("what", ["letters", "a scratch that runs into it"])
+def test_what_is_thin_is_filled_as_finely_beside_what_is_thick(host: Host, what: str) -> None:
     with Pillow.open(Path(__file__).parents[2] / "examples" / "coffee.jpg") as opened:
         coffee = np.asarray(opened.convert("RGB"))
-    letters = np.zeros(coffee.shape[:2], np.uint8)
-    for left in range(20, 240, 40):
-        letters[60:110, left : left + 4] = letters[83:87, left : left + 20] = 255
-    both = letters.copy()
-    both[150:330, 60:240] = 255
+    thin = np.zeros(coffee.shape[:2], np.uint8)
+    if what == "letters":
+        for left in range(20, 240, 40):
+            thin[60:110, left : left + 4] = thin[83:87, left : left + 20] = 255
+    else:
+        thin[200:204, 260:] = 255
+    both = thin.copy()
+    both[150:330, 60:260] = 255
+    compared = thin > 0
+    compared[:, 260:300] = False  # where it runs into the hole
     alone, together = (
-        host.apply("inpaint", coffee, mask=mask)[letters > 0].astype(float)
-        for mask in (letters, both)
+        host.apply("inpaint", coffee, mask=mask)[compared].astype(float) for mask in (thin, both)
     )
-    assert np.abs(alone - together).mean() < 1.0
+    assert np.abs(alone - together).mean() < 2.0
 
 
 @pytest.mark.parametrize("way", ["colour", "alpha"])
