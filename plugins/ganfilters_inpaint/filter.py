@@ -322,7 +322,8 @@ def _filled(
     grey = is_grey(pixels, ~(hole if unknown.all() else unknown))
     result = pixels.copy()
     # Each by its own thickness: what is thin would be filled coarsely beside what is thick.
-    found = [each for part in parts(hole, 2 * _CONTEXT_MIN) for each in by_thickness(part, COPIED)]
+    apart = 2 * _CONTEXT_MIN
+    found = [each for part in parts(hole, apart) for each in by_thickness(part, COPIED, apart)]
     for number, part in enumerate(found):
         with progress_part(number / len(found), (number + 1) / len(found)):
             report_progress(0.0, f"hole {number + 1} of {len(found)}")

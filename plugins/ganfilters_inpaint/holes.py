@@ -213,27 +213,40 @@ def parts(hole: BoolArray, apart: float) -> Iterator[Part]:
         yield _part(hole, labels == label, step, whole)
 
 
-def by_thickness(part: Part, side: int) -> Iterator[Part]:
-    """Yield what of a part's holes is thick, then the rest.
+def by_thickness(part: Part, side: int, apart: float) -> Iterator[Part]:
+    """Yield what of a part's holes is thick, then the rest, in parts as `parts` finds them.
 
-    Thick is where a square of `side` pixels fits, and what is joined to that and no further than
-    another `side` pixels: so are rounded corners, but not a scratch that runs into a large hole.
+    Thick is where a square of `side` pixels fits, and what is joined to that: no further than
+    another `side` pixels, or nearly as thick, such as a brush stroke that turns. So a scratch that
+    runs into a large hole is none of it.
     """
     squares = _squares(_sums(part.hole), side)
     if not squares.any():
         yield part
         return
     step = _step(part.hole)
-    reduced = _reduce(part.hole, step)
-    labels, _ = _labels(reduced)
-    middles = np.zeros_like(reduced)
-    rows, columns = ((first + side // 2) // step for first in np.nonzero(squares))
-    middles[rows, columns] = True
-    near = _spread(middles, -(-3 * side // (2 * step)))
-    thick = near & np.isin(labels, np.unique(labels[middles]))
-    for chosen in (reduced & thick, reduced & ~thick):
-        if chosen.any():
-            yield _part(part.hole, chosen, step, part.slices)
+    centred = np.zeros_like(part.hole)
+    centred[side // 2 :, side // 2 :][: squares.shape[0], : squares.shape[1]] = squares
+    middles, reduced = _reduce(centred, step), _reduce(part.hole, step)
+    near = reduced & _spread(middles, -(-3 * side // (2 * step)))
+    labels, _ = _labels(near)
+    thick: BoolArray = np.isin(labels, np.unique(labels[middles]))
+    labels, _ = _labels(reduced & ~thick)
+    for label in np.unique(labels[_spread(thick, 1) & (labels > 0)]):
+        own = labels == label
+        own = own[bounds(own)]
+        if step * thickness(own) > side // 2 or step * max(own.shape) < side:
+            thick |= labels == label
+    yield _part(part.hole, thick, step, part.slices)
+    thin = reduced & ~thick
+    if thin.any():
+        rest = _part(part.hole, thin, step, part.slices)
+        for each in parts(rest.hole, apart):
+            rows, columns = (
+                slice(whole.start + span.start, whole.start + span.stop)
+                for whole, span in zip(rest.slices, each.slices, strict=True)
+            )
+            yield Part(rows, columns, each.hole)
 
 
 def _part(hole: BoolArray, chosen: BoolArray, step: int, area: tuple[slice, slice]) -> Part:

@@ -16,6 +16,7 @@ from ganfilters_exporters.style import trained
 from ganfilters_exporters.style.export import StyleGraph, export_style, measured_reach
 from ganfilters_exporters.style.network import (
     NetworkConfig,
+    Norms,
     PairedConv,
     StyleTable,
     Stylizer,
@@ -71,6 +72,14 @@ def test_convolving_pairs_is_convolving_the_large_picture() -> None:
     wanted = functional.conv2d(functional.pad(x, (1,) * 4, "reflect"), conv.weight)
     found = functional.pixel_shuffle(conv(functional.pixel_unshuffle(x, 2)), 2)
     assert torch.allclose(found, wanted, atol=1e-5)
+
+
+def test_four_pixels_in_a_place_are_normalised_as_one_channel() -> None:
+    x, style = torch.randn(2, 12, 6, 8), torch.randn(1, 2, 3)
+    packed, plain = Norms(style, None, None), Norms(style, None, None)
+    found = functional.pixel_shuffle(packed(x, 4), 2)
+    assert torch.allclose(found, plain(functional.pixel_shuffle(x, 2)), atol=1e-5)
+    assert torch.allclose(packed.used[0], plain.used[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("config", [TINY, NetworkConfig(4, 6, 8, 4, 2, 2, 5)])

@@ -62,7 +62,7 @@ def test_what_is_thick_comes_before_what_is_thin() -> None:
     hole[10:80, 300:304] = True
     hole[60:64, 300:600] = True
     (part,) = holes.parts(hole, 1000)
-    thick, thin = holes.by_thickness(part, 16)
+    thick, thin = holes.by_thickness(part, 16, 1000)
     found = np.zeros_like(hole)
     found[thick.slices] = thick.hole
     assert np.array_equal(found[:50, :100], hole[:50, :100])  # with where the scratch begins
@@ -71,16 +71,45 @@ def test_what_is_thick_comes_before_what_is_thin() -> None:
     found[thin.slices] |= thin.hole
     assert np.array_equal(found, hole)
     assert thin.hole.sum() + thick.hole.sum() == hole.sum()
-    (same,) = holes.by_thickness(thin, 16)
+    (same,) = holes.by_thickness(thin, 16, 1000)
     assert same.slices == thin.slices
     assert np.array_equal(same.hole, thin.hole)
 
 
-def test_round_corners_belong_to_what_is_thick() -> None:
-    rows, columns = np.ogrid[:300, :300]
-    (part,) = holes.parts((rows - 150) ** 2 + (columns - 150) ** 2 < 90**2, 64)
-    (thick,) = holes.by_thickness(part, 16)
+@pytest.mark.parametrize("width", [17, 19, 90])
+def test_what_is_round_is_not_cut(width: int) -> None:
+    """A square fits into a ring where it is level or upright, and not between."""
+    rows, columns = np.ogrid[:400, :400]
+    distance = np.hypot(rows - 200, columns - 200)
+    (part,) = holes.parts((distance < 90) & (distance > 90 - width), 64)
+    (thick,) = holes.by_thickness(part, 16, 64)
     assert np.array_equal(thick.hole, part.hole)
+
+
+def test_a_scratch_beside_what_is_thick_is_whole() -> None:
+    hole = np.zeros((200, 500), bool)
+    hole[50:150, 100:300] = True
+    hole[158:161, 20:480] = True  # eight pixels below, and joined far away
+    hole[100:161, 20:23] = hole[100:103, 20:100] = True
+    (part,) = holes.parts(hole, 64)
+    thick, thin = holes.by_thickness(part, 16, 64)
+    assert thick.columns.stop == 300
+    assert thin.columns == slice(20, 480)
+    assert thin.hole[-3:].all()
+
+
+def test_what_is_thin_on_both_sides_is_two_parts() -> None:
+    hole = np.zeros((300, 900), bool)
+    hole[50:250, 300:600] = True
+    hole[150:154, :] = True
+    (part,) = holes.parts(hole, 64)
+    found = list(holes.by_thickness(part, 16, 64))
+    assert [each.columns.start for each in found][1] == 0
+    assert len(found) == 3
+    covered = np.zeros(hole.shape, int)
+    for each in found:
+        covered[each.slices] += each.hole
+    assert np.array_equal(covered, hole)
 
 
 def test_thickness_is_that_of_the_largest_square() -> None:
