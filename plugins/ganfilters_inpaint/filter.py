@@ -44,7 +44,7 @@ __all__ = ["Inpaint", "InpaintParams", "Outpaint", "OutpaintParams"]
 _MODEL = ModelFile.packaged(
     "ganfilters_inpaint",
     "models/inpaint.onnx",
-    sha256="637f1e4b6ca34a67c7bca243fee3b88ec40c149920079f85587a3b4ece0a9a43",
+    sha256="1439bef67ef5a8a0ca13c769357671e9e8bad8461ef5e7676b8699c8fcbc0ef4",
 )
 
 Method = Literal["gan", "patchmatch", "telea", "navier-stokes"]
