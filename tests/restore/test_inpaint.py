@@ -256,13 +256,13 @@ def test_tiles_see_what_was_filled_before(
     model = ModelFile(filler)
     network = Network(Runtime("cpu", threads=1).session(model), model.card)
     seen = []
-    original = Network._run
+    original = Network._run_placed
 
-    def run(self: Network, pixels: Array, missing: Array, *rest: Any) -> Array:
+    def run(self: Network, pixels: Array, missing: Array, rng: np.random.Generator) -> Array:
         seen.append(int(missing.sum()))
-        return original(self, pixels, missing, *rest)
+        return original(self, pixels, missing, rng)
 
-    monkeypatch.setattr(Network, "_run", run)
+    monkeypatch.setattr(Network, "_run_placed", run)
     monkeypatch.setattr(module, "_CORE", 25)
     monkeypatch.setattr(module, "_MARGIN", 30)
     area = hole > 0
@@ -271,6 +271,26 @@ def test_tiles_see_what_was_filled_before(
     assert seen == sorted(seen, reverse=True)
     assert seen[-1] == area.sum() // 4
     assert np.array_equal(filled[~area], floats(photo)[~area])
+
+
+def test_without_a_guess_placements_are_averaged(
+    filler: Path, monkeypatch: pytest.MonkeyPatch, photo: Array, hole: Array
+) -> None:
+    """A network that draws the row and the column that a pixel has for it."""
+    model = ModelFile(filler)
+    network = Network(Runtime("cpu", threads=1).session(model), model.card)
+
+    def run(self: Network, pixels: Array, missing: Array, *rest: Any) -> Array:
+        inside = pixels[-hole.shape[0] :, -hole.shape[1] :]
+        assert np.array_equal(inside, floats(photo))
+        assert missing[-hole.shape[0] :, -hole.shape[1] :].sum() == (hole > 0).sum()
+        rows, columns = np.indices(missing.shape, np.float32)
+        return np.stack([rows, columns, rows], axis=2)
+
+    monkeypatch.setattr(Network, "_run", run)
+    made = network._run_placed(floats(photo), hole > 0, np.random.default_rng(0))
+    rows, columns = np.indices(hole.shape, np.float32)
+    assert np.array_equal(made, np.stack([rows + 1.5, columns + 2.5, rows + 1.5], axis=2))
 
 
 def test_the_wrong_network_is_refused(
