@@ -242,26 +242,30 @@ def by_thickness(part: Part, side: int, apart: float) -> Iterator[Part]:
     if thin.any():
         rest = _part(part.hole, thin, step, part.slices)
         for each in parts(rest.hole, apart):
-            rows, columns = (
-                slice(whole.start + span.start, whole.start + span.stop)
-                for whole, span in zip(rest.slices, each.slices, strict=True)
-            )
-            yield Part(rows, columns, each.hole)
+            yield Part(*_within(rest.slices, each.slices), each.hole)
 
 
 def _part(hole: BoolArray, chosen: BoolArray, step: int, area: tuple[slice, slice]) -> Part:
     """Return what is chosen of the hole of an area, at a size `step` times smaller."""
     rows, columns = bounds(chosen)
-    top, left = rows.start * step, columns.start * step
-    inside = hole[top : rows.stop * step, left : columns.stop * step]
+    box = (
+        slice(rows.start * step, rows.stop * step),
+        slice(columns.start * step, columns.stop * step),
+    )
+    inside = hole[box]
     own = chosen[rows, columns].repeat(step, axis=0).repeat(step, axis=1)
     own = own[: inside.shape[0], : inside.shape[1]] & inside
     inner = bounds(own)
+    return Part(*_within(_within(area, box), inner), own[inner])
+
+
+def _within(area: tuple[slice, slice], inner: tuple[slice, slice]) -> tuple[slice, slice]:
+    """Return a part of an area as a part of what the area is of."""
     down, across = (
-        slice(first + span.start, first + span.stop)
-        for first, span in zip((area[0].start + top, area[1].start + left), inner, strict=True)
+        slice(outer.start + span.start, outer.start + span.stop)
+        for outer, span in zip(area, inner, strict=True)
     )
-    return Part(down, across, own[inner])
+    return down, across
 
 
 def _step(hole: BoolArray) -> int:

@@ -135,11 +135,11 @@ class Network:
                 for span, side in zip(tile, hole.shape, strict=True)
             )
             area = rows, columns
-            hint = None if guess is None else enlarged(guess, area, hole.shape)
-            if hint is None:
+            if guess is None:
                 made = self._run_placed(filled[area], todo[area], rng)
                 made = continued(made, filled[area], todo[area])
             else:
+                hint = enlarged(guess, area, hole.shape)
                 made = self._run(filled[area], todo[area], hint, rng)
                 made = in_tone(made, hint, todo[area])
             offset = [s.start - a.start for s, a in zip(tile, area, strict=True)]
