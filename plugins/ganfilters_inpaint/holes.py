@@ -233,10 +233,10 @@ def by_thickness(part: Part, side: int, apart: float) -> Iterator[Part]:
     thick: BoolArray = np.isin(labels, np.unique(labels[middles]))
     labels, _ = _labels(reduced & ~thick)
     for label in np.unique(labels[_spread(thick, 1) & (labels > 0)]):
-        own = labels == label
-        own = own[bounds(own)]
+        joined = labels == label
+        own = joined[bounds(joined)]
         if step * thickness(own) > side // 2 or step * max(own.shape) < side:
-            thick |= labels == label
+            thick |= joined
     yield _part(part.hole, thick, step, part.slices)
     thin = reduced & ~thick
     if thin.any():
