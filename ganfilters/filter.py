@@ -163,6 +163,18 @@ class Filter(ABC, Generic[P]):
         """
         return {}
 
+    def check_params(self, params: P) -> None:
+        """Refuse values that their declarations cannot: a name that the user's model lacks.
+
+        Called once for all pictures of a run, before the first is read: what is wrong for every
+        picture is told once.
+
+        Raises
+        ------
+        UsageError
+            What is wrong, and what would be right.
+        """
+
     @abstractmethod
     def apply(self, image: Image, params: P) -> Image:
         """Return the filtered picture.

@@ -339,7 +339,7 @@ class Host:
         check_area(checked, self.max_pixels)
         options = Options.read(mask, invert_mask, feather, strength, max_pixels=self.max_pixels)
         job = Job(entry, self._instance(entry), checked, options)
-        job.check_steps()
+        job.check_params()
         return Prepared(job, self.device, self.max_pixels)
 
     def entry(self, filter: str | Chain) -> Entry:

@@ -148,18 +148,9 @@ class Job(Call):
         mask = prepare_mask(plane, invert=options.invert_mask)
         return source.replace(mask=mask), feathered(mask, options.feather)
 
-    def check_steps(self) -> None:
-        """Check the values that a chain's parameters give to its steps.
-
-        Raises
-        ------
-        GanfiltersError
-            A value is not allowed.
-        """
-        from ganfilters.chains.filter import ChainFilter  # which needs this module
-
-        if isinstance(self.filter, ChainFilter):
-            self.filter.jobs(self.params)
+    def check_params(self) -> None:
+        """Let the filter refuse what is wrong for every picture; see `Filter.check_params`."""
+        self.guarded(lambda: self.filter.check_params(self.params))
 
     def check_input(self, *, given: bool, masked: bool) -> None:
         """Compare what there is to work on with what the filter needs.

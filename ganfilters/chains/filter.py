@@ -130,6 +130,12 @@ class ChainFilter(Filter[Params]):
         self._last = params, tuple(made)
         return tuple(made)
 
+    def check_params(self, params: Params) -> None:
+        """Check the steps with the values that the chain's own parameters give them."""
+        for link, job in zip(self.links, self.jobs(params), strict=True):
+            with link.named():
+                job.check_params()
+
     @classmethod
     def overrides(cls, params: Params, index: int) -> dict[str, Any]:
         """Return what the chain's parameters give to one of its steps."""

@@ -119,6 +119,12 @@ class _FillParams(Params):
         None, description="Network of your own, made by `ganfilters train inpaint`"
     )
 
+    @model_validator(mode="after")
+    def _model_used(self) -> Self:
+        if self.model is not None and self.method != "gan":
+            raise ValueError(f"`model` is for `method` gan; {self.method} uses none")
+        return self
+
     @property
     def networks(self) -> tuple[ModelFile, ...]:
         """The network that fills, if it is one."""

@@ -68,6 +68,11 @@ class TestSteps:
         np.testing.assert_array_equal(made[:, 15:], pixels()[:, 15:])
         np.testing.assert_allclose(made[:, :15], (whole[:, :15] + pixels()[:, :15]) / 2, atol=1e-6)
 
+    def test_what_a_filter_refuses_is_told_at_once(self, host: Host) -> None:
+        inner = steps("blur", {"filter": "mix", "other": pixels(20, 1)})
+        with pytest.raises(UsageError, match=r"^step 2 \(mix\): .* is 1 pixel wide"):
+            host.prepare(inner)
+
     def test_steps_within_a_step(self, host: Host) -> None:
         inner = [{"filter": "invert"}, {"filter": "blur"}]
         made = host.run(steps({"step": inner, "mask": half(), "strength": 0.5}), pixels())

@@ -355,6 +355,8 @@ class TestPrepared:
             host.prepare("invert", amount=3)
         with pytest.raises(ImageError, match="no such file"):
             host.prepare("invert", mask=tmp_path / "none.png")
+        with pytest.raises(UsageError, match="is 1 pixel wide"):
+            host.prepare("mix", other=pixels(20, 1))
 
 
 def test_the_limit_on_pixels_counts_for_masks_and_parameters(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from ganfilters import (
     Size,
     Tiling,
     Traits,
+    UsageError,
     hookimpl,
     report_progress,
 )
@@ -119,6 +120,10 @@ class Mix(Filter[MixParams]):
     name = "mix"
     summary = "Averages two pictures of one size"
     Params = MixParams
+
+    def check_params(self, params: MixParams) -> None:
+        if params.other.width < 2:
+            raise UsageError("the other picture is 1 pixel wide; give a wider one")
 
     def apply(self, image: Image, params: MixParams) -> Image:
         return image.replace(pixels=(image.pixels + params.other.pixels) / np.float32(2))
