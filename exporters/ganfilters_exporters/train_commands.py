@@ -213,6 +213,20 @@ def train_config(values: dict[str, Any]) -> Any:
     help="Weight of the photograph's light and dark, in the painting's range.",
 )
 @click.option(
+    "--grain",
+    type=Number(min=0, max=0.5),
+    default=0.04,
+    show_default=True,
+    help="Grain given to the photographs, from which strokes are made in plain parts.",
+)
+@click.option(
+    "--over",
+    type=Number(min=0, max=1),
+    default=0.5,
+    show_default=True,
+    help="Share of the steps that paint over what was painted smaller, as the filter does.",
+)
+@click.option(
     "--blocks",
     type=click.IntRange(1, 12),
     default=6,
@@ -257,7 +271,7 @@ def style(**values: Any) -> None:
     run = values.pop("run") or values["out"].with_name(values["out"].name + ".run")
     config = train_config(values)
     weights = Weights(**{name: values.pop(f"{name}_weight") for name in _TERMS})
-    names = ("size", "style_size", "corpus_size", "batch", "rate")
+    names = ("size", "style_size", "corpus_size", "batch", "rate", "grain", "over")
     how = StyleConfig(weights=weights, seed=config.seed, **{n: values.pop(n) for n in names})
     request = StyleRequest(
         style=how,

@@ -25,7 +25,8 @@ from ganfilters import (
     resize,
 )
 from ganfilters_style.colour import half_lit, match_colours, with_luminance_of
-from ganfilters_style.network import Network, shares, style_names
+from ganfilters_style.ground import grained
+from ganfilters_style.network import Network, check_styles, shares, style_names
 from ganfilters_style.refining import REFINER, Grams, Refiner, mixed
 
 __all__ = ["STYLES", "Style", "StyleParams"]
@@ -87,6 +88,13 @@ class StyleParams(Params):
         ge=0.25,
         le=8.0,
         description="Size of the strokes relative to the picture, whatever its resolution",
+    )
+    grain: float = Field(
+        0.04,
+        ge=0.0,
+        le=0.5,
+        description="Grain given to the photo before it is painted, from which plain parts get "
+        "strokes that differ; 0 for none",
     )
     preserve_color: Literal["off", "luminance", "histogram"] = Field(
         "off",
@@ -181,13 +189,20 @@ class Style(Filter[StyleParams]):
         names = style_names(params.model.card_for(cls.name))
         return {"style": names, "other_style": names}
 
-    def apply(self, image: Image, params: StyleParams) -> Image:
-        """Return the painted picture."""
-        model = params.model or _MODEL
-        card = model.card_for(self.name)  # first, as its errors say more than the session's
+    def check_params(self, params: StyleParams) -> None:
+        """Refuse a model that does not paint, and styles and paintings that it cannot take."""
+        card = (params.model or _MODEL).card_for(self.name)
         if "channels" not in card.extra:
             raise UsageError(f"{card.title!r} is no style network; it refines what one painted")
-        network = Network(self.runtime.session(model), card)
+        check_styles(card, params.style or (), params.style_image)
+        if params.other_style:
+            check_styles(card, params.other_style)
+
+    def apply(self, image: Image, params: StyleParams) -> Image:
+        """Return the painted picture."""
+        self.check_params(params)  # first, as its errors say more than the session's
+        model = params.model or _MODEL
+        network = Network(self.runtime.session(model), model.card)
         refiner = Refiner(self.runtime) if params.refine else None
         names = params.style or ({} if params.style_image else network.default)
         first = _Painter.of(network, refiner, names, params.style_image)
@@ -313,12 +328,14 @@ class _Painter:
     ) -> FloatArray:
         """Return the photo at one size, painted over what was painted at the size before."""
         height, width = seen.shape[:2]
-        if painted is not None:
+        if painted is None:
+            painted = self.network.paint(grained(seen, params.grain), self.style, params.tile)
+        else:
             painted = _sized(painted, height, width)
-        if painted is None or not steps:
-            # Strokes on nothing but strokes would lose what the photo shows, eyes first.
-            ground = seen if painted is None else half_lit(painted, seen)
-            painted = self.network.paint(ground, self.style, params.tile)
+            if not steps:
+                # Strokes on nothing but strokes would lose what the photo shows, eyes first.
+                ground = half_lit(painted, seen)
+                painted = self.network.paint(ground, self.style, params.tile)
         if not steps or self.refining is None:
             return painted
         refiner, grams = self.refining

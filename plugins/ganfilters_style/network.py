@@ -34,7 +34,7 @@ from ganfilters import (
 )
 from ganfilters_style.sizes import scaled
 
-__all__ = ["Network", "shares", "style_names"]
+__all__ = ["Network", "check_styles", "shares", "style_names"]
 
 # Longer side in pixels at which the statistics of a larger picture are measured.
 _MEASURED = 1024
@@ -62,6 +62,37 @@ def style_names(card: ModelCard) -> list[str]:
     return [style["name"] for style in card.extra.get("styles", ())]
 
 
+def check_styles(card: ModelCard, names: Iterable[str], paintings: Sequence[Image] = ()) -> None:
+    """Check that a network can paint in these styles.
+
+    Raises
+    ------
+    UsageError
+        A name that the network does not have, no style at all where it has none of its own, or a
+        painting that is too small or that it cannot look at.
+    """
+    styles = style_names(card)
+    for name in names:
+        if name not in styles:
+            hint = nearest(name, styles, what="styles") if styles else "give `style_image`"
+            raise UsageError(f"there is no style {name!r} in {card.title!r}; {hint}")
+    if not styles and not paintings:
+        raise UsageError(f"{card.title!r} has no named styles; give `style_image`")
+    if paintings and not card.extra.get("any_painting"):
+        raise UsageError(
+            f"{card.title!r} knows its own styles only ({', '.join(styles)}); "
+            "a model trained with --corpus can look at a picture"
+        )
+    for number, image in enumerate(paintings, 1):
+        if min(image.width, image.height) < _PAINTING_MIN:
+            several = f"{number} of {len(paintings)}" if len(paintings) > 1 else ""
+            which = image.metadata.source or several
+            raise UsageError(
+                f"{f'the style picture {which}'.rstrip()} is {image.width}x{image.height} pixels; "
+                f"it must be at least {_PAINTING_MIN}x{_PAINTING_MIN}"
+            )
+
+
 @dataclass(frozen=True)
 class Network:
     """The running network and what its card says of it."""
@@ -75,34 +106,23 @@ class Network:
         return style_names(self.card)
 
     @property
-    def any_painting(self) -> bool:
-        """Whether the network can look at a painting and take its style."""
-        return bool(self.card.extra.get("any_painting"))
-
-    @property
     def default(self) -> dict[str, float]:
         """The style to use when none is asked for: the first; empty if there are none."""
         return dict.fromkeys(self.styles[:1], 1.0)
 
-    def style(self, names: Mapping[str, float], paintings: Iterable[Image] = ()) -> FloatArray:
+    def style(self, names: Mapping[str, float], paintings: Sequence[Image] = ()) -> FloatArray:
         """Return the mean of named styles, with their weights, and of paintings, each 1: (2, C).
 
         Raises
         ------
         UsageError
-            No style at all, one that the network does not have, or a painting that is too small or
-            that the network cannot look at.
+            As `check_styles`, or the styles cancel out.
         """
-        looked_at = tuple(paintings)
+        check_styles(self.card, names, paintings)
         sources = [("style_weights", self._one_hot(name)) for name in names]
-        sources += [
-            ("style_image", self._painting(image, number, len(looked_at)))
-            for number, image in enumerate(looked_at, 1)
-        ]
-        if not sources:
-            raise UsageError(f"{self.card.title!r} has no named styles; give `style_image`")
+        sources += [("style_image", self._painting(image)) for image in paintings]
         blend = self._no_style()
-        for share, (name, value) in zip(shares(names, looked_at), sources, strict=True):
+        for share, (name, value) in zip(shares(names, paintings), sources, strict=True):
             blend += np.float32(share) * self._style_of({name: value})
         if not blend.any():  # zeros would mean "none given" to the network
             raise UsageError(f"the styles of {self.card.title!r} cancel out; change the weights")
@@ -227,28 +247,13 @@ class Network:
         return np.zeros((2, int(self.card.extra["channels"])), np.float32)
 
     def _one_hot(self, name: str) -> FloatArray:
-        if name not in self.styles:
-            what = "styles" if self.styles else ""
-            hint = nearest(name, self.styles, what=what) if what else "give `style_image`"
-            raise UsageError(f"there is no style {name!r} in {self.card.title!r}; {hint}")
         weights = np.zeros(len(self.styles), np.float32)
         weights[self.styles.index(name)] = 1.0
         return weights
 
-    def _painting(self, image: Image, number: int, count: int) -> FloatArray:
-        """Return a painting, one of several, as the network looks at it, (1, 3, h, w)."""
-        if not self.any_painting:
-            raise UsageError(
-                f"{self.card.title!r} knows its own styles only ({', '.join(self.styles)}); "
-                "a model trained with --corpus can look at a picture"
-            )
+    def _painting(self, image: Image) -> FloatArray:
+        """Return a painting as the network looks at it, (1, 3, h, w)."""
         height, width = image.pixels.shape[:2]
-        if min(height, width) < _PAINTING_MIN:
-            which = image.metadata.source or (f"{number} of {count}" if count > 1 else "")
-            raise UsageError(
-                f"{f'the style picture {which}'.rstrip()} is {width}x{height} pixels; it must be "
-                f"at least {_PAINTING_MIN}x{_PAINTING_MIN}"
-            )
         # Looked at as large as in training: strokes are as wide then as they were there.
         scale = int(self.card.extra.get("painting_size", _DEFAULT_PAINTING_SIDE)) / min(
             height, width

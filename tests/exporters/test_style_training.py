@@ -18,11 +18,13 @@ from PIL import Image
 from ganfilters import Runtime
 from ganfilters.errors import UsageError
 from ganfilters.models import ModelFile
+from ganfilters_exporters.accelerators import make_accelerator
 from ganfilters_exporters.checkpoints import write_checkpoint
 from ganfilters_exporters.data import Pictures, load_pictures
 from ganfilters_exporters.losses import Weights
 from ganfilters_exporters.style import train as training
 from ganfilters_exporters.style import trained as reading
+from ganfilters_exporters.style.ground import grained, half_lit
 from ganfilters_exporters.style.network import Stylizer
 from ganfilters_exporters.style.paintings import find_paintings, read_options
 from ganfilters_exporters.style.predictor import PaintingStatistics
@@ -30,6 +32,7 @@ from ganfilters_exporters.style.tasks import AnyStyle, NamedStyles, OneStyle, St
 from ganfilters_exporters.style.train import StyleRequest, train_style
 from ganfilters_exporters.train_commands import train
 from ganfilters_exporters.trainer import TrainConfig, Trainer
+from ganfilters_style.colour import half_lit as half_lit_by_the_filter
 from ganfilters_style.network import Network
 from ganfilters_style.refining import REFINER
 
@@ -288,7 +291,10 @@ def test_a_photograph_of_one_colour_does_not_end_the_run(
     for number in range(3):
         Image.new("RGB", (64, 64), (255, 255, 255)).save(folder / f"{number}.png")
     deep = dataclasses.replace(TINY, blocks=8)
-    request = dataclasses.replace(request_, photos=(folder,), network=deep, export=False)
+    bare = dataclasses.replace(HOW, grain=0.0, over=0.0)
+    request = dataclasses.replace(
+        request_, photos=(folder,), network=deep, style=bare, export=False
+    )
     result = train_style(request, config(40), loss_network=loss_network())
     assert not isinstance(result, dict)
     assert result.step == 40
@@ -506,3 +512,43 @@ def test_bad_requests(request_: StyleRequest) -> None:
             train_style(
                 dataclasses.replace(request_, **change), config(1), loss_network=loss_network()
             )
+
+
+def test_grain_has_the_deviation_asked_for() -> None:
+    grey = torch.full((3, 3, 64, 96), 0.5)
+    amounts = torch.tensor([0.0, 0.03, 0.06])
+    made = grained(grey, amounts, torch.Generator().manual_seed(1))
+    assert torch.equal(made[0], grey[0])
+    torch.testing.assert_close(made.std((1, 2, 3)), amounts, rtol=0.25, atol=1e-6)
+    assert torch.equal(made, grained(grey, amounts, torch.Generator().manual_seed(1)))
+
+
+def test_what_is_painted_over_is_lit_as_the_filter_lights_it() -> None:
+    rng = np.random.default_rng(0)
+    painting, photo = (rng.random((40, 56, 3), np.float32) * k for k in (0.9, 0.4))
+    lit = half_lit(*(torch.from_numpy(x).permute(2, 0, 1)[None] for x in (painting, photo)))
+    expected = half_lit_by_the_filter(painting, photo)
+    np.testing.assert_allclose(lit[0].permute(1, 2, 0).numpy(), expected, atol=1e-4)
+
+
+def test_a_step_paints_on_grain_or_over_what_was_painted(tmp_path: Path) -> None:
+    photos = load_pictures([pictures(tmp_path / "photos", 4)], 64)
+    paintings = find_paintings([pictures(tmp_path / "styles", 2, stripes=True)], {})
+
+    def ground(step: int = 3, **how: float) -> torch.Tensor:
+        torch.manual_seed(0)
+        chosen = dataclasses.replace(HOW, size=64, **how)
+        task = NamedStyles(chosen, photos, paintings, loss_network(), Stylizer(TINY))
+        task.accelerator = make_accelerator("cpu", "fp32")
+        return task.ground(photo, task.net.neutral().expand(2, -1, -1), step)
+
+    photo = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(2))
+    assert torch.equal(ground(grain=0.0, over=0.0), photo)
+    assert not torch.equal(ground(grain=0.1, over=0.0), photo)
+    over = ground(grain=0.0, over=1.0)
+    assert over.shape == photo.shape
+    assert not over.requires_grad
+    assert (over - photo).abs().mean() > 0.05
+    # The step alone decides, so that a run that goes on is the run that did not stop.
+    assert torch.equal(ground(grain=0.1), ground(grain=0.1))
+    assert not torch.equal(ground(grain=0.1, over=0.0), ground(4, grain=0.1, over=0.0))

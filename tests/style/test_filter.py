@@ -17,6 +17,7 @@ from ganfilters.sheet import contact_sheet, values_of
 from ganfilters_style import STYLES, StyleParams
 from ganfilters_style.colour import half_lit, match_colours, with_luminance_of
 from ganfilters_style.filter import working_sizes
+from ganfilters_style.ground import grained
 from ganfilters_style.network import Network
 
 Array = np.ndarray[Any, Any]
@@ -287,6 +288,26 @@ def test_half_lit_keeps_colours_and_does_not_raise_grain() -> None:
     assert np.abs(half_lit(painting, sky) - half).max() < 0.01
 
 
+def test_grain_is_as_strong_as_asked_and_the_same_each_time(
+    host: Host, both: Path, photo: Array
+) -> None:
+    grey = np.full((90, 130, 3), 0.5, np.float32)
+    for amount in (0.02, 0.1):
+        grain = grained(grey, amount) - grey
+        np.testing.assert_allclose(grain.std(), amount, rtol=1e-3)
+        # Of blotches, not of pixels: neighbours are alike, and those far apart are not.
+        along = grain[..., 1]
+        alike = (along[:, 1:] * along[:, :-1]).mean() / along.var()
+        assert alike > 0.8 > 0.3 > abs((along[:, 64:] * along[:, :-64]).mean() / along.var())
+    assert np.array_equal(grained(grey, 0.05), grained(grey, 0.05))
+    white = np.ones((1, 40, 3), np.float32)
+    assert grained(white, 0.5).max() == 1.0
+    assert white.min() == 1.0
+    assert grained(grey, 0) is grey
+    painted, plain = (host.apply("style", photo, model=both, grain=g) for g in (0.1, 0))
+    assert apart(painted, plain) > 5
+
+
 def test_two_styles_split_by_a_picture(host: Host, both: Path, photo: Array) -> None:
     split = np.zeros(photo.shape[:2], np.uint8)
     split[:, :48] = 255
@@ -335,3 +356,25 @@ def test_histogram_moves_colours_as_far_as_their_statistics_say() -> None:
     flat = match_colours(np.full((8, 8, 3), 0.5, np.float32), photo)
     assert np.isfinite(flat).all()
     assert np.isfinite(with_luminance_of(photo, np.full_like(photo, 0.5))).all()
+
+
+def test_what_no_picture_can_do_is_told_once(
+    both: Path, named: Path, photo: Array, tmp_path: Path
+) -> None:
+    for name in ("a.png", "b.png"):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        Pillow.fromarray(photo).save(tmp_path / "in" / name)
+    Pillow.fromarray(photo[:20]).save(tmp_path / "tiny.png")
+    folders = [str(tmp_path / "in"), str(tmp_path / "out")]
+    for options, message in (
+        (["--style", "monet"], "there is no style 'monet'"),
+        (["--model", str(both), "--style", "clam"], "did you mean calm"),
+        (["--other-style", "udni", "--split", str(tmp_path / "tiny.png")], "did you mean udnie"),
+        (["--style-image", str(tmp_path / "tiny.png")], "is 96x20 pixels"),
+        (["--model", str(named), "--style-image", str(tmp_path / "in/a.png")], "its own styles"),
+    ):
+        result = CliRunner().invoke(command_line(), ["apply", "style", *folders, *options])
+        assert result.exit_code == 2
+        assert result.stderr.count("\n") == 1
+        assert message in result.stderr
+        assert not (tmp_path / "out").exists()

@@ -16,6 +16,7 @@ from ..data import Pictures
 from ..losses import PerceptualLoss, Weights
 from ..muon import Muon, mixing_weights
 from ..task import Average, Task, seed_of, warm_cosine
+from .ground import grained, half_lit, reduced
 from .network import StyleTable, Stylizer
 from .paintings import Painting, load_painting
 from .predictor import PaintingStatistics, Predictor
@@ -29,6 +30,8 @@ move faster; the predictor's layers are wide, and each painting pulls at all of 
 
 CORPUS_ZOOM = (0.4, 1.0)
 """Cuts of the corpus's paintings, as shares of their side: strokes of many widths."""
+OVER_SCALE = (0.3, 0.6)
+"""Size of what is painted over, as a share of the photograph's."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,10 @@ class StyleConfig:
         Cuts of the photographs, as shares of their side.
     weights : Weights
         Of the loss.
+    grain : float
+        Mean deviation of the grain that photographs are given, of values from 0 to 1.
+    over : float
+        Share of the steps that paint over what was painted smaller, as the filter does.
     average : float
         Decay of the average of the weights; 0 for none.
     warm : int
@@ -69,6 +76,8 @@ class StyleConfig:
     seed: int = 0
     zoom: tuple[float, float] = (0.4, 1.0)
     weights: Weights = field(default_factory=Weights)
+    grain: float = 0.04
+    over: float = 0.5
     average: float = 0.999
     warm: int = 50
 
@@ -118,6 +127,44 @@ class _StyleTask(Task):
             process=a.process_index, processes=a.num_processes,
         )  # fmt: skip
         return images.to(memory_format=torch.channels_last)
+
+    def ground(self, photo: Tensor, style: Tensor, step: int) -> Tensor:
+        """Return what a step paints on: the photographs with grain, or what that becomes painted.
+
+        Parameters
+        ----------
+        photo : Tensor
+            (N, 3, size, size) in [0, 1].
+        style : Tensor
+            (N, 2, C), the style of each.
+        step : int
+            The step, which with the seed decides all that is random.
+        """
+        c = self.config
+        process = self.accelerator.process_index
+        generator = torch.Generator().manual_seed(seed_of("ground", c.seed, step, process))
+        coin, place = torch.rand(2, generator=generator).tolist()
+        amount = 2 * c.grain * torch.rand(len(photo), generator=generator)
+        if coin >= c.over:
+            return grained(photo, amount, generator)
+        first, last = OVER_SCALE
+        small = grained(reduced(photo, first + (last - first) * place), amount, generator)
+        with torch.no_grad():
+            painted, _ = self.painter(small, style.detach())
+        enlarged = nn.functional.interpolate(
+            painted.float(), size=photo.shape[2:], mode="bicubic"
+        ).clamp(0, 1)
+        return half_lit(enlarged, photo).to(memory_format=torch.channels_last)
+
+    def shown(self, photo: Tensor) -> Tensor:
+        """Return photographs as a sample sheet's are painted: with the same grain each time."""
+        amount = torch.full((len(photo),), self.config.grain)
+        return grained(photo, amount, torch.Generator().manual_seed(0))
+
+    @property
+    def painter(self) -> nn.Module:
+        """The network that paints."""
+        return self.modules["net"]
 
     def place(self, step: int) -> int:
         """Return this process's place in the row of all batches."""
@@ -237,17 +284,13 @@ class NamedStyles(_StyleTask):
         chosen = self.named.choose(self.place(step) * count, count, self.config.seed)
         return self.contents(step), chosen.to(self.device)
 
-    def step(self, batch: tuple[Tensor, Tensor], step: int) -> dict[str, Tensor]:  # noqa: ARG002
+    def step(self, batch: tuple[Tensor, Tensor], step: int) -> dict[str, Tensor]:
         """Paint each photograph in its style, and learn."""
         photo, chosen = batch
         with self.autocast():
-            painted, _ = self.painter(photo, self.named.rows(self.modules["table"], chosen))
+            rows = self.named.rows(self.modules["table"], chosen)
+            painted, _ = self.painter(self.ground(photo, rows, step), rows)
         return self.finish(painted, photo, *self.named.wanted(chosen))
-
-    @property
-    def painter(self) -> nn.Module:
-        """The network that paints."""
-        return self.modules["net"]
 
     @torch.no_grad()
     def paint(self, photo: Tensor, number: int) -> Tensor:
@@ -255,7 +298,7 @@ class NamedStyles(_StyleTask):
         net = self.best("net") if "net" in self.modules else self.net
         table = self.best("table")
         rows = self.named.rows(table, torch.tensor([number], device=photo.device))
-        painted: Tensor = net(photo, rows)[0]
+        painted: Tensor = net(self.shown(photo), rows)[0]
         return painted
 
 
@@ -411,7 +454,7 @@ class AnyStyle(_StyleTask):
         chosen = self.named.choose((first + 1) // 2, named, self.config.seed)
         return self.contents(step), chosen.to(self.device), self.styles(step, count - named)
 
-    def step(self, batch: tuple[Tensor, Tensor, Tensor], step: int) -> dict[str, Tensor]:  # noqa: ARG002
+    def step(self, batch: tuple[Tensor, Tensor, Tensor], step: int) -> dict[str, Tensor]:
         """Paint each photograph in its style or like its painting, and learn."""
         photo, chosen, painting = batch
         with self.autocast():
@@ -421,8 +464,9 @@ class AnyStyle(_StyleTask):
                 parts.append((rows, *self.named.wanted(chosen)))
             if len(painting):
                 parts.append(self._predicted(painting))
-            style, targets, contents, styles = zip(*parts, strict=True)
-            painted, _ = self.modules["net"](photo, torch.cat(style))
+            vectors, targets, contents, styles = zip(*parts, strict=True)
+            style = torch.cat(vectors)
+            painted, _ = self.painter(self.ground(photo, style, step), style)
         target = {layer: torch.cat([grams[layer] for grams in targets]) for layer in targets[0]}
         return self.finish(painted, photo, target, torch.cat(contents), torch.cat(styles))
 
@@ -438,7 +482,7 @@ class AnyStyle(_StyleTask):
     def paint(self, photo: Tensor, painting: Tensor) -> Tensor:
         """Paint (N, 3, H, W) like (1, 3, h, w) with the weights to export."""
         style = self.best("predictor")(self.frozen["statistics"](painting))
-        painted: Tensor = self.best("net")(photo, style)[0]
+        painted: Tensor = self.best("net")(self.shown(photo), style)[0]
         return painted
 
 
