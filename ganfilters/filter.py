@@ -92,7 +92,8 @@ class Traits:
         something to do without one, and always says in `Image.untouched` what it left alone, which
         the host checks. It fades its own edges, so feather is refused. Not with `tiling`.
     alpha
-        ``"kept"``: the host keeps it, and the filter never sees it. ``"edited"``: `Filter.apply`
+        ``"kept"``: the host keeps it, and the filter never sees it, nor the colours where it is 0:
+        those near are there instead. ``"edited"``: `Filter.apply`
         gets `Image.alpha`, which may be None, and that of its result is the picture's; None leaves
         it as it was. Not with `tiling`.
     """

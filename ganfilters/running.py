@@ -7,13 +7,14 @@ the caller's own callbacks raise passes through as it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
 from ganfilters.errors import GanfiltersError, ImageError, OutOfMemory, PluginError
 from ganfilters.filter import Filter, Params, Tiling
+from ganfilters.hidden import shown_colours
 from ganfilters.image import BoolArray, FloatArray, Image
 from ganfilters.progress import callers_own, progress_part, report_progress
 from ganfilters.registry import Entry
@@ -74,6 +75,8 @@ class Made:
 def run(call: Call, source: Image, weight: FloatArray | None = None) -> Made:
     """Run a filter on the whole picture, or in tiles where it is too large.
 
+    A filter that leaves alpha alone sees no colours under full transparency, and they stay.
+
     Parameters
     ----------
     call
@@ -84,17 +87,30 @@ def run(call: Call, source: Image, weight: FloatArray | None = None) -> Made:
         Where the result will be used, H x W. Tiles that lie where it is 0 are left out, and the
         result is 0 there.
     """
-    traits = call.filter.traits
     bare = source.replace(untouched=None)
-    if traits.alpha == "kept":
-        bare = bare.replace(alpha=None)
+    if call.filter.traits.alpha == "edited" or source.alpha is None:
+        return _run_fitting(call, bare, weight)
+    bare = bare.replace(alpha=None)
+    hidden = source.alpha == 0
+    if not hidden.any() or hidden.all():
+        return _run_fitting(call, bare, weight)
+    bare = bare.replace(pixels=shown_colours(source.pixels, hidden))
+    made = _run_fitting(call, bare, weight)
+    if not call.filter.traits.keeps_size:
+        return made
+    return replace(made, pixels=np.where(hidden[..., None], source.pixels, made.pixels))
+
+
+def _run_fitting(call: Call, bare: Image, weight: FloatArray | None) -> Made:
+    """Run a filter on as much at once as it takes, and as there is memory for."""
+    traits = call.filter.traits
     tiling = traits.tiling
     if tiling is None:
         return _run_padded(call, bare)
     size = min(tiling.size, traits.size_max or tiling.size)
     while True:
         try:
-            if max(source.width, source.height) <= size:
+            if max(bare.width, bare.height) <= size:
                 return _run_padded(call, bare)
             return Made(_run_tiled(call, bare, Tiling(size, tiling.overlap), weight))
         except (OutOfMemory, MemoryError):

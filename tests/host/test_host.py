@@ -48,6 +48,7 @@ class TestKinds:
         expected = top - array
         if channels == 4:
             expected[..., 3] = array[..., 3]
+            expected[array[..., 3] == 0] = array[array[..., 3] == 0]
         np.testing.assert_allclose(result, expected, atol=1e-6 if top == 1 else 0)
 
     def test_pil_bytes_path_and_image(self, host: Host, tmp_path: Path) -> None:
@@ -87,12 +88,27 @@ class TestMasksAndStrength:
     def test_outside_the_mask_nothing_changes(self, host: Host, dtype: Any) -> None:
         rng = np.random.default_rng(0)
         array = rng.integers(0, np.iinfo(dtype).max, (20, 30, 4), dtype)
+        array[..., 3] |= 1  # colours under full transparency stay, whatever the mask says
         mask = np.zeros((20, 30), bool)
         mask[5:15, 5:15] = True
         result = host.apply("invert", array, mask=mask)
         np.testing.assert_array_equal(result[~mask], array[~mask])
         np.testing.assert_array_equal(result[..., 3], array[..., 3])
         np.testing.assert_array_equal(result[mask][:, :3], np.iinfo(dtype).max - array[mask][:, :3])
+
+    def test_colours_under_full_transparency_are_neither_seen_nor_changed(self, host: Host) -> None:
+        picture = np.dstack([pixels(), np.ones((20, 30), np.float32)])
+        hidden = np.zeros((20, 30), bool)
+        hidden[:, :13] = hidden[4:9, 20:25] = True
+        made = []
+        for colour in (0.0, 0.9):
+            picture[hidden] = (colour, colour, colour, 0.0)
+            result = host.apply("blur", picture)
+            np.testing.assert_array_equal(result[hidden], picture[hidden])
+            made.append(result[~hidden])
+        np.testing.assert_array_equal(*made)
+        picture[..., 3] = 0.0
+        np.testing.assert_array_equal(host.apply("blur", picture)[..., 3], 0.0)
 
     def test_inverted_and_feathered(self, host: Host) -> None:
         array, mask = pixels(), np.zeros((20, 30), np.float32)
