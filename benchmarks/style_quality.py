@@ -97,7 +97,7 @@ def ways(options: argparse.Namespace, loss: PerceptualLoss) -> dict[str, Paint]:
     host = Host(threads=options.threads)
     model = {"model": options.model} if options.model else {}
     # Strokes in pixels as trained, which is what the losses are about.
-    scale = {"stroke_scale": 320 / options.size}
+    scale = {"stroke_scale": 288 / options.size}
 
     def named(picture: Pillow.Image, painting: Painting) -> Pillow.Image:
         return host.apply("style", picture, style=painting.name, **scale, **model)

@@ -56,13 +56,13 @@ _MODEL = ModelFile.packaged(
 )
 
 # Longer side in pixels at which the network's strokes are of the usual size.
-_REFERENCE = 320
+_REFERENCE = 288
 # A small picture is enlarged at most this much to be painted with small strokes.
 _ENLARGE = 2.0
 # A painting enlarged by this much still looks sharp.
 _BLURRED = 1.2
 # A painting enlarged by this much can still be painted over: its strokes stay, with sharp edges.
-_GROWTH = 3.3
+_GROWTH = 3.6
 # Where it is refined as well: fewer sizes would leave more of a large picture unrefined.
 _REFINED_GROWTH = 2.4
 # How many times as long as painting a step of refining takes.

@@ -164,7 +164,7 @@ def test_steps_halve_and_end_at_the_size() -> None:
     assert [steps for _, steps in sides] == [30, 15, 0, 0]
     assert sides[-1] == (2000, 0)
     assert all((side <= 700) == (steps > 0) for side, steps in sides)
-    with pytest.raises(UsageError, match=r"begin at 1280 pixels, more than `refine_size` 768"):
+    with pytest.raises(UsageError, match=r"begin at 1152 pixels, more than `refine_size` 768"):
         passes(1500, 2000, StyleParams(refine=30, stroke_scale=0.25))
     assert all(p.steps == 0 for p in passes(1500, 2000, StyleParams()))
     assert len(passes(1500, 2000, StyleParams())) < len(sides)  # the more sizes, the more refined
