@@ -93,9 +93,9 @@ class Traits:
         the host checks. It fades its own edges, so feather is refused. Not with `tiling`.
     alpha
         ``"kept"``: the host keeps it, and the filter never sees it, nor the colours where it is 0:
-        those near are there instead. ``"edited"``: `Filter.apply`
-        gets `Image.alpha`, which may be None, and that of its result is the picture's; None leaves
-        it as it was. Not with `tiling`.
+        those near are there instead, and afterwards, if the size is the same, what was there.
+        ``"edited"``: `Filter.apply` gets `Image.alpha`, which may be None, and that of its result
+        is the picture's; None leaves it as it was. Not with `tiling`.
     """
 
     input: Literal["required", "optional", "none"] = "required"
@@ -196,7 +196,8 @@ class Filter(ABC, Generic[P]):
         Raises
         ------
         UsageError
-            Values that only the filter can know to be wrong (a layer the model does not have).
+            Values that do not go with this picture; for those that go with none, see
+            `check_params`.
         """
 
     def generate(self, params: P) -> Image:

@@ -16,6 +16,7 @@ import numpy as np
 from ganfilters import convert, schema
 from ganfilters.errors import ImageError, NothingToDo, UsageError
 from ganfilters.filter import Params, Traits
+from ganfilters.hidden import as_shown
 from ganfilters.image import Animation, FloatArray, Image, Metadata
 from ganfilters.limits import FEATHER_MAX, MAX_PIXELS
 from ganfilters.progress import progress_part, report_progress
@@ -150,7 +151,7 @@ class Job(Call):
 
     def check_params(self) -> None:
         """Let the filter refuse what is wrong for every picture; see `Filter.check_params`."""
-        self.guarded(lambda: self.filter.check_params(self.params))
+        self.guarded(lambda: self.filter.check_params(self.given))
 
     def check_input(self, *, given: bool, masked: bool) -> None:
         """Compare what there is to work on with what the filter needs.
@@ -203,13 +204,13 @@ class Job(Call):
     def made(self) -> FloatArray:
         """Return the pixels of a picture made from nothing."""
         self.check_input(given=False, masked=False)
-        return checked(self, self.guarded(lambda: self.filter.generate(self.params)), None)
+        return checked(self, self.guarded(lambda: self.filter.generate(self.given)), None)
 
     def moving(self, shown: Image | None) -> Iterator[FloatArray] | None:
         """Return the frames' pixels if the parameters ask for an animation, else None."""
         if shown is not None:
-            shown = Image(read_only(shown.pixels))
-        frames = self.guarded(lambda: self.filter.frames(shown, self.params))
+            shown = Image(read_only(as_shown(shown).pixels))
+        frames = self.guarded(lambda: self.filter.frames(shown, self.given))
         if frames is None:
             return None
         if self.options.mask is not None or self.options.strength != 1.0:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
 
 from ganfilters.errors import GanfiltersError, ImageError, OutOfMemory, PluginError
 from ganfilters.filter import Filter, Params, Tiling
-from ganfilters.hidden import shown_colours
+from ganfilters.hidden import as_shown, hidden_in
 from ganfilters.image import BoolArray, FloatArray, Image
 from ganfilters.progress import callers_own, progress_part, report_progress
 from ganfilters.registry import Entry
@@ -48,9 +49,25 @@ class Call:
     filter: Filter[Any]
     params: Params
 
+    @cached_property
+    def given(self) -> Params:
+        """The values as the filter gets them: it sees nothing that is hidden in a picture."""
+        found = {name: (value, _shown(value)) for name, value in self.params}
+        changed = {name: shown for name, (value, shown) in found.items() if shown is not value}
+        return self.params.model_copy(update=changed) if changed else self.params
+
     def guarded(self, call: Callable[[], _T]) -> _T:
         """Call into the plugin; see `guarded`."""
         return guarded(self.entry, call)
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, Image):
+        return as_shown(value)
+    if isinstance(value, tuple) and any(isinstance(each, Image) for each in value):
+        shown = tuple(map(_shown, value))
+        return value if all(a is b for a, b in zip(value, shown, strict=True)) else shown
+    return value
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +92,8 @@ class Made:
 def run(call: Call, source: Image, weight: FloatArray | None = None) -> Made:
     """Run a filter on the whole picture, or in tiles where it is too large.
 
-    A filter that leaves alpha alone sees no colours under full transparency, and they stay.
+    A filter that leaves alpha alone sees no colours under full transparency. They stay, unless it
+    changes the picture's size.
 
     Parameters
     ----------
@@ -88,22 +106,21 @@ def run(call: Call, source: Image, weight: FloatArray | None = None) -> Made:
         result is 0 there.
     """
     bare = source.replace(untouched=None)
-    if call.filter.traits.alpha == "edited" or source.alpha is None:
+    hidden = None if call.filter.traits.alpha == "edited" else hidden_in(source)
+    if hidden is None:
         return _run_fitting(call, bare, weight)
-    bare = bare.replace(alpha=None)
-    hidden = source.alpha == 0
-    if not hidden.any() or hidden.all():
-        return _run_fitting(call, bare, weight)
-    bare = bare.replace(pixels=shown_colours(source.pixels, hidden))
-    made = _run_fitting(call, bare, weight)
+    seen = ~hidden
+    made = _run_fitting(call, as_shown(bare), seen if weight is None else weight * seen)
     if not call.filter.traits.keeps_size:
         return made
+    # Not in place: the filter may have kept what it returned.
     return replace(made, pixels=np.where(hidden[..., None], source.pixels, made.pixels))
 
 
-def _run_fitting(call: Call, bare: Image, weight: FloatArray | None) -> Made:
+def _run_fitting(call: Call, source: Image, weight: FloatArray | BoolArray | None) -> Made:
     """Run a filter on as much at once as it takes, and as there is memory for."""
     traits = call.filter.traits
+    bare = source.replace(alpha=None) if traits.alpha == "kept" else source
     tiling = traits.tiling
     if tiling is None:
         return _run_padded(call, bare)
@@ -121,7 +138,9 @@ def _run_fitting(call: Call, bare: Image, weight: FloatArray | None) -> Made:
             report_progress(0.0, f"out of memory; trying tiles of {size} pixels")
 
 
-def _run_tiled(call: Call, source: Image, tiling: Tiling, weight: FloatArray | None) -> FloatArray:
+def _run_tiled(
+    call: Call, source: Image, tiling: Tiling, weight: FloatArray | BoolArray | None
+) -> FloatArray:
     result = np.zeros_like(source.pixels)
     multiple = call.filter.traits.size_multiple
     tiles = list(windows(source.height, source.width, tiling.size, tiling.overlap, multiple))
@@ -152,7 +171,7 @@ def _run_padded(call: Call, source: Image) -> Made:
     )
     # What its file held is the host's alone.
     image = Image(read_only(pixels), mask=mask, alpha=alpha)
-    made = call.guarded(lambda: call.filter.apply(image, call.params))
+    made = call.guarded(lambda: call.filter.apply(image, call.given))
     result = checked(call, made, (height, width) if traits.keeps_size else None)
     edited = made.alpha if traits.alpha == "edited" else None
     if edited is not None:

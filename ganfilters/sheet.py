@@ -13,6 +13,7 @@ import PIL.ImageFont
 
 from ganfilters import convert, schema
 from ganfilters.errors import UsageError, nearest
+from ganfilters.hidden import as_shown
 from ganfilters.image import Animation, FloatArray, Image, Metadata
 from ganfilters.progress import CancelToken, OnProgress, progress_part, reporting
 from ganfilters.resample import resize
@@ -137,8 +138,6 @@ def contact_sheet(
     chosen = list(values) or known
     if not chosen:
         raise UsageError(f"{name} has no list of values; give the values to show")
-    for value in chosen:  # all, before the first takes its time
-        host.parse(filter, {**params, name: value})
     common: dict[str, Any] = {"invert_mask": invert_mask, "feather": feather, "strength": strength}
     small = None
     if image is not None:
@@ -146,12 +145,14 @@ def contact_sheet(
         small = _reduced(whole, _FINER * thumbnail)
         if mask is not None:
             common["mask"] = _reduced_mask(mask, whole, small, host.max_pixels)
-    cells = [] if small is None else [("input", _reduced(small, thumbnail).pixels)]
+    # All of them, before the first takes its time.
+    prepared = [host.prepare(filter, **common, **{**params, name: value}) for value in chosen]
+    cells = [] if small is None else [("input", _on_white(_reduced(small, thumbnail)))]
     with reporting(on_progress, cancel):
-        for number, value in enumerate(chosen):
+        for number, (value, ready) in enumerate(zip(chosen, prepared, strict=True)):
             with progress_part(number / len(chosen), (number + 1) / len(chosen)):
-                made = host.apply(filter, small, **common, **{**params, name: value})
-            cells.append((schema.written(value), _reduced(made, thumbnail).pixels))
+                made = ready.apply(small)
+            cells.append((schema.written(value), _on_white(_reduced(made, thumbnail))))
     return Image(_laid_out(cells, across), metadata=Metadata())
 
 
@@ -160,7 +161,16 @@ def _reduced(image: Image | Animation, side: int) -> Image:
     height, width = still.pixels.shape[:2]
     scale = min(1.0, side / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    return Image(np.clip(resize(still.pixels, *size), 0.0, 1.0))
+    alpha = None if still.alpha is None else np.clip(resize(still.alpha, *size), 0.0, 1.0)
+    return Image(np.clip(resize(as_shown(still).pixels, *size), 0.0, 1.0), alpha=alpha)
+
+
+def _on_white(image: Image) -> FloatArray:
+    if image.alpha is None:
+        return image.pixels
+    one = np.float32(1)
+    white: FloatArray = one - image.alpha[..., None] * (one - image.pixels)
+    return white
 
 
 def _reduced_mask(mask: Any, whole: Image | Animation, small: Image, max_pixels: int) -> FloatArray:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from ganfilters import Host, UsageError
+from ganfilters import Host, Image, Prepared, UsageError
 from ganfilters.sheet import contact_sheet, values_of
 
 from .conftest import TOYS, Run, error, picture, pixels, records
@@ -39,17 +39,32 @@ def test_filters_work_at_twice_the_size_that_is_shown(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[int, ...]] = []
-    apply = Host.apply
+    apply = Prepared.apply
 
-    def noted(self: Host, name: str, image: Any = None, **params: Any) -> Any:
+    def noted(self: Prepared, image: Any = None, **how: Any) -> Any:
         seen.append(image.pixels.shape)
-        return apply(self, name, image, **params)
+        return apply(self, image, **how)
 
-    monkeypatch.setattr(Host, "apply", noted)
+    monkeypatch.setattr(Prepared, "apply", noted)
     for side, wanted in ((400, 100), (60, 60)):  # a small picture is not enlarged
         seen.clear()
         contact_sheet(host, "invert", np.zeros((side, side, 3), np.uint8), thumbnail=50)
         assert {shape[:2] for shape in seen} == {(wanted, wanted)}
+
+
+def test_a_cut_out_is_shown_on_white_and_nothing_of_what_it_hides(host: Host) -> None:
+    sheets = []
+    for colour in (0.0, 0.9):
+        shown = np.full((60, 80, 3), 0.5, np.float32)
+        alpha = np.ones((60, 80), np.float32)
+        alpha[:, :30] = 0.0
+        shown[alpha == 0] = colour
+        cut_out = Image(shown, alpha=alpha)
+        made = contact_sheet(host, "invert", cut_out, values=[0.5], vary="amount", thumbnail=40)
+        sheets.append(made.pixels)
+    np.testing.assert_array_equal(*sheets)
+    assert (sheets[0][12:34, 10:20] == 1.0).all()
+    np.testing.assert_allclose(sheets[0][12:34, 26:44], 0.5, atol=0.01)
 
 
 def test_values_of_any_parameter(run: Run) -> None:

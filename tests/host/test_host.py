@@ -108,7 +108,15 @@ class TestMasksAndStrength:
             made.append(result[~hidden])
         np.testing.assert_array_equal(*made)
         picture[..., 3] = 0.0
-        np.testing.assert_array_equal(host.apply("blur", picture)[..., 3], 0.0)
+        np.testing.assert_array_equal(host.apply("blur", picture), picture)
+
+    def test_what_is_hidden_in_a_picture_of_a_parameter_is_not_seen(self, host: Host) -> None:
+        other = np.dstack([pixels(seed=1), np.ones((20, 30), np.float32)])
+        made = []
+        for colour in (0.0, 0.9):
+            other[:, :10] = (colour, colour, colour, 0.0)
+            made.append(host.apply("mix", pixels(), other=other))
+        np.testing.assert_array_equal(*made)
 
     def test_inverted_and_feathered(self, host: Host) -> None:
         array, mask = pixels(), np.zeros((20, 30), np.float32)
