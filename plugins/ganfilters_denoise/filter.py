@@ -86,10 +86,13 @@ class Denoise(Filter[DenoiseParams]):
         """Return the networks that these parameters need."""
         return params.networks
 
+    def check_params(self, params: DenoiseParams) -> None:
+        """Refuse a model that is for another filter."""
+        for model in params.networks:
+            model.card_for(self.name)
+
     def apply(self, image: Image, params: DenoiseParams) -> Image:
         """Return the cleaned picture."""
-        for model in params.networks:
-            model.card_for(self.name)  # first, as its errors say more than the session's
         if params.sigma == 0 and params.jpeg == 0:
             return image  # the network would remove what it sees all the same
         strengths = [

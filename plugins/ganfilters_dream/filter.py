@@ -25,7 +25,7 @@ from ganfilters import (
     resize,
 )
 from ganfilters_dream.ascent import Ascent, Gradient, dream
-from ganfilters_dream.objective import Network, objective_for
+from ganfilters_dream.objective import Network, check_objective, objective_for
 from ganfilters_dream.presets import PRESETS
 
 __all__ = ["Dream", "DreamParams"]
@@ -123,6 +123,15 @@ class Dream(Filter[DreamParams]):
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime)
 
+    def check_params(self, params: DreamParams) -> None:
+        """Refuse layers, channels and classes that the model does not have."""
+        check_objective(
+            (params.model or _MODEL).card_for(self.name),
+            layers=params.layers,
+            dream_of=params.dream_of,
+            guided=params.guide is not None,
+        )
+
     def apply(self, image: Image, params: DreamParams) -> Image:
         """Return the dreamed picture."""
         if params.size is not None:
@@ -169,8 +178,7 @@ class Dream(Filter[DreamParams]):
 
     def _gradient(self, params: DreamParams) -> tuple[Gradient, Network]:
         model = params.model or _MODEL
-        card = model.card_for(self.name)  # first, as its errors say more than the session's
-        network = Network(self.runtime.session(model), card)
+        network = Network(self.runtime.session(model), model.card)
         choices = objective_for(
             network, layers=params.layers, dream_of=params.dream_of, guide=params.guide
         )

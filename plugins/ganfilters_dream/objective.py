@@ -16,7 +16,7 @@ and ``logits.linear`` (classes,): the weighted class scores.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,7 @@ from ganfilters import (
     resize,
 )
 
-__all__ = ["Network", "objective_for"]
+__all__ = ["Network", "check_objective", "objective_for"]
 
 Array = npt.NDArray[Any]
 
@@ -55,12 +55,50 @@ class Network:
     @property
     def layers(self) -> dict[str, int]:
         """Names of the layers, shallow to deep, with their numbers of channels."""
-        return {layer["name"]: int(layer["channels"]) for layer in self.card.extra["layers"]}
+        return _layers(self.card)
 
     @property
     def classes(self) -> list[str]:
         """Names of the classes; empty if the network has no classifier."""
-        return list(self.card.extra.get("classes") or ())
+        return _classes(self.card)
+
+
+def _layers(card: ModelCard) -> dict[str, int]:
+    return {layer["name"]: int(layer["channels"]) for layer in card.extra["layers"]}
+
+
+def _classes(card: ModelCard) -> list[str]:
+    return list(card.extra.get("classes") or ())
+
+
+def check_objective(
+    card: ModelCard, *, layers: Mapping[str, float] | None, dream_of: str | None, guided: bool
+) -> None:
+    """Check that a network has what `objective_for` is to be given.
+
+    Raises
+    ------
+    UsageError
+        A layer, channel or class that the network does not have.
+    """
+    for name in _chosen(card, layers, dream_of, guided=guided):
+        _split(name, _layers(card))
+    if dream_of is not None:
+        _class_index(dream_of, _classes(card))
+
+
+def _chosen(
+    card: ModelCard, layers: Mapping[str, float] | None, dream_of: str | None, *, guided: bool
+) -> dict[str, float]:
+    """Return the layers to dream of with their weights, the network's own where none is named."""
+    chosen = dict(layers or {})
+    if not chosen and dream_of is None:
+        chosen = dict(card.extra["guide_layers" if guided else "default_layers"])
+    if guided and not any(":" not in name for name in chosen):
+        raise UsageError(
+            "a guide works on whole layers; name one in layers, or leave the guide out"
+        )
+    return chosen
 
 
 def objective_for(
@@ -79,14 +117,7 @@ def objective_for(
     """
     feeds = _silence(network)
     known = network.layers
-    chosen = dict(layers or {})
-    if not chosen and dream_of is None:
-        which = "guide_layers" if guide is not None else "default_layers"
-        chosen = dict(network.card.extra[which])
-    if guide is not None and not any(":" not in name for name in chosen):
-        raise UsageError(
-            "a guide works on whole layers; name one in layers, or leave the guide out"
-        )
+    chosen = _chosen(network.card, layers, dream_of, guided=guide is not None)
     deepest = -1
     for name, weight in chosen.items():
         layer, channel = _split(name, known)
@@ -98,7 +129,7 @@ def objective_for(
         else:
             feeds[f"{layer}.square"] += weight
     if dream_of is not None:
-        feeds["logits.linear"][_class_index(dream_of, network)] = 1.0
+        feeds["logits.linear"][_class_index(dream_of, network.classes)] = 1.0
         deepest = network.card.extra["logits"]["depth"]
     return {**feeds, "depth": np.array(deepest, np.int64)}
 
@@ -131,16 +162,16 @@ def _split(name: str, known: Mapping[str, int]) -> tuple[str, int | None]:
     return layer, int(number)
 
 
-def _class_index(name: str, network: Network) -> int:
+def _class_index(name: str, classes: Sequence[str]) -> int:
     """Find a class by its name or one of its synonyms, whatever the case."""
-    if not network.classes:
+    if not classes:
         raise UsageError("this model has no classes to dream of; choose layers instead")
     wanted = name.strip().casefold()
     if not wanted:
         raise UsageError("the class to dream of is empty; name one, such as tabby cat")
     # A full name beats a synonym: "cardigan" is the garment, though it also names a dog.
-    synonyms = {title.casefold(): index for index, title in enumerate(network.classes)}
-    for index, title in enumerate(network.classes):
+    synonyms = {title.casefold(): index for index, title in enumerate(classes)}
+    for index, title in enumerate(classes):
         for word in title.split(","):
             synonyms.setdefault(word.strip().casefold(), index)
     if wanted not in synonyms:

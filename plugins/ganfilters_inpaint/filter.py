@@ -122,7 +122,7 @@ class _FillParams(Params):
     @model_validator(mode="after")
     def _model_used(self) -> Self:
         if self.model is not None and self.method != "gan":
-            raise ValueError(f"`model` is for `method` gan; {self.method} uses none")
+            raise ValueError(f"`method` {self.method} uses no `model`; leave it out, or use gan")
         return self
 
     @property
@@ -189,6 +189,10 @@ class Inpaint(Filter[InpaintParams]):
         """Return the network, or nothing for a classical method."""
         return params.networks
 
+    def check_params(self, params: InpaintParams) -> None:
+        """Refuse a model that fills nothing, and a method whose library is missing."""
+        _check_method(params)
+
     def apply(self, image: Image, params: InpaintParams) -> Image:
         """Return the picture with its holes filled."""
         area, weight = grown(_hole(image, params), params.dilate, params.seam)
@@ -222,6 +226,10 @@ class Outpaint(Filter[OutpaintParams]):
     def models_for(cls, params: OutpaintParams) -> tuple[ModelFile, ...]:
         """Return the network, or nothing for a classical method."""
         return params.networks
+
+    def check_params(self, params: OutpaintParams) -> None:
+        """Refuse a model that fills nothing, and a method whose library is missing."""
+        _check_method(params)
 
     def apply(self, image: Image, params: OutpaintParams) -> Image:
         """Return the larger picture."""
@@ -306,6 +314,13 @@ def _check_share(found: BoolArray, image: Image, params: InpaintParams) -> None:
     )
 
 
+def _check_method(params: _FillParams) -> None:
+    for model in params.networks:
+        model.card_for(Inpaint.name)
+    if params.method != "gan":
+        classic.require(params.method)
+
+
 def _filled(
     owner: Filter[Any],
     pixels: FloatArray,
@@ -315,12 +330,8 @@ def _filled(
 ) -> FloatArray:
     """Return the picture with every hole filled, one after the other."""
     network = None
-    if params.method == "gan":
-        model = params.model or _MODEL
-        card = model.card_for("inpaint")  # first, as its errors say more than the session's
-        network = Network(owner.runtime.session(model), card)
-    else:
-        classic.require(params.method)
+    for model in params.networks:
+        network = Network(owner.runtime.session(model), model.card)
     left = hole.copy()
     # Nobody sees the colours of what is transparent, and editors leave black there.
     unknown = left if alpha is None else hole | (alpha == 0)

@@ -266,6 +266,13 @@ class Latent(Filter[LatentParams]):
     traits = Traits(input="optional")
     models: ClassVar[tuple[ModelFile, ...]] = tuple(MODELS.values())
 
+    def check_params(self, params: LatentParams) -> None:
+        """Refuse classes, directions and layers that the network does not have."""
+        network = self._network(params)
+        if params.class_ is not None:
+            network.class_weights(params.class_, params.seed)
+        self._changed(network, params, np.broadcast_to(network.mean_w[:1], network.shape))
+
     def generate(self, params: LatentParams) -> Image:
         """Return a picture made from nothing."""
         if params.project:
@@ -285,8 +292,6 @@ class Latent(Filter[LatentParams]):
         network = self._network(params)
         height, width = image.pixels.shape[:2]
         if params.project:
-            # What cannot be done to a latent is said before half a minute of looking for it.
-            self._changed(network, params, np.broadcast_to(network.mean_w[:1], network.shape))
             target = np.clip(resize(image.pixels, network.size, network.size), 0.0, 1.0)
             chosen = None
             if params.class_ is not None:

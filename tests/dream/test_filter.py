@@ -182,7 +182,7 @@ def test_large_pictures_dream_at_a_bounded_size(host: Host, monkeypatch: Any) ->
 )
 def test_bad_values_are_one_line(host: Host, values: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words) as caught:
-        host.apply("dream", np.zeros((64, 64, 3), np.uint8), **values)
+        host.prepare("dream", **values)  # before there is a picture
     assert "\n" not in str(caught.value)
 
 

@@ -56,7 +56,7 @@ def test_classes(host: Host, style: Path) -> None:
     drawn_by_seed = {drawn(host, style, seed=n, noise=0, truncation=0).tobytes() for n in range(12)}
     assert len(drawn_by_seed) == 3  # with no truncation left there is one picture for each class
     with pytest.raises(UsageError, match="no class 'disk'; did you mean disc"):
-        drawn(host, style, class_="disk")
+        host.prepare("latent", model=style, class_="disk")  # before there is a picture
 
 
 def test_a_network_without_classes(host: Host, grey: Path) -> None:
@@ -107,7 +107,7 @@ def test_edits_move_along_directions(host: Host, style: Path) -> None:
     fine = drawn(host, style, seed=1, noise=0, edit="pc1=3", edit_layers="2")
     assert np.abs(fine - much).mean() > 0.1
     with pytest.raises(UsageError, match="no direction 'age'; it has pc1, pc2"):
-        drawn(host, style, edit="age=1")
+        host.prepare("latent", model=style, edit="age=1")
 
 
 def test_layers_are_read() -> None:

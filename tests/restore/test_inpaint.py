@@ -446,7 +446,7 @@ def test_the_recipe_names_the_models_that_were_used(
     assert made.metadata.recipe.steps[0].models == {}
     again = host.replay(made.metadata.recipe, given, mask=floats(hole))
     assert np.array_equal(again.pixels, made.pixels)
-    with pytest.raises(UsageError, match="model is for method gan; telea uses none"):
+    with pytest.raises(UsageError, match="method telea uses no model; leave it out, or use gan"):
         host.apply(filter, given, method="telea", model=filler)
 
 
