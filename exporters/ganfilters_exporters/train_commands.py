@@ -220,7 +220,7 @@ def train_config(values: dict[str, Any]) -> Any:
     help="Grain given to the photographs, from which strokes are made in plain parts.",
 )
 @click.option(
-    "--over",
+    "--overpaint",
     type=Number(min=0, max=1),
     default=0.5,
     show_default=True,
@@ -271,7 +271,7 @@ def style(**values: Any) -> None:
     run = values.pop("run") or values["out"].with_name(values["out"].name + ".run")
     config = train_config(values)
     weights = Weights(**{name: values.pop(f"{name}_weight") for name in _TERMS})
-    names = ("size", "style_size", "corpus_size", "batch", "rate", "grain", "over")
+    names = ("size", "style_size", "corpus_size", "batch", "rate", "grain", "overpaint")
     how = StyleConfig(weights=weights, seed=config.seed, **{n: values.pop(n) for n in names})
     request = StyleRequest(
         style=how,

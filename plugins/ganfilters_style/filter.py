@@ -89,12 +89,12 @@ class StyleParams(Params):
         le=8.0,
         description="Size of the strokes relative to the picture, whatever its resolution",
     )
-    grain: float = Field(
-        0.04,
+    grain: float | None = Field(
+        None,
         ge=0.0,
         le=0.5,
         description="Grain given to the photo before it is painted, from which plain parts get "
-        "strokes that differ; 0 for none",
+        "strokes that differ; 0 for none, as much as the model was trained with by default",
     )
     preserve_color: Literal["off", "luminance", "histogram"] = Field(
         "off",
@@ -200,7 +200,6 @@ class Style(Filter[StyleParams]):
 
     def apply(self, image: Image, params: StyleParams) -> Image:
         """Return the painted picture."""
-        self.check_params(params)  # first, as its errors say more than the session's
         model = params.model or _MODEL
         network = Network(self.runtime.session(model), model.card)
         refiner = Refiner(self.runtime) if params.refine else None
@@ -329,7 +328,8 @@ class _Painter:
         """Return the photo at one size, painted over what was painted at the size before."""
         height, width = seen.shape[:2]
         if painted is None:
-            painted = self.network.paint(grained(seen, params.grain), self.style, params.tile)
+            grain = self.network.grain if params.grain is None else params.grain
+            painted = self.network.paint(grained(seen, grain), self.style, params.tile)
         else:
             painted = _sized(painted, height, width)
             if not steps:

@@ -15,7 +15,7 @@ from ganfilters import FloatArray, resize
 
 __all__ = ["grained"]
 
-# Sides in pixels of what has one value in each layer of grain, the coarsest first.
+# Sides in pixels, at most, of what has one value in each layer of grain, the coarsest first.
 _CELLS = (16, 8, 4)
 # Deviation of each colour from the layer's light and dark, of which it is a part.
 _CHROMA = 0.5
@@ -45,12 +45,13 @@ def _grain(height: int, width: int) -> FloatArray:
     generator = np.random.default_rng(0)
     total = np.zeros((1, 1, 3), np.float32)
     for cell in _CELLS:
-        down, right = -(-height // cell) + 1, -(-width // cell) + 1
+        down, right = -(-height // cell), -(-width // cell)
         noise = generator.standard_normal((down, right, 4), np.float32)
         layer = (1 - _CHROMA**2) ** 0.5 * noise[..., :1] + _CHROMA * noise[..., 1:]
         # What is coarse is enlarged with the finer, which is less to enlarge.
         total = resize(total, right, down) + layer
     total = resize(total, width, height)
-    total /= max(float(total.std()), 1e-6)
+    total -= total.mean((0, 1))
+    total /= max(float(total.std()), 1e-6)  # of a single pixel there is none
     total.flags.writeable = False
     return total

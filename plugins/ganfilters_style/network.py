@@ -106,6 +106,11 @@ class Network:
         return style_names(self.card)
 
     @property
+    def grain(self) -> float:
+        """Deviation of the grain that it was trained with."""
+        return float(self.card.extra.get("grain", 0.0))
+
+    @property
     def default(self) -> dict[str, float]:
         """The style to use when none is asked for: the first; empty if there are none."""
         return dict.fromkeys(self.styles[:1], 1.0)

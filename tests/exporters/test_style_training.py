@@ -94,13 +94,14 @@ def test_training_exporting_and_one_more_style(request_: StyleRequest, tmp_path:
     one = pictures(tmp_path / "more", 4, stripes=True) / "Picture_3.png"
     more = dataclasses.replace(
         request_, styles=(one,), init=request_.out, out=tmp_path / "more.onnx",
-        run=tmp_path / "more.run",
+        run=tmp_path / "more.run", style=dataclasses.replace(HOW, grain=0.01),
     )  # fmt: skip
     train_style(more, config(40), loss_network=loss_network())
     lines = log(more.run)
     assert lines[-1]["style"] < lines[0]["style"]
     card = ModelFile(more.out).card_for("style")
     assert [s["name"] for s in card.extra["styles"]] == ["picture-0", "picture-1", "picture-3"]
+    assert card.extra["grain"] == 0.04  # what the network saw, not what fitted the new style
     image = np.random.default_rng(0).random((1, 3, 40, 32), np.float32)
     for number in (0, 1):
         before, after = outputs(request_.out, number, image), outputs(more.out, number, image)
@@ -291,7 +292,7 @@ def test_a_photograph_of_one_colour_does_not_end_the_run(
     for number in range(3):
         Image.new("RGB", (64, 64), (255, 255, 255)).save(folder / f"{number}.png")
     deep = dataclasses.replace(TINY, blocks=8)
-    bare = dataclasses.replace(HOW, grain=0.0, over=0.0)
+    bare = dataclasses.replace(HOW, grain=0.0, overpaint=0.0)
     request = dataclasses.replace(
         request_, photos=(folder,), network=deep, style=bare, export=False
     )
@@ -543,12 +544,12 @@ def test_a_step_paints_on_grain_or_over_what_was_painted(tmp_path: Path) -> None
         return task.ground(photo, task.net.neutral().expand(2, -1, -1), step)
 
     photo = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(2))
-    assert torch.equal(ground(grain=0.0, over=0.0), photo)
-    assert not torch.equal(ground(grain=0.1, over=0.0), photo)
-    over = ground(grain=0.0, over=1.0)
+    assert torch.equal(ground(grain=0.0, overpaint=0.0), photo)
+    assert not torch.equal(ground(grain=0.1, overpaint=0.0), photo)
+    over = ground(grain=0.0, overpaint=1.0)
     assert over.shape == photo.shape
     assert not over.requires_grad
     assert (over - photo).abs().mean() > 0.05
     # The step alone decides, so that a run that goes on is the run that did not stop.
     assert torch.equal(ground(grain=0.1), ground(grain=0.1))
-    assert not torch.equal(ground(grain=0.1, over=0.0), ground(4, grain=0.1, over=0.0))
+    assert not torch.equal(ground(grain=0.1, overpaint=0.0), ground(4, grain=0.1, overpaint=0.0))

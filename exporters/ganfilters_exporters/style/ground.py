@@ -17,7 +17,7 @@ from .network import MULTIPLE, SMALLEST
 __all__ = ["grained", "half_lit", "reduced"]
 
 CELLS = (4, 8, 16)
-"""Sides in pixels of what has one value in each layer of grain."""
+"""Sides in pixels, at most, of what has one value in each layer of grain."""
 CHROMA = 0.5
 """Deviation of each colour from the layer's light and dark, of which it is a part."""
 LUMA = (0.299, 0.587, 0.114)
@@ -39,7 +39,7 @@ def grained(images: Tensor, amount: Tensor, generator: torch.Generator) -> Tenso
     count, _, height, width = images.shape
     total = torch.zeros(count, 3, height, width)
     for cell in CELLS:
-        shape = (count, 4, -(-height // cell) + 1, -(-width // cell) + 1)
+        shape = (count, 4, -(-height // cell), -(-width // cell))
         noise = torch.randn(shape, generator=generator)
         layer = (1 - CHROMA**2) ** 0.5 * noise[:, :1] + CHROMA * noise[:, 1:]
         total += functional.interpolate(layer, size=(height, width), mode="bicubic")

@@ -96,7 +96,8 @@ def _card(own: ModelCard, command: str) -> dict[str, Any]:
     """Return the card's fields: those that the network had."""
     kept = ("seed", "seconds", "licence", "data", "attribution")
     fields = {name: getattr(own, name) for name in kept}
-    extra = {k: own.extra[k] for k in ("steps", "style_size", "painting_size") if k in own.extra}
+    told = ("steps", "style_size", "painting_size", "grain")
+    extra = {name: own.extra[name] for name in told if name in own.extra}
     return {
         **fields,
         # Once, however often it is done.

@@ -30,7 +30,7 @@ move faster; the predictor's layers are wide, and each painting pulls at all of 
 
 CORPUS_ZOOM = (0.4, 1.0)
 """Cuts of the corpus's paintings, as shares of their side: strokes of many widths."""
-OVER_SCALE = (0.3, 0.6)
+OVERPAINT_SCALE = (0.3, 0.6)
 """Size of what is painted over, as a share of the photograph's."""
 
 
@@ -60,7 +60,7 @@ class StyleConfig:
         Of the loss.
     grain : float
         Mean deviation of the grain that photographs are given, of values from 0 to 1.
-    over : float
+    overpaint : float
         Share of the steps that paint over what was painted smaller, as the filter does.
     average : float
         Decay of the average of the weights; 0 for none.
@@ -77,7 +77,7 @@ class StyleConfig:
     zoom: tuple[float, float] = (0.4, 1.0)
     weights: Weights = field(default_factory=Weights)
     grain: float = 0.04
-    over: float = 0.5
+    overpaint: float = 0.5
     average: float = 0.999
     warm: int = 50
 
@@ -141,16 +141,18 @@ class _StyleTask(Task):
             The step, which with the seed decides all that is random.
         """
         c = self.config
-        process = self.accelerator.process_index
-        generator = torch.Generator().manual_seed(seed_of("ground", c.seed, step, process))
+        # The same in all processes: their steps take as long, and none waits for another.
+        generator = torch.Generator().manual_seed(seed_of("overpaint", c.seed, step))
         coin, place = torch.rand(2, generator=generator).tolist()
+        process = self.accelerator.process_index
+        generator.manual_seed(seed_of("grain", c.seed, step, process))
         amount = 2 * c.grain * torch.rand(len(photo), generator=generator)
-        if coin >= c.over:
+        if coin >= c.overpaint:
             return grained(photo, amount, generator)
-        first, last = OVER_SCALE
+        first, last = OVERPAINT_SCALE
         small = grained(reduced(photo, first + (last - first) * place), amount, generator)
         with torch.no_grad():
-            painted, _ = self.painter(small, style.detach())
+            painted, _ = self.net(small, style.detach())
         enlarged = nn.functional.interpolate(
             painted.float(), size=photo.shape[2:], mode="bicubic"
         ).clamp(0, 1)

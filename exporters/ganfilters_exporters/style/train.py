@@ -297,6 +297,7 @@ def _card(
             "steps": result.step,
             "style_size": request.style.style_size,
             "painting_size": 2 * request.style.corpus_size,
+            "grain": request.style.grain,
         },
     }
 
@@ -328,6 +329,7 @@ def _export(
         styles = [*trained.styles, *styles]
         rows = torch.cat([trained.rows, rows])  # type: ignore[list-item]
         predictor, seen = trained.predictor, trained.seen
+        card["extra"]["grain"] = trained.grain
         if trained.painting_size is not None:
             card["extra"]["painting_size"] = trained.painting_size
     table = None

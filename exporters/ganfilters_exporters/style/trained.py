@@ -41,6 +41,8 @@ class Trained:
         For any painting.
     painting_size : int or None
         Side at which the predictor looks at a painting.
+    grain : float
+        Mean deviation of the grain that its photographs had.
     attribution : str
         Whom to name for what is in it.
     card : ModelCard or None
@@ -55,6 +57,7 @@ class Trained:
     predictor: Predictor | None = None
     seen: PaintingStatistics | None = None
     painting_size: int | None = None
+    grain: float = 0.0
     attribution: str = ""
     card: ModelCard | None = None
     looks: Tensor | None = None
@@ -107,14 +110,16 @@ def _read_run(folder: Path, backbone: Path | None) -> Trained:
     net.load_state_dict(best["net"])
     styles = [{"name": name, "title": name, "source": ""} for name in identity["styles"]]
     rows = best["table"]["styles"]
+    how = read_config(folder).get("style", {})
+    grain = float(how.get("grain", 0.0))
     if "predictor" not in best:
-        return Trained(net, rows, styles)
+        return Trained(net, rows, styles, grain=grain)
     found = BACKBONES["efficientnet-lite0"](backbone)
     seen = PaintingStatistics(found)
     predictor = _predictor(best["predictor"], net, seen)
-    corpus_size = read_config(folder).get("style", {}).get("corpus_size")
+    corpus_size = how.get("corpus_size")
     size = 2 * corpus_size if isinstance(corpus_size, int) else None
-    return Trained(net, rows, styles, predictor, seen, size, found.attribution)
+    return Trained(net, rows, styles, predictor, seen, size, grain, found.attribution)
 
 
 def _read_onnx(path: Path) -> Trained:
@@ -136,7 +141,7 @@ def _read_onnx(path: Path) -> Trained:
         predictor = _predictor(stored.weights("predictor", blank), net, seen)
     return Trained(
         net, rows, card.extra["styles"], predictor, seen, card.extra.get("painting_size"),
-        card.attribution, card, _looks(stored),
+        card.extra.get("grain", 0.0), card.attribution, card, _looks(stored),
     )  # fmt: skip
 
 
