@@ -215,9 +215,9 @@ def train_config(values: dict[str, Any]) -> Any:
 @click.option(
     "--grain",
     type=Number(min=0, max=0.5),
-    default=0.04,
+    default=0.08,
     show_default=True,
-    help="Grain given to the photographs, from which strokes are made in plain parts.",
+    help="Largest grain given to the photographs, from which strokes are made in plain parts.",
 )
 @click.option(
     "--overpaint",

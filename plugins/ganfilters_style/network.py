@@ -107,7 +107,7 @@ class Network:
 
     @property
     def grain(self) -> float:
-        """Deviation of the grain that it was trained with."""
+        """Largest deviation of the grain that it was trained with."""
         return float(self.card.extra.get("grain", 0.0))
 
     @property

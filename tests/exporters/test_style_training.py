@@ -101,7 +101,7 @@ def test_training_exporting_and_one_more_style(request_: StyleRequest, tmp_path:
     assert lines[-1]["style"] < lines[0]["style"]
     card = ModelFile(more.out).card_for("style")
     assert [s["name"] for s in card.extra["styles"]] == ["picture-0", "picture-1", "picture-3"]
-    assert card.extra["grain"] == 0.04  # what the network saw, not what fitted the new style
+    assert card.extra["grain"] == 0.08  # what the network saw, not what fitted the new style
     image = np.random.default_rng(0).random((1, 3, 40, 32), np.float32)
     for number in (0, 1):
         before, after = outputs(request_.out, number, image), outputs(more.out, number, image)

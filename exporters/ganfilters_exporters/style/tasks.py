@@ -59,7 +59,8 @@ class StyleConfig:
     weights : Weights
         Of the loss.
     grain : float
-        Mean deviation of the grain that photographs are given, of values from 0 to 1.
+        Largest deviation of the grain that photographs are given, of values from 0 to 1; what the
+        filter gives them.
     overpaint : float
         Share of the steps that paint over what was painted smaller, as the filter does.
     average : float
@@ -76,7 +77,7 @@ class StyleConfig:
     seed: int = 0
     zoom: tuple[float, float] = (0.4, 1.0)
     weights: Weights = field(default_factory=Weights)
-    grain: float = 0.04
+    grain: float = 0.08
     overpaint: float = 0.5
     average: float = 0.999
     warm: int = 50
@@ -146,7 +147,7 @@ class _StyleTask(Task):
         coin, place = torch.rand(2, generator=generator).tolist()
         process = self.accelerator.process_index
         generator.manual_seed(seed_of("grain", c.seed, step, process))
-        amount = 2 * c.grain * torch.rand(len(photo), generator=generator)
+        amount = c.grain * torch.rand(len(photo), generator=generator)
         if coin >= c.overpaint:
             return grained(photo, amount, generator)
         first, last = OVERPAINT_SCALE

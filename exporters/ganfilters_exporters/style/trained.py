@@ -42,7 +42,7 @@ class Trained:
     painting_size : int or None
         Side at which the predictor looks at a painting.
     grain : float
-        Mean deviation of the grain that its photographs had.
+        Largest deviation of the grain that its photographs had.
     attribution : str
         Whom to name for what is in it.
     card : ModelCard or None
