@@ -72,7 +72,10 @@ class Options:
             raise UsageError(f"feather is {feather:g}; it must be from 0 to {FEATHER_MAX:g} pixels")
         if mask is None and (invert_mask or feather):
             raise UsageError("inverting or feathering a mask needs a mask; give one as well")
-        loaded = None if mask is None else convert.mask_image(mask, max_pixels=max_pixels)
+        try:
+            loaded = None if mask is None else convert.mask_image(mask, max_pixels=max_pixels)
+        except ImageError as error:
+            raise ImageError(f"mask: {error}") from error
         return cls(loaded, invert_mask, feather, strength, fit_mask)
 
     @cached_property

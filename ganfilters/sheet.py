@@ -57,7 +57,7 @@ def values_of(
     """
     found = {p.name: p for p in schema.parameters(host.registry.get(filter).filter.Params)}
     if vary is not None:
-        name = vary.replace("-", "_").lstrip("_")
+        name = schema.underscored(vary.lstrip("-_"))
         if name not in found:
             hint = nearest(name, found, what="parameters")
             raise UsageError(f"{filter} has no parameter {vary!r}; {hint}")

@@ -132,11 +132,12 @@ def execute(
     params = given_params(ctx, entry, given)
     _check_written(params, todo)
     host = state.host(given["device"], threads=given["threads"], max_pixels=given["max_pixels"])
-    prepared = host.prepare(
-        chain or entry.filter.name,
-        **{name: given[name] for name in ("mask", "invert_mask", "feather", "strength")},
-        **{name: getattr(params, name) for name in params.model_fields_set},
-    )
+    with schema.renamed(entry.filter.Params, schema.flag):
+        prepared = host.prepare(
+            chain or entry.filter.name,
+            **{name: given[name] for name in ("mask", "invert_mask", "feather", "strength")},
+            **{name: getattr(params, name) for name in params.model_fields_set},
+        )
     work = Work(
         prepared=prepared,
         format=given["format"],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ganfilters import schema
 from ganfilters.cli._filtering import execute, filter_command, given_params
 from ganfilters.cli._output import table
 from ganfilters.cli._state import State, print_json
@@ -68,8 +69,12 @@ class ChainGroup(click.Group):
             dry = given.pop("dry_run")
             if not dry:
                 return execute(inner, entry, given, chain)
+            state = inner.ensure_object(State)
             params = given_params(inner, entry, given)
-            _show(inner.ensure_object(State), entry, params, max_pixels=given["max_pixels"])
+            with schema.renamed(entry.filter.Params, schema.flag):  # what a run would refuse
+                host = state.host(given["device"], max_pixels=given["max_pixels"])
+                host.prepare(chain, **{n: getattr(params, n) for n in params.model_fields_set})
+            _show(state, entry, params, max_pixels=given["max_pixels"])
             return 0
 
         option = click.Option(["--dry-run"], is_flag=True, help="Show the steps and do nothing.")

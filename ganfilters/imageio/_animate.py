@@ -125,15 +125,15 @@ def _with_palette(what: Encodable, *, dither: bool) -> tuple[PILImage.Image, int
     if exact is not None:
         indices, colours = exact
     else:
-        picture = PILImage.fromarray(rgb)
         # What is not seen shall take no colours. A sample gives nearly the same ones as all pixels.
         seen = rgb.reshape(-1, 3) if clear is None else rgb[~clear]
         sample = np.ascontiguousarray(seen[:: -(-len(seen) // _SAMPLE)])
         palette = PILImage.fromarray(sample[None]).quantize(room, PILImage.Quantize.MEDIANCUT)
         way = PILImage.Dither.FLOYDSTEINBERG if dither else PILImage.Dither.NONE
-        reduced = picture.quantize(palette=palette, dither=way)
-        indices = np.asarray(reduced)
         table = np.asarray(palette.getpalette() or [0, 0, 0], np.uint8)
+        if clear is not None:  # a colour without an error to spread over what is seen
+            rgb = np.where(clear[..., None], table[:3], rgb)
+        indices = np.asarray(PILImage.fromarray(rgb).quantize(palette=palette, dither=way))
         colours = table.reshape(-1, 3)[:room]
     if clear is not None:
         indices = np.where(clear, np.uint8(len(colours)), indices)

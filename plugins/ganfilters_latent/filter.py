@@ -267,8 +267,10 @@ class Latent(Filter[LatentParams]):
     models: ClassVar[tuple[ModelFile, ...]] = tuple(MODELS.values())
 
     def check_params(self, params: LatentParams) -> None:
-        """Refuse classes, directions and layers that the network does not have."""
+        """Refuse what the network does not have, and a latent that is not its own."""
         network = self._network(params)
+        if params.latent is not None:
+            load(params.latent, network)
         if params.class_ is not None:
             network.class_weights(params.class_, params.seed)
         self._changed(network, params, np.broadcast_to(network.mean_w[:1], network.shape))

@@ -63,7 +63,7 @@ def test_a_cut_out_is_shown_on_white_and_nothing_of_what_it_hides(host: Host) ->
         made = contact_sheet(host, "invert", cut_out, values=[0.5], vary="amount", thumbnail=40)
         sheets.append(made.pixels)
     np.testing.assert_array_equal(*sheets)
-    assert (sheets[0][12:34, 10:20] == 1.0).all()
+    assert (sheets[0][12:34, 10:20] == 1.0).all()  # in the input, the first
     np.testing.assert_allclose(sheets[0][12:34, 26:44], 0.5, atol=0.01)
 
 
@@ -140,3 +140,8 @@ def test_a_mask_may_be_what_masks_may_be(host: Host) -> None:
     second = made.pixels[8 : 8 + 48, 8 + 72 : 8 + 72 + 64]
     assert second[24, 8] == pytest.approx(55 / 255, abs=0.01)
     assert second[24, 56] == pytest.approx(200 / 255, abs=0.01)
+
+
+def test_a_parameter_is_called_as_its_option_is(host: Host) -> None:
+    assert values_of(host, "latent", "class")[0] == "class_"
+    assert values_of(host, "latent", "--mix-seed", {"class_": "coast"})[0] == "mix_seed"

@@ -181,6 +181,18 @@ def test_profile_of_an_animation_is_kept(format):
         assert np.abs(before.pixels - after.pixels).max() < 0.03
 
 
+def test_gif_shows_nothing_of_what_is_hidden():
+    pixels = np.asarray(PILImage.fromarray(photo()).resize((256, 192)), np.float32) / 255
+    hidden = np.zeros((192, 256), bool)
+    hidden[:, :70] = True
+    made = []
+    for colour in (0.0, 1.0):
+        pixels[hidden] = colour
+        image = Image(pixels.copy(), alpha=1 - hidden.astype(np.float32))
+        made.append(imageio.encode(image, "GIF"))
+    assert made[0] == made[1]
+
+
 def test_gif_of_a_photo_is_dithered_or_not():
     image = from_array(np.asarray(PILImage.fromarray(photo()).resize((256, 192))))
     data = []

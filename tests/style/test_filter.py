@@ -380,3 +380,16 @@ def test_what_no_picture_can_do_is_told_once(
         assert result.stderr.count("\n") == 1
         assert message in result.stderr
         assert not (tmp_path / "out").exists()
+    step = tmp_path / "look.toml"
+    step.write_text('[[step]]\nfilter = "style"\nstyle = "screem"\n')
+    for words in (folders, ["--dry-run"]):
+        result = CliRunner().invoke(command_line(), ["run", str(step), *words])
+        assert result.exit_code == 2
+        assert "step 1 (style): there is no style 'screem'" in result.stderr
+        assert not result.stdout
+
+
+def test_a_broken_mask_is_called_one(both: Path, photo: Array, tmp_path: Path) -> None:
+    (tmp_path / "hole.png").write_bytes(b"nothing")
+    with pytest.raises(ImageError, match=r"^mask: .*hole\.png"):
+        Host("cpu").apply("style", photo, model=both, mask=tmp_path / "hole.png")
