@@ -52,7 +52,7 @@ STYLES = (
 _MODEL = ModelFile.packaged(
     "ganfilters_style",
     "models/style.onnx",
-    sha256="592f709c37416ccc60d699c6ad527f1067f02f226db689f8fb7354cfaec2facd",
+    sha256="f3a9be4f36a9c70010430a931584d8245f8772f756dae80fe584f3466817ca49",
 )
 
 # Longer side in pixels at which the network's strokes are of the usual size.
