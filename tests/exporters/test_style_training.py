@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnxruntime
@@ -18,7 +19,6 @@ from PIL import Image
 from ganfilters import Runtime
 from ganfilters.errors import UsageError
 from ganfilters.models import ModelFile
-from ganfilters_exporters.accelerators import make_accelerator
 from ganfilters_exporters.checkpoints import write_checkpoint
 from ganfilters_exporters.data import Pictures, load_pictures
 from ganfilters_exporters.losses import Weights
@@ -536,11 +536,11 @@ def test_a_step_paints_on_grain_or_over_what_was_painted(tmp_path: Path) -> None
     photos = load_pictures([pictures(tmp_path / "photos", 4)], 64)
     paintings = find_paintings([pictures(tmp_path / "styles", 2, stripes=True)], {})
 
-    def ground(step: int = 3, **how: float) -> torch.Tensor:
+    def ground(step: int = 3, process: int = 0, **how: float) -> torch.Tensor:
         torch.manual_seed(0)
         chosen = dataclasses.replace(HOW, size=64, **how)
         task = NamedStyles(chosen, photos, paintings, loss_network(), Stylizer(TINY))
-        task.accelerator = make_accelerator("cpu", "fp32")
+        task.accelerator = SimpleNamespace(process_index=process)
         return task.ground(photo, task.net.neutral().expand(2, -1, -1), step)
 
     photo = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(2))
@@ -553,3 +553,7 @@ def test_a_step_paints_on_grain_or_over_what_was_painted(tmp_path: Path) -> None
     # The step alone decides, so that a run that goes on is the run that did not stop.
     assert torch.equal(ground(grain=0.1), ground(grain=0.1))
     assert not torch.equal(ground(grain=0.1, overpaint=0.0), ground(4, grain=0.1, overpaint=0.0))
+    # All processes paint over in the same steps, or one would wait for another.
+    over = [[torch.equal(ground(n, p, grain=0.0), photo) for n in range(6)] for p in (0, 1)]
+    assert over[0] == over[1]
+    assert set(over[0]) == {False, True}
