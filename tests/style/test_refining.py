@@ -70,7 +70,7 @@ def test_a_painting_at_hand_is_refined_towards(host: Host, refiner: Refiner, cof
     look = refiner.grams(Image(painting.astype(np.float32) / 255))
     painted = host.apply("style", coffee, style_image=painting, **OWN_SIZE)
     refined = host.apply("style", coffee, style_image=painting, refine=12, **OWN_SIZE)
-    assert distance(refiner, refined, look) < 0.8 * distance(refiner, painted, look)
+    assert distance(refiner, refined, look) < 0.9 * distance(refiner, painted, look)
 
 
 def test_larger_sizes_are_painted_without_what_refining_took(coffee: Array) -> None:
