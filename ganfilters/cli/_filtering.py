@@ -19,12 +19,13 @@ from ganfilters.errors import DeviceError, GanfiltersError, ModelError, UsageErr
 from ganfilters.limits import FEATHER_MAX
 
 if TYPE_CHECKING:
+    from ganfilters import Host, Params, Prepared
     from ganfilters.chains import Chain
     from ganfilters.cli._plan import Output, Plan
     from ganfilters.cli._work import Result, Work
     from ganfilters.registry import Entry
 
-__all__ = ["FilterCommand", "execute", "filter_command", "given_params"]
+__all__ = ["FilterCommand", "execute", "filter_command", "given_params", "prepare"]
 
 _PATHS = {"required": "INPUT OUTPUT", "optional": "[INPUT] OUTPUT", "none": "OUTPUT"}
 _PATHS_HELP = {
@@ -132,12 +133,8 @@ def execute(
     params = given_params(ctx, entry, given)
     _check_written(params, todo)
     host = state.host(given["device"], threads=given["threads"], max_pixels=given["max_pixels"])
-    with schema.renamed(entry.filter.Params, schema.flag):
-        prepared = host.prepare(
-            chain or entry.filter.name,
-            **{name: given[name] for name in ("mask", "invert_mask", "feather", "strength")},
-            **{name: getattr(params, name) for name in params.model_fields_set},
-        )
+    options = {name: given[name] for name in ("mask", "invert_mask", "feather", "strength")}
+    prepared = prepare(host, chain or entry.filter.name, params, **options)
     work = Work(
         prepared=prepared,
         format=given["format"],
@@ -147,6 +144,13 @@ def execute(
         max_pixels=given["max_pixels"],
     )
     return _run(state, todo, work, quiet=given["quiet"])
+
+
+def prepare(host: Host, filter: str | Chain, params: Params, **options: Any) -> Prepared:
+    """Let the host check a filter's values; its errors call them as the command line does."""
+    values = {name: getattr(params, name) for name in params.model_fields_set}
+    with schema.renamed(type(params), schema.flag):
+        return host.prepare(filter, **options, **values)
 
 
 def _check_numbers(given: Mapping[str, Any]) -> None:

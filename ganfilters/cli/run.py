@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganfilters import schema
-from ganfilters.cli._filtering import execute, filter_command, given_params
+from ganfilters.cli._filtering import execute, filter_command, given_params, prepare
 from ganfilters.cli._output import table
 from ganfilters.cli._state import State, print_json
 from ganfilters.errors import UsageError, nearest
@@ -71,9 +70,8 @@ class ChainGroup(click.Group):
                 return execute(inner, entry, given, chain)
             state = inner.ensure_object(State)
             params = given_params(inner, entry, given)
-            with schema.renamed(entry.filter.Params, schema.flag):  # what a run would refuse
-                host = state.host(given["device"], max_pixels=given["max_pixels"])
-                host.prepare(chain, **{n: getattr(params, n) for n in params.model_fields_set})
+            # What a run would refuse is refused.
+            prepare(state.host(given["device"], max_pixels=given["max_pixels"]), chain, params)
             _show(state, entry, params, max_pixels=given["max_pixels"])
             return 0
 
