@@ -358,9 +358,9 @@ def _store(values: FloatArray, out: Array) -> None:
 
 def _luminance(pixels: FloatArray) -> FloatArray:
     """Return H x W; grey pixels keep their exact value."""
-    result = np.array(pixels[..., 0])
     if pixels.strides[2] == 0:  # one plane seen as three
-        return result
+        return pixels[..., 0]
+    result = np.array(pixels[..., 0])
     for rows in _blocks(pixels):
         block = pixels[rows]
         coloured = (block[..., 0] != block[..., 1]) | (block[..., 1] != block[..., 2])

@@ -184,7 +184,7 @@ def _tile_shifts(
     if not len(candidates):
         return np.zeros((*wanted[kept].shape[:2], 2), np.intp)
     weight = np.where(missing, np.float32(1.0), np.float32(_KNOWN))[outer]
-    norm = box_sums(weight[..., None], _RADIUS)[..., 0]
+    norm = box_sums(weight, _RADIUS)
     # What lies outside the area is as good as missing.
     room = [(side, side) for side in missing.shape]
     source, allowed = np.pad(seen, (*room, (0, 0))), np.pad(known, room)
@@ -197,7 +197,7 @@ def _tile_shifts(
         apart = source[there] - wanted
         valid = allowed[there]
         here = np.where(valid, np.einsum("ijk,ijk->ij", apart, apart), np.float32(_NOTHING))
-        here = box_sums((here * weight)[..., None], _RADIUS)[..., 0] / norm
+        here = box_sums(here * weight, _RADIUS) / norm
         cost[...] = np.where(valid, here, np.float32(_NEVER))
     offsets: IntArray = candidates[_agreed(costs)[kept]]
     return offsets
@@ -213,18 +213,28 @@ def _agreed(costs: FloatArray) -> IntArray:
     least: FloatArray = costs.min(axis=0)
     chosen = cheapest
     worth = np.float32(_LIKE / (2 * _AROUND + 1) ** 2)
+    # Sums over squares as products of matrices: most pieces are too small for running sums to pay.
+    down, across = (_neighbours(side) for side in chosen.shape)
     for _ in range(_TURNS):
         after, best = cheapest.copy(), least.copy()
         for number in np.unique(chosen):
             mine = chosen == number
             near = bounds(mine, _AROUND)
-            sums = box_sums(mine[near].astype(np.float32)[..., None], _AROUND)[..., 0]
-            value = costs[number][near] - worth * sums
+            rows, columns = near
+            like = down[rows, rows] @ mine[near].astype(np.float32) @ across[columns, columns]
+            value = costs[number][near] - worth * like
             better = value < best[near]
             np.copyto(best[near], value, where=better)
             after[near][better] = number
         chosen = after
     return chosen
+
+
+def _neighbours(length: int) -> FloatArray:
+    """Return which of a line of pixels count for one another, (length, length), 0 or 1."""
+    place = np.arange(length)
+    near: FloatArray = (np.abs(place[:, None] - place) <= _AROUND).astype(np.float32)
+    return near
 
 
 def copied(
@@ -301,10 +311,10 @@ def _meet(
         if not weight.any():
             continue
         step = spread(pixels[rows] - made[rows], weight)
-        known = box_sums(1 - missing[rows, :, None].astype(np.float32), reach)
+        known = box_sums(1 - missing[rows].astype(np.float32), reach)
         near = np.clip(known / np.float32((2 * reach + 1) ** 2 / 2), 0.0, 1.0)
         inner = slice(top - rows.start, top - rows.start + _MET_ROWS)
-        made[top : top + _MET_ROWS] += (missing[rows, :, None] * near * near * step)[inner]
+        made[top : top + _MET_ROWS] += ((missing[rows] * near * near)[..., None] * step)[inner]
 
 
 def _beside(missing: BoolArray) -> BoolArray:
@@ -435,7 +445,7 @@ def _frequent(
     windows = sliding_window_view(seen, (_BLOCK, _BLOCK), axis=(0, 1))[..., ::2, ::2]
     own = windows[blocks[:, 0], blocks[:, 1]].reshape(len(blocks), -1)
     height, width = missing.shape
-    counts: FloatArray = np.zeros((2 * height + 1, 2 * width + 1, 1), np.float32)
+    counts: FloatArray = np.zeros((2 * height + 1, 2 * width + 1), np.float32)
     order = rng.permutation(len(places))[: _ROUNDS * _PLACES]
     for part in np.array_split(order, min(_ROUNDS, len(order))):
         those = places[part]
@@ -443,9 +453,9 @@ def _frequent(
         # |a - b|^2 is least where a.b - |b|^2 / 2 is largest.
         likeness = own @ found.T - (found * found).sum(axis=1) / 2
         offset = those[likeness.argmax(axis=1)] - blocks
-        np.add.at(counts[..., 0], (offset[:, 0] + height, offset[:, 1] + width), 1.0)
+        np.add.at(counts, (offset[:, 0] + height, offset[:, 1] + width), 1.0)
     # Offsets beside one another count for one another; the sharper peak is the better.
-    votes = box_sums(counts, 1)[..., 0] + counts[..., 0] / 2
+    votes = box_sums(counts, 1) + counts / 2
     chosen: list[tuple[int, int]] = []
     while len(chosen) < _SHIFTS:
         row, column = divmod(int(votes.argmax()), votes.shape[1])

@@ -227,24 +227,25 @@ class _Pyramid:
         self._pixels = pad_to(pixels, *size)
         missing = pad_to(hole.astype(np.float32), *size)
         self._hole: BoolArray = missing > 0
-        # Means of what is known, and how much that is, from large to small.
+        # Means of what is known, (3, h, w), and how much that is, from large to small.
         self._smaller: list[tuple[FloatArray, FloatArray]] = []
         if not halvings:
             return
         share, known = 1 - missing, self._pixels.copy()
         area = bounds(self._hole)  # the padding mirrors what is near the border, holes too
         known[area] *= share[area][..., None]
+        known, share = known.transpose(2, 0, 1), share[None]
         for _ in range(halvings):
-            share, known = halved(share), halved(known)
-            self._smaller.append((known, share))
+            known, share = halved(known), halved(share)
+            self._smaller.append((known, share[0]))
 
     def picture(self, number: int) -> FloatArray:
         """Return the picture at a size, the smallest being 0."""
         if number == len(self._smaller):
             return self._pixels
         known, share = self._smaller[-1 - number]
-        small = np.clip(known / np.maximum(share, np.float32(_KNOWN))[..., None], 0.0, 1.0)
-        return small.astype(np.float32, copy=False)
+        small = np.clip(known / np.maximum(share, np.float32(_KNOWN)), 0.0, 1.0)
+        return np.ascontiguousarray(small.transpose(1, 2, 0))
 
     def hole(self, number: int) -> BoolArray:
         """Return the hole at a size: where too little is known."""

@@ -21,7 +21,7 @@ TONE_REACH = 12
 # A hole is thin where half of what is so near is known.
 _THIN = 16
 # Rows of a picture handled at a time.
-_ROWS = 64
+_ROWS = 8
 # Column of weights that gives the lightness of a colour (ITU-R BT.601).
 _LIGHTNESS = np.array([[0.299], [0.587], [0.114]], np.float32)
 
@@ -104,21 +104,29 @@ def is_grey(pixels: FloatArray, known: BoolArray) -> bool:
 
 def spread(values: FloatArray, weight: FloatArray) -> FloatArray:
     """Interpolate between values where their weight is small, (H, W, C) and (H, W, 1)."""
-    height, width = weight.shape[:2]
-    planes = np.concatenate([values * weight, weight], axis=2)
+    planes = np.ascontiguousarray(values.transpose(2, 0, 1))  # the faster order, see `halved`
+    return np.ascontiguousarray(_pushed(planes, weight[..., 0]).transpose(1, 2, 0))
+
+
+def _pushed(values: FloatArray, weight: FloatArray) -> FloatArray:
+    """Interpolate as `spread` does, (C, H, W) and (H, W)."""
+    height, width = weight.shape
+    planes = np.concatenate([values * weight, weight[None]])
     if min(height, width) <= 2:
-        total = planes.mean(axis=(0, 1), keepdims=True)
-        below = np.broadcast_to(total[..., :-1] / np.maximum(total[..., -1:], 1e-6), values.shape)
+        total = planes.mean(axis=(1, 2), keepdims=True)
+        below = np.broadcast_to(total[:-1] / np.maximum(total[-1], np.float32(1e-6)), values.shape)
     else:
-        even = np.pad(planes, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        half = halved(even)
-        share = half[..., -1:]
+        if height % 2 or width % 2:
+            planes = np.pad(planes, ((0, 0), (0, height % 2), (0, width % 2)), mode="edge")
+        *half, share = halved(planes)
         # A cell of which a corner is known is known: else what is far away would seep in.
-        known = half[..., :-1] / np.maximum(share, np.float32(1e-6))
-        coarse = spread(known.astype(np.float32, copy=False), np.clip(4 * share, 0.0, 1.0))
-        below = _doubled(_doubled(coarse, 0), 1)[:height, :width]
-    found: FloatArray = below + weight * (values - below)
-    return found.astype(np.float32, copy=False)
+        known = np.stack(half) / np.maximum(share, np.float32(1e-6))
+        coarse = _pushed(known, np.clip(4 * share, 0.0, 1.0))
+        below = _doubled(_doubled(coarse, 1), 2)[:, :height, :width]
+    found: FloatArray = values - below
+    found *= weight
+    found += below
+    return found
 
 
 def _doubled(planes: FloatArray, axis: int) -> FloatArray:
