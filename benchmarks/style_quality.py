@@ -33,6 +33,7 @@ from ganfilters import Host
 from ganfilters_exporters.export import add_quality
 from ganfilters_exporters.losses import PerceptualLoss, Weights, load_vgg16_features
 from ganfilters_exporters.style.paintings import Painting, find_paintings, read_options
+from ganfilters_style.filter import REFERENCE
 
 OPTIONS = Path(__file__).parents[1] / "exporters/ganfilters_exporters/style/paintings.toml"
 STYLE_WEIGHT = 3.0
@@ -111,7 +112,7 @@ def ways(options: argparse.Namespace, loss: PerceptualLoss) -> dict[str, Paint]:
     def refined(picture: Pillow.Image, painting: Painting) -> Pillow.Image:
         steps = {"refine": options.refine, "refine_weight": STYLE_WEIGHT}
         # All steps at the size that is compared.
-        scale = {"stroke_scale": 288 / options.size}
+        scale = {"stroke_scale": REFERENCE / options.size}
         return host.apply("style", picture, style=painting.name, **steps, **scale, **model)
 
     def any_painting(picture: Pillow.Image, painting: Painting) -> Pillow.Image:

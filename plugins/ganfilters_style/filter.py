@@ -29,7 +29,7 @@ from ganfilters_style.ground import grained
 from ganfilters_style.network import Network, check_styles, shares, style_names
 from ganfilters_style.refining import REFINER, Grams, Refiner, mixed
 
-__all__ = ["STYLES", "Style", "StyleParams"]
+__all__ = ["REFERENCE", "STYLES", "Style", "StyleParams"]
 
 STYLES = (
     "composition-vii",
@@ -55,14 +55,14 @@ _MODEL = ModelFile.packaged(
     sha256="f3a9be4f36a9c70010430a931584d8245f8772f756dae80fe584f3466817ca49",
 )
 
-# Longer side in pixels at which the network's strokes are of the usual size.
-_REFERENCE = 288
+REFERENCE = 224
+"""Longer side in pixels at which the network's strokes are of the usual size."""
 # A small picture is enlarged at most this much to be painted with small strokes.
 _ENLARGE = 2.0
 # A painting enlarged by this much still looks sharp.
 _BLURRED = 1.2
 # A painting enlarged by this much can still be painted over: its strokes stay, with sharp edges.
-_GROWTH = 3.6
+_GROWTH = 4.6
 # Where it is refined as well: fewer sizes would leave more of a large picture unrefined.
 _REFINED_GROWTH = 2.4
 # How many times as long as painting a step of refining takes.
@@ -225,7 +225,7 @@ def working_sizes(
     that is only enlarged would be blurred, so it is painted over at sizes that grow by `growth` at
     most.
     """
-    scale = min(_REFERENCE / stroke_scale / max(height, width), _ENLARGE)
+    scale = min(REFERENCE / stroke_scale / max(height, width), _ENLARGE)
     steps = math.ceil(-math.log(scale, growth)) if scale * _BLURRED < 1 else 0
     scales = [scale ** (1 - step / max(steps, 1)) for step in range(steps + 1)]
     return [(max(1, round(height * s)), max(1, round(width * s))) for s in scales]

@@ -242,18 +242,13 @@ def test_any_size(host: Host, named: Path, size: tuple[int, int]) -> None:
 
 def test_strokes_are_relative_to_the_picture() -> None:
     first = {working_sizes(height, 2 * height, 1.0)[0] for height in (300, 600, 1200, 5000)}
-    assert first == {(144, 288)}
-    assert working_sizes(1000, 2000, 2.0) == [
-        (72, 144),
-        (173, 346),
-        (416, 832),
-        (1000, 2000),
-    ]
-    assert working_sizes(1024, 1024, 1.0) == [(288, 288), (1024, 1024)]
-    assert working_sizes(400, 400, 1.0) == [(288, 288), (400, 400)]
-    assert working_sizes(340, 340, 1.0) == [(288, 288)]  # hardly blurred when it is enlarged
+    assert first == {(112, 224)}
+    assert working_sizes(1000, 2000, 2.0) == [(56, 112), (237, 473), (1000, 2000)]
+    assert working_sizes(1024, 1024, 1.0) == [(224, 224), (1024, 1024)]
+    assert working_sizes(400, 400, 1.0) == [(224, 224), (400, 400)]
+    assert working_sizes(260, 260, 1.0) == [(224, 224)]  # hardly blurred when it is enlarged
     assert working_sizes(100, 100, 1.0) == [(200, 200)]  # enlarged at most twice
-    assert working_sizes(768, 768, 0.25) == [(1152, 1152)]
+    assert working_sizes(768, 768, 0.25) == [(896, 896)]
 
 
 def test_what_is_painted_over_shows_the_photo_again(
