@@ -357,7 +357,7 @@ def _store(values: FloatArray, out: Array) -> None:
 
 
 def _luminance(pixels: FloatArray) -> FloatArray:
-    """Return H x W; grey pixels keep their exact value."""
+    """Return H x W, maybe a view; grey pixels keep their exact value."""
     if pixels.strides[2] == 0:  # one plane seen as three
         return pixels[..., 0]
     result = np.array(pixels[..., 0])
@@ -377,7 +377,7 @@ def _blocks(pixels: Array) -> Iterator[slice]:
 
 
 def read_mask(value: Any, width: int, height: int, *, max_pixels: int = MAX_PIXELS) -> FloatArray:
-    """Return a mask as float32, H x W, in [0, 1]: 1 means "work here".
+    """Return a mask as float32, H x W, in [0, 1]: 1 means "work here"; not to be changed in place.
 
     A picture counts by its luminance. Where it is transparent it counts as black, so both a white
     area on black and a white area on nothing select the area.

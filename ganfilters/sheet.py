@@ -130,11 +130,13 @@ def contact_sheet(
     Raises
     ------
     UsageError
-        There is nothing to vary, or a value is not allowed.
+        There is nothing to vary, the parameter that varies has a value, or a value is not allowed.
     """
     if not 32 <= thumbnail <= 2048:
         raise UsageError(f"thumbnail is {thumbnail}; it must be from 32 to 2048 pixels")
     name, known = values_of(host, filter, vary, params)
+    if name in params:
+        raise UsageError(f"the sheet varies `{name}`; leave it out, or vary another parameter")
     chosen = list(values) or known
     if not chosen:
         raise UsageError(f"{name} has no list of values; give the values to show")

@@ -252,6 +252,8 @@ class Outpaint(Filter[OutpaintParams]):
             )
         area, weight = grown(hole, 0.0, params.seam)
         hole[area] = weight > 0
+        if hole.all():  # the seam is wider than the picture, which is all there is to go by
+            hole[area] = weight == 1
         alpha = None
         if image.alpha is not None:
             alpha = np.pad(image.alpha, margins, constant_values=np.float32(1.0))
@@ -282,8 +284,8 @@ def _hole(image: Image, params: InpaintParams) -> BoolArray:
                 "or give another `mask_color`"
             )
         found |= painted
-    if missed:
-        raise (UsageError if found.any() else NothingToDo)("; also ".join(missed))
+    if missed and not found.any():
+        raise NothingToDo("; also ".join(missed))
     if not found.any():
         what = "the mask selects nothing" if image.mask is not None else "nothing says what to fill"
         raise UsageError(
@@ -299,15 +301,16 @@ def _check_share(found: BoolArray, image: Image, params: InpaintParams) -> None:
     share = np.count_nonzero(found) / found.size
     if share < 1 and share <= params.largest:
         return
-    if image.mask is not None:
+    masked = image.mask is not None and (image.mask > _SELECTED).mean() > params.largest
+    if masked:
         hint = "white means fill, and --invert-mask turns a mask round"
     elif params.mask_color is not None:
-        hint = f"lower tolerance, which is {params.tolerance:g}, or give a mask instead"
+        hint = f"lower `tolerance`, which is {params.tolerance:g}, or give a mask instead"
     else:
-        hint = "from_alpha takes what is only partly transparent too; give a mask instead"
+        hint = "`from_alpha` takes what is only partly transparent too; give a mask instead"
     if share == 1:
         raise UsageError(f"the whole picture is to be filled, so nothing is left to go by; {hint}")
-    suspicion = ", so the mask is probably inverted" if image.mask is not None else ""
+    suspicion = ", so the mask is probably inverted" if masked else ""
     raise UsageError(
         f"{share:.0%} of the picture is to be filled{suspicion}; {hint}; `largest` 1 fills it all "
         "the same"

@@ -145,7 +145,7 @@ def _line_sums(values: FloatArray, radius: int) -> FloatArray:
     """Return the sums of 2 `radius` + 1 consecutive values along the first axis.
 
     Made of the sums of 1, 2, 4, ... values, as the binary digits of their number say: so few
-    additions of whole arrays are faster than running sums, and lose nothing to rounding.
+    additions of whole arrays are faster than running sums, which need float64 for as little loss.
     """
     count = len(values) - 2 * radius
     total = values[:count].copy(order="K")

@@ -107,7 +107,7 @@ class StyleParams(Params):
     split: ImageParam | None = Field(
         None,
         description="Picture that is white where the style is painted and black where the other "
-        "style is, or the photo stays; of the photo's proportions",
+        "style is, or the photo stays; what is transparent is black. Of the photo's proportions",
     )
     tile: int = Field(
         1024,
@@ -379,5 +379,8 @@ def _share(split: Image, image: Image) -> FloatArray:
             f"the split picture{which} is {split.width}x{split.height} pixels, but the picture is "
             f"{width}x{height}; give one of the same proportions"
         )
-    share = resize(split.pixels.mean(2), width, height)
+    white = split.pixels.mean(2)
+    if split.alpha is not None:  # what is transparent is black, as in a mask
+        white = white * split.alpha
+    share = resize(white, width, height)
     return np.clip(share, 0.0, 1.0)[..., None]

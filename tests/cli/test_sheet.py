@@ -89,6 +89,10 @@ def test_a_filter_that_makes_pictures(run: Run) -> None:
         (("noise", "in.png", "out.png", "--vary", "seed"), "seed has no list of values"),
         (("invert", "in.png", "out.png", "--vary", "amout"), "did you mean amount?"),
         (("invert", "in.png", "out.png", "--vary", "amount", "--value", "7"), "amount is 7"),
+        (
+            ("invert", "in.png", "out.png", "--vary", "amount", "--value", "1", "--amount", "1"),
+            "the sheet varies --amount; leave it out",
+        ),
         (("invert", "in.png", "in.png"), "exists already"),
         (("invrt", "in.png", "out.png"), "did you mean invert"),
     ],

@@ -161,12 +161,22 @@ def test_bad_masks_are_told(host: Host, filler: Path, photo: Array) -> None:
 def test_too_much_is_told_by_what_selected_it(direct: Inpaint, filler: Path, photo: Array) -> None:
     """A picture that is half transparent everywhere has no mask to turn round."""
     pixels, alpha = floats(photo), np.full(photo.shape[:2], 0.5, np.float32)
-    with pytest.raises(UsageError, match=r"whole picture .*; from_alpha takes what is only partly"):
+    with pytest.raises(
+        UsageError, match=r"whole picture .*; `from_alpha` takes what is only partly"
+    ):
         direct.apply(Image(pixels, alpha=alpha), InpaintParams(model=filler, from_alpha=True))
     alpha[:4] = 1
-    with pytest.raises(UsageError, match=r"^97% of the picture is to be filled; from_alpha takes"):
+    small = np.zeros_like(alpha)
+    small[50:60, 50:60] = 1
+    with pytest.raises(UsageError, match=r"^97% of the picture is to be filled; `from_alpha`"):
+        direct.apply(
+            Image(pixels, alpha=alpha, mask=small), InpaintParams(model=filler, from_alpha=True)
+        )
+    with pytest.raises(
+        UsageError, match=r"^97% of the picture is to be filled; `from_alpha` takes"
+    ):
         direct.apply(Image(pixels, alpha=alpha), InpaintParams(model=filler, from_alpha=True))
-    with pytest.raises(UsageError, match=r"whole picture .*; lower tolerance, which is 255, or"):
+    with pytest.raises(UsageError, match=r"whole picture .*; lower `tolerance`, which is 255, or"):
         direct.apply(Image(pixels), InpaintParams(model=filler, mask_color="000000", tolerance=255))
 
 
@@ -413,6 +423,12 @@ def test_outpainting_keeps_the_picture(host: Host, filler: Path, photo: Array) -
         host.apply("outpaint", photo, expand="24", model=filler)
     with pytest.raises(UsageError, match="at least one must grow"):
         host.apply("outpaint", photo, expand="0,0,0,0", model=filler)
+
+
+def test_a_seam_may_be_wider_than_the_picture(host: Host, filler: Path, photo: Array) -> None:
+    little = photo[:30, :40]
+    made = host.apply("outpaint", little, expand=(10,) * 4, seam=64, model=filler)
+    assert np.array_equal(made[10:-10, 10:-10], little)
     with pytest.raises(UsageError, match="LEFT,TOP,RIGHT,BOTTOM"):
         host.apply("outpaint", photo, expand=(1.5, 0, 0, 0), model=filler)
     with pytest.raises(UsageError, match="16560 x 16528 pixels; at most 200 megapixels"):

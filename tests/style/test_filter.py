@@ -195,6 +195,9 @@ def test_a_split_of_the_same_proportions_may_have_another_size(
     done = host.apply("style", photo, model=both, split=split)
     assert apart(done[:, :36], photo[:, :36]) > 10
     assert np.array_equal(done[:, 60:], photo[:, 60:])
+    white = np.full((*size, 2), 255, np.uint8).repeat(2, 2)
+    white[..., 3] = split  # as black where it is transparent
+    assert np.array_equal(host.apply("style", photo, model=both, split=white), done)
 
 
 def test_models_that_do_not_fit(host: Host, named: Path, photo: Array) -> None:
