@@ -52,9 +52,11 @@ Method = Literal["gan", "patchmatch", "telea", "navier-stokes"]
 # A mask that is painted or compressed is not quite black where it is black.
 _SELECTED = 0.1
 # What the network sees around a hole, in thicknesses of the hole, and at least in pixels; twice as
-# many thicknesses at the border, where there is only one side to go by.
+# many thicknesses at the border, where there is only one side to go by. Around a thin one less will
+# do, as nothing is copied from there.
 _CONTEXT = 1.0
 _CONTEXT_MIN = 64
+_CONTEXT_THIN = 24
 # A larger result than the host would read is a slip of the keyboard.
 _LARGEST_RESULT = 200_000_000
 _COLOUR = re.compile(r"#?([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
@@ -342,8 +344,11 @@ def _filled(
     grey = is_grey(pixels, ~(hole if unknown.all() else unknown))
     result = pixels.copy()
     # Each by its own thickness: what is thin would be filled coarsely beside what is thick.
-    apart = 2 * _CONTEXT_MIN
-    found = [each for part in parts(hole, apart) for each in by_thickness(part, COPIED, apart)]
+    found = [
+        each
+        for part in parts(hole, 2 * _CONTEXT_MIN)
+        for each in by_thickness(part, COPIED, 2 * _CONTEXT_THIN)
+    ]
     for number, part in enumerate(found):
         with progress_part(number / len(found), (number + 1) / len(found)):
             report_progress(0.0, f"hole {number + 1} of {len(found)}")
@@ -374,7 +379,9 @@ def _fill_part(
         for span, side in zip(part.slices, (height, width), strict=True)
     )
     if params.method == "gan":
-        margin = max(_CONTEXT_MIN, round(_CONTEXT * thick * (2 if open_side else 1)))
+        sides = 2 if open_side else 1
+        least = _CONTEXT_MIN if thick >= COPIED else sides * _CONTEXT_THIN
+        margin = max(least, round(_CONTEXT * thick * sides))
     else:
         margin = classic.context(params.method, max(part.hole.shape))
     rows = slice(max(part.rows.start - margin, 0), min(part.rows.stop + margin, height))

@@ -230,20 +230,33 @@ def parts(hole: BoolArray, apart: float) -> Iterator[Part]:
 
 
 def by_thickness(part: Part, side: int, apart: float) -> Iterator[Part]:
-    """Yield what of a part's holes is thick, then the rest, in parts as `parts` finds them.
+    """Yield what of a part's holes is thick, then the rest, in parts that are `apart` (`parts`).
 
     Thick is where a square of `side` pixels fits, and what is joined to that: no further than
     another `side` pixels, or nearly as thick, such as a brush stroke that turns. So a scratch that
     runs into a large hole is none of it.
     """
-    squares = _squares(_sums(part.hole), side)
+    step, rest = _step(part.hole), part
+    reduced = _reduce(part.hole, step)
+    thick = _thick(part.hole, reduced, side, step)
+    if thick.any():
+        yield _part(part.hole, thick, step, part.slices)
+        thin = reduced & ~thick
+        if not thin.any():
+            return
+        rest = _part(part.hole, thin, step, part.slices)
+    for each in parts(rest.hole, apart):
+        yield Part(*_within(rest.slices, each.slices), each.hole)
+
+
+def _thick(hole: BoolArray, reduced: BoolArray, side: int, step: int) -> BoolArray:
+    """Return what is thick of a hole, at the size `step` times smaller at which it is `reduced`."""
+    squares = _squares(_sums(hole), side)
     if not squares.any():
-        yield part
-        return
-    step = _step(part.hole)
-    centred = np.zeros_like(part.hole)
+        return np.zeros_like(reduced)
+    centred = np.zeros_like(hole)
     centred[side // 2 :, side // 2 :][: squares.shape[0], : squares.shape[1]] = squares
-    middles, reduced = _reduce(centred, step), _reduce(part.hole, step)
+    middles = _reduce(centred, step)
     near = reduced & _spread(middles, -(-3 * side // (2 * step)))
     labels, _ = _labels(near)
     thick: BoolArray = np.isin(labels, np.unique(labels[middles]))
@@ -253,12 +266,7 @@ def by_thickness(part: Part, side: int, apart: float) -> Iterator[Part]:
         own = joined[bounds(joined)]
         if step * thickness(own) > side // 2 or step * max(own.shape) < side:
             thick |= joined
-    yield _part(part.hole, thick, step, part.slices)
-    thin = reduced & ~thick
-    if thin.any():
-        rest = _part(part.hole, thin, step, part.slices)
-        for each in parts(rest.hole, apart):
-            yield Part(*_within(rest.slices, each.slices), each.hole)
+    return thick
 
 
 def _part(hole: BoolArray, chosen: BoolArray, step: int, area: tuple[slice, slice]) -> Part:

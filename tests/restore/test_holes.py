@@ -121,6 +121,17 @@ def test_thickness_is_that_of_the_largest_square() -> None:
     assert holes.thickness(np.ones((7, 9), np.bool_)) == 7
 
 
+def test_thin_holes_alone_are_told_apart_as_well() -> None:
+    area = np.zeros((100, 200), np.bool_)
+    area[10:15, 20:26] = area[60:63, 110:140] = True
+    (part,) = holes.parts(area, 128)
+    found = list(holes.by_thickness(part, 16, 48))
+    assert [each.slices for each in found] == [
+        (slice(10, 15), slice(20, 26)),
+        (slice(60, 63), slice(110, 140)),
+    ]
+
+
 @pytest.mark.parametrize(("dilate", "seam"), [(0, 0), (5, 0), (0, 4), (3, 6), (1.5, 2)])
 def test_growth_follows_the_distance(dilate: float, seam: float) -> None:
     area = np.random.default_rng(2).random((60, 80)) < 0.002
