@@ -110,7 +110,7 @@ def fillers(options: argparse.Namespace) -> dict[str, Fill]:
     given: dict[str, Any] = {"model": ModelFile(options.model)} if options.model else {}
 
     def ours(**values: Any) -> Fill:
-        params = InpaintParams(**values, **given)
+        params = InpaintParams(**values)
         return lambda photo, hole: (
             owner.apply(Image(photo, mask=hole.astype(np.float32)), params).pixels
         )
@@ -127,7 +127,7 @@ def fillers(options: argparse.Namespace) -> dict[str, Fill]:
         "ns": ours(method="navier-stokes"),
         "biharmonic": biharmonic,
         "patchmatch": ours(method="patchmatch"),
-        "gan": ours(),
+        "gan": ours(**given),
     }
     return {name: way for name, way in found.items() if name in (options.ways or found)}
 

@@ -44,7 +44,7 @@ __all__ = ["Inpaint", "InpaintParams", "Outpaint", "OutpaintParams"]
 _MODEL = ModelFile.packaged(
     "ganfilters_inpaint",
     "models/inpaint.onnx",
-    sha256="1439bef67ef5a8a0ca13c769357671e9e8bad8461ef5e7676b8699c8fcbc0ef4",
+    sha256="3505f966affc682b3dd7aac3477696c07eefdce677a89a45bcca02118c12b790",
 )
 
 Method = Literal["gan", "patchmatch", "telea", "navier-stokes"]
