@@ -344,7 +344,7 @@ def _put_together(
 ) -> BoolArray:
     """Put copies into `made` where they are wanted and anything fits; return where that is."""
     found = np.zeros(wanted.shape, np.bool_)
-    gain = np.zeros((*wanted.shape, 1), np.float32)
+    lost = np.ones(wanted.shape, np.float32)
     margin = _margin(scale)
     around = np.pad(shifts.offsets, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
     side = max(1, min(_PIECED, _PIECED_LARGE // scale))
@@ -359,12 +359,25 @@ def _put_together(
         mean, copies = _mean(pixels, hole, corner, near, scale)
         found[part] = wanted[part] & (copies > 0)
         np.copyto(made[part], mean, where=found[part][..., None])
-        # Of copies that have nothing to do with one another so much contrast is lost.
-        gain[part][..., 0] = np.sqrt(np.maximum(copies, 1.0)) - 1
-    coarse = box_sums(made, _DETAIL) / box_sums(np.ones_like(gain), _DETAIL)
-    gain *= np.float32(_SHARPENED) * found[..., None]
-    made += gain * (made - coarse)
+        # So many times the contrast has each of copies that have nothing to do with one another.
+        np.sqrt(np.maximum(copies, 1.0), out=lost[part])
+    _sharpen(made, found, 1 + np.float32(_SHARPENED) * (lost - 1))
     return found
+
+
+def _sharpen(made: FloatArray, copied: BoolArray, gain: FloatArray) -> None:
+    """Give the details of what was copied `gain` times their contrast, (H, W), in place."""
+    before = made[:0]  # rows above as they were
+    for top in range(0, len(made), _ROWS):
+        first = max(top - _DETAIL, 0)
+        rows = slice(first, top + _ROWS + _DETAIL)
+        seen = made[rows].copy()
+        seen[: top - first] = before[len(before) - (top - first) :]
+        coarse, _ = box_means(seen, copied[rows, :, None].astype(np.float32), _DETAIL)
+        inner = slice(top - first, top - first + _ROWS)
+        before, detail = seen[inner], (seen - coarse)[inner]
+        factor = np.where(copied[top : top + _ROWS], gain[top : top + _ROWS] - 1, np.float32(0.0))
+        made[top : top + _ROWS] += factor[..., None] * detail
 
 
 def _mean(

@@ -52,8 +52,8 @@ Method = Literal["gan", "patchmatch", "telea", "navier-stokes"]
 # A mask that is painted or compressed is not quite black where it is black.
 _SELECTED = 0.1
 # What the network sees around a hole, in thicknesses of the hole, and at least in pixels; twice as
-# many thicknesses at the border, where there is only one side to go by. Around a thin one less will
-# do, as nothing is copied from there.
+# many at the border, where there is only one side to go by. Around a thin one fewer pixels will do,
+# as nothing is copied from there.
 _CONTEXT = 1.0
 _CONTEXT_MIN = 64
 _CONTEXT_THIN = 24
@@ -252,10 +252,15 @@ class Outpaint(Filter[OutpaintParams]):
                 "the mask covers the whole picture, so nothing is left to go by; white means fill, "
                 "and --invert-mask turns a mask round"
             )
-        area, weight = grown(hole, 0.0, params.seam)
+        # At least half of the picture stays as it is, or there would be nothing to go by.
+        seam = min(params.seam, min(image.width, image.height) // 4)
+        area, weight = grown(hole, 0.0, seam)
         hole[area] = weight > 0
-        if hole.all():  # the seam is wider than the picture, which is all there is to go by
-            hole[area] = weight == 1
+        if hole.all():
+            raise UsageError(
+                f"the mask and a `seam` of {params.seam:g} cover the whole picture, so nothing is "
+                "left to go by; make them smaller"
+            )
         alpha = None
         if image.alpha is not None:
             alpha = np.pad(image.alpha, margins, constant_values=np.float32(1.0))
@@ -303,7 +308,10 @@ def _check_share(found: BoolArray, image: Image, params: InpaintParams) -> None:
     share = np.count_nonzero(found) / found.size
     if share < 1 and share <= params.largest:
         return
-    masked = image.mask is not None and (image.mask > _SELECTED).mean() > params.largest
+    masked = image.mask is not None and (
+        not (params.from_alpha or params.mask_color is not None)
+        or (image.mask > _SELECTED).mean() > params.largest
+    )
     if masked:
         hint = "white means fill, and --invert-mask turns a mask round"
     elif params.mask_color is not None:
@@ -344,11 +352,9 @@ def _filled(
     grey = is_grey(pixels, ~(hole if unknown.all() else unknown))
     result = pixels.copy()
     # Each by its own thickness: what is thin would be filled coarsely beside what is thick.
-    found = [
-        each
-        for part in parts(hole, 2 * _CONTEXT_MIN)
-        for each in by_thickness(part, COPIED, 2 * _CONTEXT_THIN)
-    ]
+    apart = 2 * _CONTEXT_MIN
+    thin = 2 * _CONTEXT_THIN if network is not None else apart  # others see more of the picture
+    found = [each for part in parts(hole, apart) for each in by_thickness(part, COPIED, thin)]
     for number, part in enumerate(found):
         with progress_part(number / len(found), (number + 1) / len(found)):
             report_progress(0.0, f"hole {number + 1} of {len(found)}")

@@ -259,7 +259,10 @@ def two_pieces(height: int, width: int) -> tuple[copying.Shifts, Array, Array]:
     return copying.Shifts(area, offsets), hole, pixels
 
 
-def test_within_a_piece_pixels_are_copied_and_at_its_border_they_fade() -> None:
+def test_within_a_piece_pixels_are_copied_and_at_its_border_they_fade(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(copying, "_SHARPENED", 0.0)
     shifts, hole, pixels = two_pieces(24, 40)
     made = np.zeros((24, 40, 3), np.float32)
     copying._put_together(made, hole[24:48], pixels, hole, shifts, 1)
@@ -273,6 +276,28 @@ def test_within_a_piece_pixels_are_copied_and_at_its_border_they_fade() -> None:
     # Each side has something of the other.
     assert np.abs(between - above)[:, 0].mean() > 0.05
     assert np.abs(between - below)[:, 1].mean() > 0.05
+
+
+def test_details_get_contrast_back_where_copies_mix(monkeypatch: pytest.MonkeyPatch) -> None:
+    shifts, hole, pixels = two_pieces(300, 40)  # more rows than are handled at a time
+    made = {}
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(copying, "_SHARPENED", share)
+        made[share] = np.zeros((300, 40, 3), np.float32)
+        copying._put_together(made[share], hole[300:600], pixels, hole, shifts, 1)
+    reach = copying._FADE + 1
+    for side in (slice(0, 20 - reach), slice(20 + reach, 40)):
+        assert np.array_equal(made[0.0][:, side], made[1.0][:, side])
+    whole, plain, sharp = (x[:, 18:22].std() for x in (pixels, made[0.0], made[1.0]))
+    assert plain < 0.8 * whole
+    assert 0.9 * whole < sharp < 1.1 * whole
+    gain = (made[1.0] - made[0.0])[:, 19]
+    assert np.abs(gain).max(axis=1).min() > 0  # no row was left out
+    # In one go it is the same.
+    monkeypatch.setattr(copying, "_ROWS", 1000)
+    whole_made = np.zeros((300, 40, 3), np.float32)
+    copying._put_together(whole_made, hole[300:600], pixels, hole, shifts, 1)
+    assert np.allclose(whole_made, made[1.0], atol=1e-5)
 
 
 def test_borders_at_full_size_are_no_stairs() -> None:

@@ -165,6 +165,9 @@ def test_too_much_is_told_by_what_selected_it(direct: Inpaint, filler: Path, pho
         UsageError, match=r"whole picture .*; `from_alpha` takes what is only partly"
     ):
         direct.apply(Image(pixels, alpha=alpha), InpaintParams(model=filler, from_alpha=True))
+    white = np.ones_like(alpha)
+    with pytest.raises(UsageError, match=r"whole picture .*; white means fill"):
+        direct.apply(Image(pixels, mask=white), InpaintParams(model=filler, largest=1.0))
     alpha[:4] = 1
     small = np.zeros_like(alpha)
     small[50:60, 50:60] = 1
@@ -424,11 +427,6 @@ def test_outpainting_keeps_the_picture(host: Host, filler: Path, photo: Array) -
     with pytest.raises(UsageError, match="at least one must grow"):
         host.apply("outpaint", photo, expand="0,0,0,0", model=filler)
 
-
-def test_a_seam_may_be_wider_than_the_picture(host: Host, filler: Path, photo: Array) -> None:
-    little = photo[:30, :40]
-    made = host.apply("outpaint", little, expand=(10,) * 4, seam=64, model=filler)
-    assert np.array_equal(made[10:-10, 10:-10], little)
     with pytest.raises(UsageError, match="LEFT,TOP,RIGHT,BOTTOM"):
         host.apply("outpaint", photo, expand=(1.5, 0, 0, 0), model=filler)
     with pytest.raises(UsageError, match="16560 x 16528 pixels; at most 200 megapixels"):
@@ -436,6 +434,25 @@ def test_a_seam_may_be_wider_than_the_picture(host: Host, filler: Path, photo: A
     white = np.full(photo.shape[:2], 255, np.uint8)
     with pytest.raises(UsageError, match=r"whole picture, .*--invert-mask"):
         host.apply("outpaint", photo, mask=white, expand="8,0,0,0", model=filler)
+
+
+def test_a_wide_seam_leaves_half_of_a_small_picture(host: Host, filler: Path, photo: Array) -> None:
+    little = photo[:32, :40]
+    made = host.apply("outpaint", little, expand=(10,) * 4, seam=64, model=filler)
+    assert np.array_equal(made[18:34, 18:42], little[8:-8, 8:-8])
+    assert not np.array_equal(made[10:-10, 10:-10], little)
+    mask = np.full((32, 40), 255, np.uint8)
+    mask[:4, :4] = 0
+    with pytest.raises(UsageError, match="a `seam` of 64 cover the whole picture"):
+        host.apply("outpaint", little, mask=mask, expand=(10,) * 4, seam=64, model=filler)
+
+
+@pytest.mark.parametrize("mark", [{"mask_color": "#ff00ff"}, {"from_alpha": True}])
+def test_a_mark_that_is_not_there_adds_nothing_to_a_mask(
+    host: Host, filler: Path, photo: Array, hole: Array, mark: dict[str, Any]
+) -> None:
+    alone, both = (host.apply("inpaint", photo, mask=hole, model=filler, **m) for m in ({}, mark))
+    assert np.array_equal(alone, both)
 
 
 @pytest.mark.parametrize("method", ["telea", "navier-stokes", "patchmatch"])
