@@ -44,7 +44,7 @@ __all__ = ["Inpaint", "InpaintParams", "Outpaint", "OutpaintParams"]
 _MODEL = ModelFile.packaged(
     "ganfilters_inpaint",
     "models/inpaint.onnx",
-    sha256="3505f966affc682b3dd7aac3477696c07eefdce677a89a45bcca02118c12b790",
+    sha256="49cac0f2e8694f09175f420b5adc743a44293b7d0b515e429550c8bc9d79ba8f",
 )
 
 Method = Literal["gan", "patchmatch", "telea", "navier-stokes"]

@@ -52,7 +52,7 @@ STYLES = (
 _MODEL = ModelFile.packaged(
     "ganfilters_style",
     "models/style.onnx",
-    sha256="f3a9be4f36a9c70010430a931584d8245f8772f756dae80fe584f3466817ca49",
+    sha256="6f80620170069c06c3d9f8f4c9e072310019df11844711053dc6eb87d6d8be19",
 )
 
 REFERENCE = 224
