@@ -343,8 +343,7 @@ def _put_together(
     scale: int,
 ) -> BoolArray:
     """Put copies into `made` where they are wanted and anything fits; return where that is."""
-    found = np.zeros(wanted.shape, np.bool_)
-    lost = np.ones(wanted.shape, np.float32)
+    copies = np.zeros(wanted.shape, np.float32)
     margin = _margin(scale)
     around = np.pad(shifts.offsets, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
     side = max(1, min(_PIECED, _PIECED_LARGE // scale))
@@ -356,28 +355,30 @@ def _put_together(
             continue
         near = around[tuple(slice(span.start, span.stop + 2 * margin) for span in core)]
         corner = [scale * a.start + b.start for a, b in zip(shifts.area, part, strict=True)]
-        mean, copies = _mean(pixels, hole, corner, near, scale)
-        found[part] = wanted[part] & (copies > 0)
-        np.copyto(made[part], mean, where=found[part][..., None])
-        # So many times the contrast has each of copies that have nothing to do with one another.
-        np.sqrt(np.maximum(copies, 1.0), out=lost[part])
-    _sharpen(made, found, 1 + np.float32(_SHARPENED) * (lost - 1))
-    return found
+        mean, number = _mean(pixels, hole, corner, near, scale)
+        copies[part] = wanted[part] * number
+        np.copyto(made[part], mean, where=(copies[part] > 0)[..., None])
+    _sharpen(made, copies)
+    return copies > 0
 
 
-def _sharpen(made: FloatArray, copied: BoolArray, gain: FloatArray) -> None:
-    """Give the details of what was copied `gain` times their contrast, (H, W), in place."""
-    before = made[:0]  # rows above as they were
+def _sharpen(made: FloatArray, copies: FloatArray) -> None:
+    """Give details back some of the contrast that they lost in a mean of copies, in place.
+
+    `copies` is of how many each pixel is the mean, (H, W), 0 where nothing was copied. The contrast
+    of n that have nothing to do with one another is divided by the root of n.
+    """
+    before = made[:0]  # the rows above, as they were
     for top in range(0, len(made), _ROWS):
         first = max(top - _DETAIL, 0)
         rows = slice(first, top + _ROWS + _DETAIL)
         seen = made[rows].copy()
         seen[: top - first] = before[len(before) - (top - first) :]
-        coarse, _ = box_means(seen, copied[rows, :, None].astype(np.float32), _DETAIL)
+        coarse, _ = box_means(seen, (copies[rows, :, None] > 0).astype(np.float32), _DETAIL)
         inner = slice(top - first, top - first + _ROWS)
-        before, detail = seen[inner], (seen - coarse)[inner]
-        factor = np.where(copied[top : top + _ROWS], gain[top : top + _ROWS] - 1, np.float32(0.0))
-        made[top : top + _ROWS] += factor[..., None] * detail
+        before = seen[inner]
+        lost = np.sqrt(np.maximum(copies[top : top + _ROWS, :, None], 1.0)) - 1
+        made[top : top + _ROWS] += np.float32(_SHARPENED) * lost * (before - coarse[inner])
 
 
 def _mean(
