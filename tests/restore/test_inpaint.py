@@ -426,7 +426,6 @@ def test_outpainting_keeps_the_picture(host: Host, filler: Path, photo: Array) -
         host.apply("outpaint", photo, expand="24", model=filler)
     with pytest.raises(UsageError, match="at least one must grow"):
         host.apply("outpaint", photo, expand="0,0,0,0", model=filler)
-
     with pytest.raises(UsageError, match="LEFT,TOP,RIGHT,BOTTOM"):
         host.apply("outpaint", photo, expand=(1.5, 0, 0, 0), model=filler)
     with pytest.raises(UsageError, match="16560 x 16528 pixels; at most 200 megapixels"):
