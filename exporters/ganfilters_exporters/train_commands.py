@@ -6,6 +6,7 @@ installed; with ``--no-export`` it needs neither onnx nor pydantic.
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 import sys
 from importlib.util import find_spec
@@ -227,6 +228,13 @@ def train_config(values: dict[str, Any]) -> Any:
     help="Share of the steps that paint over what was painted smaller, as the filter does.",
 )
 @click.option(
+    "--named-share",
+    type=Number(min=0.05, max=0.95),
+    default=0.5,
+    show_default=True,
+    help="Share of the photographs painted in a named style; the others are like --corpus.",
+)
+@click.option(
     "--blocks",
     type=click.IntRange(1, 12),
     default=6,
@@ -271,8 +279,8 @@ def style(**values: Any) -> None:
     run = values.pop("run") or values["out"].with_name(values["out"].name + ".run")
     config = train_config(values)
     weights = Weights(**{name: values.pop(f"{name}_weight") for name in _TERMS})
-    names = ("size", "style_size", "corpus_size", "batch", "rate", "grain", "overpaint")
-    how = StyleConfig(weights=weights, seed=config.seed, **{n: values.pop(n) for n in names})
+    own = {field.name for field in dataclasses.fields(StyleConfig)} & values.keys()
+    how = StyleConfig(weights=weights, seed=config.seed, **{n: values.pop(n) for n in own})
     request = StyleRequest(
         style=how,
         run=run,

@@ -333,22 +333,22 @@ def test_any_style_is_resumed_with_its_calibration(request_: StyleRequest, tmp_p
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_every_other_picture_is_in_a_named_style(
-    request_: StyleRequest, tmp_path: Path, count: int
+@pytest.mark.parametrize("share", [0.5, 0.75])
+def test_a_share_of_the_pictures_is_in_a_named_style(
+    request_: StyleRequest, tmp_path: Path, count: int, share: float
 ) -> None:
     photos, corpus = load_pictures(request_.photos, 40), load_pictures(request_.styles, 96)
     paintings = find_paintings(list(request_.styles), {})
-    how = dataclasses.replace(HOW, batch=count)
+    how = dataclasses.replace(HOW, batch=count, named_share=share)
     seen = PaintingStatistics(backbone())
     task = AnyStyle(how, photos, corpus, loss_network(), Stylizer(TINY), seen, paintings)
     Trainer(task, tmp_path / "run", config(2)).run()
-    named, others, all_named = 0, 0, []
+    all_named = []
     for step in range(4):
         photo, chosen, painting = task.batch(step)
         assert len(photo) == count == len(chosen) + len(painting)
-        named, others = named + len(chosen), others + len(painting)
         all_named += chosen.tolist()
-    assert named in (others, others + 1)
+    assert len(all_named) == 4 * count * share
     # Every style as often as the others, over the whole row.
     assert abs(all_named.count(0) - all_named.count(1)) <= 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,6 +64,8 @@ class StyleConfig:
         filter gives them.
     overpaint : float
         Share of the steps that paint over what was painted smaller, as the filter does.
+    named_share : float
+        Share of the photographs painted in a named style, where any painting is learned too.
     average : float
         Decay of the average of the weights; 0 for none.
     warm : int
@@ -79,6 +82,7 @@ class StyleConfig:
     weights: Weights = field(default_factory=Weights)
     grain: float = 0.08
     overpaint: float = 0.5
+    named_share: float = 0.5
     average: float = 0.999
     warm: int = 50
 
@@ -364,8 +368,9 @@ def _checksum(tensors: Sequence[Tensor]) -> str:
 class AnyStyle(_StyleTask):
     """A network, a predictor of styles learned from many paintings, and rows of named styles.
 
-    Every other photograph is painted in a named style, if there are any, and the others like
-    paintings of the corpus. Both kinds share the network, so their style vectors can be blended.
+    A share of the photographs, every other by default, is painted in a named style, if there are
+    any, and the others like paintings of the corpus. Both kinds share the network, so their style
+    vectors can be blended.
 
     Parameters
     ----------
@@ -418,10 +423,15 @@ class AnyStyle(_StyleTask):
         Raises
         ------
         UsageError
-            Several processes with one picture each: some would wait for others for ever.
+            Several processes whose batches lack a kind: some would wait for others for ever.
         """
-        if len(self.named) and self.config.batch < 2 and self.accelerator.num_processes > 1:
-            raise UsageError("--batch 1 is for one device; give --batch 2 or more")
+        rarer = min(self.config.named_share, 1 - self.config.named_share)
+        needed = math.ceil(1 / rarer)
+        several = self.accelerator.num_processes > 1
+        if len(self.named) and several and self.config.batch < needed:
+            raise UsageError(
+                f"--batch {self.config.batch} is for one device; give --batch {needed} or more"
+            )
         super().setup()
         if len(self.named):
             self.named.measure(self.loss, self.config.style_size, self.device)
@@ -451,11 +461,16 @@ class AnyStyle(_StyleTask):
     def batch(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return photographs, the numbers of the first ones' styles, and the others' paintings."""
         count = self.config.batch
-        first, named = self.place(step) * count, 0
-        if len(self.named):  # those at even places in the row of all photographs
-            named = (first + count + 1) // 2 - (first + 1) // 2
-        chosen = self.named.choose((first + 1) // 2, named, self.config.seed)
+        first = self.place(step) * count
+        before, named = self._named_before(first), 0
+        if len(self.named):
+            named = self._named_before(first + count) - before
+        chosen = self.named.choose(before, named, self.config.seed)
         return self.contents(step), chosen.to(self.device), self.styles(step, count - named)
+
+    def _named_before(self, place: int) -> int:
+        """Return how many of the first `place` photographs of all are in a named style."""
+        return math.ceil(place * self.config.named_share)
 
     def step(self, batch: tuple[Tensor, Tensor, Tensor], step: int) -> dict[str, Tensor]:
         """Paint each photograph in its style or like its painting, and learn."""
