@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import new_class
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -27,10 +28,9 @@ from ganfilters.jobs import Job
 from ganfilters.limits import MAX_PIXELS
 from ganfilters.progress import progress_part, progress_silent, report_progress
 from ganfilters.registry import Entry
+from ganfilters.running import guarded
+from ganfilters.runtime import Runtime
 from ganfilters.schema import spelled
-
-if TYPE_CHECKING:
-    from ganfilters.runtime import Runtime
 
 __all__ = ["CHAIN", "ChainFilter", "Find", "chain_entry"]
 
@@ -92,13 +92,16 @@ class ChainFilter(Filter[Params]):
     def check(cls) -> None:
         """Check the values of all steps, as far as they are known without the chain's parameters.
 
+        The filters check them too (`Filter.check_params`).
+
         Raises
         ------
         GanfiltersError
             A value is not allowed, or a file is missing; the message names step and key.
         """
-        required = {
-            (index, param.param)
+        runtime = Runtime("cpu")  # nothing runs: it is any filter's to have
+        later = {
+            index
             for name, param in cls.chain.params.items()
             if cls.Params.model_fields[name].is_required()
             for index in param.steps
@@ -108,8 +111,12 @@ class ChainFilter(Filter[Params]):
                 with link.named():
                     link.entry.filter.check()
             loaded = link.loaded(MAX_PIXELS)
-            if not any(index == link.number - 1 for index, _ in required):
-                loaded.parse({}, MAX_PIXELS)
+            if link.number - 1 in later:
+                continue
+            values, options = loaded.parse({}, MAX_PIXELS)
+            with link.named():
+                filter = guarded(link.entry, partial(link.entry.filter, runtime))
+                Job(link.entry, filter, values, options).check_params()
 
     def jobs(self, params: Params) -> tuple[Job, ...]:
         """Return the steps with their values, those of the chain's own parameters put in.

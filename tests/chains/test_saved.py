@@ -87,6 +87,19 @@ def test_its_recipe_replays_without_it(store: ChainStore) -> None:
     assert [step.filter for step in again.metadata.recipe.steps] == ["outer"]
 
 
+def test_what_a_filter_refuses_is_not_saved(store: ChainStore) -> None:
+    shipped = Registry.discover()
+
+    def painted(name: str) -> Chain:
+        return Chain.from_steps([{"filter": "style", "style": name}])
+
+    with pytest.raises(UsageError, match=r"^step 1 \(style\).*no style 'scram'.*scream"):
+        store.save("wrong", painted("scram"), shipped)
+    assert store.names() == []
+    store.save("right", painted("scream"), shipped)
+    store.check("right", shipped)
+
+
 def test_files_are_copied(store: ChainStore, tmp_path: Path) -> None:
     mask = np.zeros((20, 30), np.uint8)
     mask[:10] = 255
