@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import new_class
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -29,8 +29,10 @@ from ganfilters.limits import MAX_PIXELS
 from ganfilters.progress import progress_part, progress_silent, report_progress
 from ganfilters.registry import Entry
 from ganfilters.running import guarded
-from ganfilters.runtime import Runtime
 from ganfilters.schema import spelled
+
+if TYPE_CHECKING:
+    from ganfilters.runtime import Runtime
 
 __all__ = ["CHAIN", "ChainFilter", "Find", "chain_entry"]
 
@@ -89,17 +91,20 @@ class ChainFilter(Filter[Params]):
         self._last: tuple[Params, tuple[Job, ...]] | None = None
 
     @classmethod
-    def check(cls) -> None:
+    def check(cls, runtime: Runtime | None = None) -> None:
         """Check the values of all steps, as far as they are known without the chain's parameters.
 
-        The filters check them too (`Filter.check_params`).
+        Parameters
+        ----------
+        runtime
+            The filters are made on it and check the values as well (`Filter.check_params`), which
+            may take time. If None, they are not asked.
 
         Raises
         ------
         GanfiltersError
             A value is not allowed, or a file is missing; the message names step and key.
         """
-        runtime = Runtime("cpu")  # nothing runs: it is any filter's to have
         later = {
             index
             for name, param in cls.chain.params.items()
@@ -109,14 +114,15 @@ class ChainFilter(Filter[Params]):
         for link in cls.links:
             if issubclass(link.entry.filter, ChainFilter):
                 with link.named():
-                    link.entry.filter.check()
+                    link.entry.filter.check(runtime)
             loaded = link.loaded(MAX_PIXELS)
             if link.number - 1 in later:
                 continue
             values, options = loaded.parse({}, MAX_PIXELS)
-            with link.named():
-                filter = guarded(link.entry, partial(link.entry.filter, runtime))
-                Job(link.entry, filter, values, options).check_params()
+            if runtime is not None:
+                with link.named():
+                    filter = guarded(link.entry, partial(link.entry.filter, runtime))
+                    Job(link.entry, filter, values, options).check_params()
 
     def jobs(self, params: Params) -> tuple[Job, ...]:
         """Return the steps with their values, those of the chain's own parameters put in.

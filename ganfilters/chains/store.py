@@ -109,10 +109,11 @@ class ChainStore:
         """
         self._check_name(name, registry, overwrite=overwrite)
         from ganfilters.chains.filter import chain_entry
+        from ganfilters.runtime import Runtime
 
         chain = replace(chain, name=name, version="", store=None)
         entry = chain_entry(chain, partial(self._find, registry.get, (name,)))
-        entry.filter.check()  # type: ignore[attr-defined]
+        entry.filter.check(Runtime("cpu"))  # type: ignore[attr-defined]
         target = self.folder / name
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
