@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from ganfilters.image import Image
+from ganfilters.image import FloatArray, Image
 from ganfilters.models import ModelFile
 
 if TYPE_CHECKING:
@@ -175,6 +175,22 @@ class Filter(ABC, Generic[P]):
         UsageError
             What is wrong, and what would be right.
         """
+
+    def region(self, params: P, mask: FloatArray) -> tuple[slice, slice] | None:  # noqa: ARG002
+        """Return the part of a picture, rows and columns, that is all the filter needs to see.
+
+        None, the default, is all of it. Override it in a filter that works on what is selected and
+        what is near: of a large array the host then converts and shows that part only. The result
+        there must be the same, and what lies outside stays as it is.
+
+        Parameters
+        ----------
+        params
+            Checked values.
+        mask
+            What is selected, (H, W) in [0, 1] as `Image.mask`; not 0 everywhere.
+        """
+        return None
 
     @abstractmethod
     def apply(self, image: Image, params: P) -> Image:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ganfilters import convert, schema
 from ganfilters.chains import Chain
 from ganfilters.errors import UsageError
@@ -81,15 +83,27 @@ class Prepared:
 
     def within(self, image: Any) -> Any:
         """Apply the filter inside the progress report that is already open."""
+        region = None
+        # Floats are checked as a whole, and other kinds of pictures record the whole.
+        if isinstance(image, np.ndarray) and image.ndim in (2, 3) and image.dtype.kind == "u":
+            region = self.job.region(image.shape[1], image.shape[0])
+        if region is None:
+            return self._whole(self.job, image)
+        part = self._whole(self.job.cut(region), image[region])
+        result = np.array(image, order="C")
+        result[region] = part
+        return result
+
+    def _whole(self, job: Job, image: Any) -> Any:
         source, kind = None, None
         if image is not None:
             source, kind = convert.accept(image, max_pixels=self.max_pixels)
-        moving = self.job.frames(source, self.device)
+        moving = job.frames(source, self.device)
         if moving is not None:
             frames = tuple(moving)
             return Animation(frames, (_FRAME_MS,) * len(frames))
         record = kind is None or kind.records
-        result = self.job.apply(source, self.device, record=record)
+        result = job.apply(source, self.device, record=record)
         return kind.give_back(result) if kind is not None else result
 
 

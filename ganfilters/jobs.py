@@ -15,7 +15,7 @@ import numpy as np
 
 from ganfilters import convert, schema
 from ganfilters.errors import ImageError, NothingToDo, UsageError
-from ganfilters.filter import Params, Traits
+from ganfilters.filter import Filter, Params, Traits
 from ganfilters.hidden import as_shown
 from ganfilters.image import Animation, FloatArray, Image, Metadata
 from ganfilters.limits import FEATHER_MAX, MAX_PIXELS
@@ -140,17 +140,52 @@ class Job(Call):
 
     def weight(self, source: Image) -> tuple[Image, FloatArray | None]:
         """Return the picture with the mask of the options, and the feathered mask."""
-        options = self.options
-        if options.mask is None:
+        mask = self._mask(source.width, source.height)
+        if mask is None:
             return source, None
-        given = options.mask
-        if options.fit_mask:
+        return source.replace(mask=mask), feathered(mask, self.options.feather)
+
+    def _mask(self, width: int, height: int) -> FloatArray | None:
+        """Return the mask of the options for a picture of a size, if there is one."""
+        given = self.options.mask
+        if given is None:
+            return None
+        if self.options.fit_mask:
             plane = convert.read_mask(given, given.width, given.height)
-            plane = _fitted(plane, source.width, source.height)
+            plane = _fitted(plane, width, height)
         else:
-            plane = convert.read_mask(given, source.width, source.height)
-        mask = prepare_mask(plane, invert=options.invert_mask)
-        return source.replace(mask=mask), feathered(mask, options.feather)
+            plane = convert.read_mask(given, width, height)
+        return prepare_mask(plane, invert=self.options.invert_mask)
+
+    def region(self, width: int, height: int) -> tuple[slice, slice] | None:
+        """Return the part of a picture that is enough to see; None if it is all of it."""
+        own = type(self.filter).region is not Filter.region
+        if not own or not self.traits.keeps_size or self.options.fit_mask:
+            return None
+        mask = self._mask(width, height)
+        if mask is None:
+            return None
+
+        def asked() -> tuple[slice, slice] | None:
+            found = self.filter.region(self.given, read_only(mask))
+            if found is None:
+                return None
+            rows, columns = (
+                slice(*span.indices(side)[:2])
+                for span, side in zip(found, (height, width), strict=True)
+            )
+            return (rows, columns) if mask[rows, columns].any() else None
+
+        return self.guarded(asked)
+
+    def cut(self, region: tuple[slice, slice]) -> Job:
+        """Return the job for a part of the pictures that its mask is for."""
+        whole = self.options.mask
+        if whole is None:
+            return self
+        alpha = None if whole.alpha is None else whole.alpha[region]
+        mask = Image(whole.pixels[region], alpha)
+        return replace(self, options=replace(self.options, mask=mask))
 
     def check_params(self) -> None:
         """Let the filter refuse what is wrong for every picture; see `Filter.check_params`."""

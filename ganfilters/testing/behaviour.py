@@ -10,7 +10,9 @@ import numpy as np
 from pydantic import ValidationError
 
 from ganfilters import schema
+from ganfilters.convert import from_array
 from ganfilters.errors import GanfiltersError
+from ganfilters.filter import Filter
 from ganfilters.image import FloatArray, Image
 from ganfilters.testing.declarations import limits, properties
 from ganfilters.testing.subject import Subject, expect, half_mask, picture
@@ -21,6 +23,7 @@ __all__ = [
     "check_generate",
     "check_input_kept",
     "check_mask",
+    "check_region",
     "check_repeatable",
     "check_result",
     "check_seed",
@@ -202,6 +205,29 @@ def check_mask(subject: Subject) -> str:
     changed = int((result != pixels).any(axis=-1)[mask == 0].sum())
     expect(not changed, f"{changed} pixels outside the mask changed; none must")
     return ""
+
+
+def check_region(subject: Subject) -> str:
+    """Check that the part of a picture that the filter says is enough gives what the whole does."""
+    if type(subject.instance).region is Filter.region:
+        return "the filter sees whole pictures"
+    height, width = subject.sides(240, 320)
+    pixels = np.rint(picture(height, width) * 255).astype(np.uint8)
+    mask = np.zeros((height, width), np.float32)
+    mask[height // 2 : height // 2 + 9, width // 3 : width // 3 + 9] = 1.0
+    job = subject.host.prepare(subject.filter.name, mask=mask, **subject.values()).job
+    region = job.region(width, height)
+    if region is None or mask[region].shape == mask.shape:
+        return "it needs all of a small picture"
+    whole = subject.run(from_array(pixels).pixels, mask=mask, what="a run with a small mask")
+    part = subject.host.apply(subject.filter.name, pixels, mask=mask, **subject.values())
+    apart = int((part != np.rint(whole * 255)).any(axis=-1).sum())
+    expect(
+        not apart,
+        f"{apart} pixels differ when the filter sees only its region() of a picture; return a "
+        "larger part, or None",
+    )
+    return f"a part of {mask[region].size / mask.size:.0%} gives what the whole does"
 
 
 def check_strength(subject: Subject) -> str:

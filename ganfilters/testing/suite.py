@@ -36,6 +36,7 @@ CHECKS: tuple[Check, ...] = (
     progress.check_frames,
     sizes.check_tiling,
     behaviour.check_mask,
+    behaviour.check_region,
     behaviour.check_strength,
     behaviour.check_threads,
     progress.check_cancellation,

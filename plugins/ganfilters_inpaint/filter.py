@@ -6,6 +6,7 @@ strength nor the exact bytes of the input outside its mask.
 
 from __future__ import annotations
 
+import math
 import re
 from operator import index
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -30,6 +31,7 @@ from ganfilters_inpaint import classic
 from ganfilters_inpaint.holes import (
     BoolArray,
     Part,
+    bounds,
     by_thickness,
     coloured,
     grown,
@@ -195,6 +197,24 @@ class Inpaint(Filter[InpaintParams]):
         """Refuse a model that fills nothing, and a method whose library is missing."""
         _check_method(params)
 
+    def region(self, params: InpaintParams, mask: FloatArray) -> tuple[slice, slice] | None:
+        """Return the hole with all that its parts are filled by, where a mask alone says it."""
+        if params.from_alpha or params.mask_color is not None:
+            return None
+        hole = mask > _SELECTED
+        if not hole.any():
+            return None
+        grown_by = math.ceil(params.dilate + params.seam)
+        area = bounds(hole, grown_by)
+        box = hole[area].shape
+        open_side = _open(area, hole.shape)
+        margin = _margin(params.method, box, float(min(box)), open_side=open_side)
+        region = bounds(hole, grown_by + margin)
+        # Where a hole is most of that, the share of the whole picture is what counts.
+        if np.count_nonzero(hole[region]) > params.largest * hole[region].size:
+            return None
+        return region
+
     def apply(self, image: Image, params: InpaintParams) -> Image:
         """Return the picture with its holes filled."""
         area, weight = grown(_hole(image, params), params.dilate, params.seam)
@@ -348,8 +368,6 @@ def _filled(
     left = hole.copy()
     # Nobody sees the colours of what is transparent, and editors leave black there.
     unknown = left if alpha is None else hole | (alpha == 0)
-    # But for the hole all may be transparent, whose colours are better than none.
-    grey = is_grey(pixels, ~(hole if unknown.all() else unknown))
     result = pixels.copy()
     # Each by its own thickness: what is thin would be filled coarsely beside what is thick.
     apart = 2 * _CONTEXT_MIN
@@ -359,8 +377,6 @@ def _filled(
         with progress_part(number / len(found), (number + 1) / len(found)):
             report_progress(0.0, f"hole {number + 1} of {len(found)}")
             made = _fill_part(result, (unknown, left), part, network, params)
-        if grey:
-            made = made.mean(axis=2, keepdims=True)
         np.copyto(result[part.slices], made, where=part.hole[..., None])
         for still in (unknown, left):
             still[part.slices] &= ~part.hole
@@ -380,21 +396,14 @@ def _fill_part(
     """
     height, width = pixels.shape[:2]
     thick = thickness(part.hole)
-    open_side = any(
-        span.start == 0 or span.stop == side
-        for span, side in zip(part.slices, (height, width), strict=True)
-    )
-    if params.method == "gan":
-        sides = 2 if open_side else 1
-        least = _CONTEXT_MIN if thick >= COPIED else sides * _CONTEXT_THIN
-        margin = max(least, round(_CONTEXT * thick * sides))
-    else:
-        margin = classic.context(params.method, max(part.hole.shape))
+    open_side = _open(part.slices, (height, width))
+    margin = _margin(params.method, part.hole.shape, thick, open_side=open_side)
     rows = slice(max(part.rows.start - margin, 0), min(part.rows.stop + margin, height))
     columns = slice(max(part.columns.start - margin, 0), min(part.columns.stop + margin, width))
     top, left = part.rows.start - rows.start, part.columns.start - columns.start
     box = slice(top, top + part.hole.shape[0]), slice(left, left + part.hole.shape[1])
-    # Other holes in sight are unknown as well, unless they were filled before.
+    # Other holes in sight are unknown as well, unless they were filled before. All else may be
+    # transparent, whose colours are better than none.
     seen, missing = pixels[rows, columns], holes[0][rows, columns]
     if missing.all():
         missing = holes[1][rows, columns]
@@ -402,7 +411,25 @@ def _fill_part(
         made = network.fill(seen, missing, params.seed, thick=thick, open_side=open_side)
     else:
         made = classic.fill(params.method, seen, missing, params.seed)  # type: ignore[arg-type]
-    return made[box]
+    made = made[box]
+    return made.mean(axis=2, keepdims=True) if is_grey(seen, ~missing) else made
+
+
+def _open(area: tuple[slice, slice], shape: tuple[int, ...]) -> bool:
+    """Return whether an area lies at the border of a picture."""
+    return any(span.start == 0 or span.stop == side for span, side in zip(area, shape, strict=True))
+
+
+def _margin(method: Method, box: tuple[int, ...], thick: float, *, open_side: bool) -> int:
+    """Return how much around a hole, in pixels, it is filled by.
+
+    More for a thicker hole, a larger box, and one at the picture's border.
+    """
+    if method != "gan":
+        return classic.context(method, max(box))
+    sides = 2 if open_side else 1
+    least = _CONTEXT_MIN if thick >= COPIED else sides * _CONTEXT_THIN
+    return max(least, round(_CONTEXT * thick * sides))
 
 
 def _fade(before: FloatArray, after: FloatArray, weight: FloatArray) -> None:
