@@ -504,3 +504,39 @@ def test_conformance(filter: Any, filler: Path) -> None:
         subject = Subject(filter, params)
     failed = [o for o in run_checks(subject, skip=skipped) if not o.passed]
     assert not failed, [(o.check, o.message) for o in failed]
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [
+        (slice(100, 130), slice(150, 190)),
+        (slice(0, 20), slice(100, 140)),  # at the border, more is seen
+        (slice(200, 203), slice(20, 280)),
+        (slice(180, 240), slice(280, 300)),
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"dilate": 5.5, "seam": 3.0}, {"method": "telea"}])
+def test_of_a_large_array_only_what_is_near_the_hole_is_seen(
+    host: Host, filler: Path, rows: slice, columns: slice, options: dict[str, Any]
+) -> None:
+    rng = np.random.default_rng(0)
+    array = rng.integers(0, 255, (240, 300, 3), np.uint8)
+    mask = np.zeros((240, 300), np.uint8)
+    mask[rows, columns] = 255
+    options = options if "method" in options else {**options, "model": filler}
+    job = host.prepare("inpaint", mask=mask, **options).job
+    region = job.region(300, 240)
+    assert region is not None
+    assert mask[region].size < mask.size
+    whole = host.apply("inpaint", Image.from_array(array), mask=mask, **options)
+    part = host.apply("inpaint", array, mask=mask, **options)
+    assert np.array_equal(part, convert.to_array(whole))
+
+
+def test_the_share_to_fill_is_that_of_the_whole_picture(host: Host, filler: Path) -> None:
+    array = np.zeros((400, 400, 3), np.uint8)
+    mask = np.zeros((400, 400), np.uint8)
+    mask[:60, :60] = 255  # 2 % of the picture, 11 % of what is seen
+    host.apply("inpaint", array, mask=mask, model=filler, largest=0.05)
+    with pytest.raises(UsageError, match=r"2% of the picture is to be filled"):
+        host.apply("inpaint", array, mask=mask, model=filler, largest=0.01)
