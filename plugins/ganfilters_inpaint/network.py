@@ -89,24 +89,31 @@ class Network:
         # Sizes at which the hole is thicker are only copied: drawing them takes most of the time.
         larger = max(0, math.ceil(math.log2(max(thick, 1.0) / _DRAWN)))
         drawn = max(first, halvings - larger)
+        copying = thick >= COPIED
         # Where little is left around the hole, blocks to copy are found only at larger sizes.
-        while drawn < halvings and thick >= COPIED and not copyable(levels.hole(drawn)):
+        while drawn < halvings and copying and not copyable(levels.hole(drawn)):
             drawn += 1
-        cost = 4.0 ** np.arange(drawn + 1 - first)
-        done = 0.9 * np.cumsum([0.0, *cost]) / cost.sum()
-        guess: FloatArray | None = None
-        for turn, number in enumerate(range(first, drawn + 1)):
-            small, missing = levels.picture(number), levels.hole(number)
-            rng = np.random.default_rng([seed, number])
-            with progress_part(done[turn], done[turn + 1]):
-                guess = self._fill_level(small, missing, guess, rng)
-        assert guess is not None  # noqa: S101 - there is at least one level
-        if thick >= COPIED:
+        with progress_part(0.0, 0.9 if copying else 1.0):
+            guess = self._drawn(levels, first, drawn, seed)
+        if copying:
+            rng = np.random.default_rng([seed, drawn, 1])
             with progress_part(0.9, 1.0):
-                shifts = find_shifts(small, missing, guess, rng)
+                shifts = find_shifts(levels.picture(drawn), levels.hole(drawn), guess, rng)
             whole = levels.picture(halvings), levels.hole(halvings)
             guess = copied(*whole, guess, shifts, 2 ** (halvings - drawn))
         return guess[: hole.shape[0], : hole.shape[1]]
+
+    def _drawn(self, levels: _Pyramid, first: int, last: int, seed: int) -> FloatArray:
+        """Return what the network draws at the last of some sizes, from the first one on."""
+        cost = 4.0 ** np.arange(last + 1 - first)
+        done = np.cumsum([0.0, *cost]) / cost.sum()
+        guess: FloatArray | None = None
+        for turn, number in enumerate(range(first, last + 1)):
+            rng = np.random.default_rng([seed, number])
+            with progress_part(done[turn], done[turn + 1]):
+                guess = self._fill_level(levels.picture(number), levels.hole(number), guess, rng)
+        assert guess is not None  # noqa: S101 - there is at least one size
+        return guess
 
     def _halvings(self, thick: float) -> int:
         """Return how often to halve the picture until the hole is what the network knows."""
