@@ -33,7 +33,7 @@ from ganfilters import Host
 from ganfilters_exporters.export import add_quality
 from ganfilters_exporters.losses import PerceptualLoss, Weights, load_vgg16_features
 from ganfilters_exporters.style.paintings import Painting, find_paintings, read_options
-from ganfilters_style.filter import REFERENCE
+from ganfilters_style.passes import REFERENCE
 
 OPTIONS = Path(__file__).parents[1] / "exporters/ganfilters_exporters/style/paintings.toml"
 STYLE_WEIGHT = 3.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
@@ -18,6 +17,7 @@ from ganfilters import (
     ModelFile,
     ModelParam,
     Params,
+    Runtime,
     Traits,
     UsageError,
     WeightedNames,
@@ -25,11 +25,13 @@ from ganfilters import (
     resize,
 )
 from ganfilters_style.colour import half_lit, match_colours, with_luminance_of
+from ganfilters_style.detail import detailed
 from ganfilters_style.ground import grained
 from ganfilters_style.network import Network, check_styles, shares, style_names
+from ganfilters_style.passes import Pass, passes
 from ganfilters_style.refining import REFINER, Grams, Refiner, mixed
 
-__all__ = ["REFERENCE", "STYLES", "Style", "StyleParams"]
+__all__ = ["STYLES", "Style", "StyleParams"]
 
 STYLES = (
     "composition-vii",
@@ -55,16 +57,6 @@ _MODEL = ModelFile.packaged(
     sha256="6f80620170069c06c3d9f8f4c9e072310019df11844711053dc6eb87d6d8be19",
 )
 
-REFERENCE = 224
-"""Longer side in pixels at which the network's strokes are of the usual size."""
-# A small picture is enlarged at most this much to be painted with small strokes.
-_ENLARGE = 2.0
-# A painting enlarged by this much still looks sharp.
-_BLURRED = 1.2
-# A painting enlarged by this much can still be painted over: its strokes stay, with sharp edges.
-_GROWTH = 4.6
-# Where it is refined as well: fewer sizes would leave more of a large picture unrefined.
-_REFINED_GROWTH = 2.4
 # How many times as long as painting a step of refining takes.
 _STEP_TIME = 10
 
@@ -176,6 +168,10 @@ class Style(Filter[StyleParams]):
     traits = Traits()
     models: ClassVar[tuple[ModelFile, ...]] = (_MODEL, REFINER)
 
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime)
+        self._last: tuple[StyleParams, tuple[_Painter, _Painter | None]] | None = None
+
     @classmethod
     def models_for(cls, params: StyleParams) -> tuple[ModelFile, ...]:
         """Return the network that paints, and the one that refines where it is asked for."""
@@ -200,68 +196,29 @@ class Style(Filter[StyleParams]):
 
     def apply(self, image: Image, params: StyleParams) -> Image:
         """Return the painted picture."""
+        first, second = self._painters(params)
+        if params.split is None:
+            painted = first.paint(image.pixels, params)
+        else:
+            share = _share(params.split, image)
+            painted = _split(image.pixels, (first, second), share, params)
+        return image.replace(pixels=painted)
+
+    def _painters(self, params: StyleParams) -> tuple[_Painter, _Painter | None]:
+        """Return what paints, and what paints the other part of a split, if that is painted."""
+        last = self._last  # the same for every picture of a run
+        if last is not None and last[0] is params:
+            return last[1]
         model = params.model or _MODEL
         network = Network(self.runtime.session(model), model.card)
         refiner = Refiner(self.runtime) if params.refine else None
         names = params.style or ({} if params.style_image else network.default)
         first = _Painter.of(network, refiner, names, params.style_image)
-        if params.split is None:
-            painted = first.paint(image.pixels, params)
-        else:
-            second = None
-            if params.other_style:
-                second = _Painter.of(network, refiner, params.other_style)
-            share = _share(params.split, image)
-            painted = _split(image.pixels, (first, second), share, params)
-        return image.replace(pixels=painted)
-
-
-def working_sizes(
-    height: int, width: int, stroke_scale: float, growth: float = _GROWTH
-) -> list[tuple[int, int]]:
-    """Return the sizes (height, width) that a picture is painted at, one after the other.
-
-    Strokes are as many pixels wide at any size, so the first size gives those asked for. A painting
-    that is only enlarged would be blurred, so it is painted over at sizes that grow by `growth` at
-    most.
-    """
-    scale = min(REFERENCE / stroke_scale / max(height, width), _ENLARGE)
-    steps = math.ceil(-math.log(scale, growth)) if scale * _BLURRED < 1 else 0
-    scales = [scale ** (1 - step / max(steps, 1)) for step in range(steps + 1)]
-    return [(max(1, round(height * s)), max(1, round(width * s))) for s in scales]
-
-
-@dataclass(frozen=True)
-class Pass:
-    """A size that the picture is painted at, and the steps of refining there."""
-
-    height: int
-    width: int
-    steps: int
-
-
-def passes(height: int, width: int, params: StyleParams) -> list[Pass]:
-    """Return the passes, small to large: half as many steps each time, as most is done then.
-
-    Raises
-    ------
-    UsageError
-        All are too large to be refined.
-    """
-    found = []
-    growth = _REFINED_GROWTH if params.refine else _GROWTH
-    sizes = working_sizes(height, width, params.stroke_scale, growth)
-    for number, (down, right) in enumerate(sizes):
-        refined = max(down, right) <= params.refine_size
-        steps = math.ceil(params.refine / 2**number) if refined else 0
-        found.append(Pass(down, right, steps))
-    first = max(found[0].height, found[0].width)
-    if params.refine and not found[0].steps:
-        raise UsageError(
-            f"strokes of `stroke_scale` {params.stroke_scale:g} begin at {first} pixels, more than "
-            f"`refine_size` {params.refine_size}; make either larger"
-        )
-    return found
+        second = None
+        if params.other_style:
+            second = _Painter.of(network, refiner, params.other_style)
+        self._last = params, (first, second)
+        return first, second
 
 
 @dataclass(frozen=True)
@@ -302,7 +259,9 @@ class _Painter:
     def paint(self, pixels: FloatArray, params: StyleParams) -> FloatArray:
         """Return the whole picture painted, with the photo's colours if they are to stay."""
         height, width = pixels.shape[:2]
-        planned = passes(height, width, params)
+        planned = passes(
+            height, width, params.stroke_scale, refine=params.refine, refine_size=params.refine_size
+        )
         done = np.cumsum([0.0, *(p.height * p.width * (1 + _STEP_TIME * p.steps) for p in planned)])
         done /= done[-1]
         painted: FloatArray | None = None
@@ -312,7 +271,7 @@ class _Painter:
                 # What refining took is more than painting the larger sizes needs.
                 self.refining[0].release()
             with progress_part(done[number], done[number + 1]):
-                painted = self._pass(seen, painted, this.steps, params)
+                painted = self._pass(seen, painted, this, params)
         assert painted is not None  # noqa: S101 - there is at least one pass
         painted = _sized(painted, height, width)
         # Here and not after the mix of a split, whose other part is to stay as it is.
@@ -323,23 +282,25 @@ class _Painter:
         return painted
 
     def _pass(
-        self, seen: FloatArray, painted: FloatArray | None, steps: int, params: StyleParams
+        self, seen: FloatArray, before: FloatArray | None, this: Pass, params: StyleParams
     ) -> FloatArray:
         """Return the photo at one size, painted over what was painted at the size before."""
         height, width = seen.shape[:2]
-        if painted is None:
+        if before is None:
             grain = self.network.grain if params.grain is None else params.grain
             painted = self.network.paint(grained(seen, grain), self.style, params.tile)
         else:
-            painted = _sized(painted, height, width)
-            if not steps:
+            painted = _sized(before, height, width)
+            if not this.steps:
                 # Strokes on nothing but strokes would lose what the photo shows, eyes first.
                 ground = half_lit(painted, seen)
                 painted = self.network.paint(ground, self.style, params.tile)
-        if not steps or self.refining is None:
+            if this.detail:
+                painted = detailed(before, painted, seen)
+        if not this.steps or self.refining is None:
             return painted
         refiner, grams = self.refining
-        return refiner.refine(painted, seen, grams, steps, params.refine_weight)
+        return refiner.refine(painted, seen, grams, this.steps, params.refine_weight)
 
 
 def _sized(pixels: FloatArray, height: int, width: int) -> FloatArray:

@@ -11,14 +11,25 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image as Pillow
 
-from ganfilters import Host, Image, ImageError, ModelError, ModelFile, Runtime, UsageError, schema
+from ganfilters import (
+    Host,
+    Image,
+    ImageError,
+    ModelError,
+    ModelFile,
+    Runtime,
+    UsageError,
+    resize,
+    schema,
+)
 from ganfilters.cli import command_line
 from ganfilters.sheet import contact_sheet, values_of
 from ganfilters_style import STYLES, StyleParams
 from ganfilters_style.colour import half_lit, match_colours, with_luminance_of
-from ganfilters_style.filter import working_sizes
+from ganfilters_style.detail import detailed
 from ganfilters_style.ground import grained
 from ganfilters_style.network import Network
+from ganfilters_style.passes import passes
 
 Array = np.ndarray[Any, Any]
 
@@ -243,15 +254,64 @@ def test_any_size(host: Host, named: Path, size: tuple[int, int]) -> None:
     assert host.apply("style", pixels, model=named).shape == (*size, 3)
 
 
+def sides(size: int, stroke_scale: float = 1.0) -> list[int]:
+    """Return the sizes that a square is painted at; those that only add details are negative."""
+    planned = passes(size, size, stroke_scale)
+    assert all(p.height == p.width and not p.steps for p in planned)
+    return [-p.width if p.detail else p.width for p in planned]
+
+
 def test_strokes_are_relative_to_the_picture() -> None:
-    first = {working_sizes(height, 2 * height, 1.0)[0] for height in (300, 600, 1200, 5000)}
-    assert first == {(112, 224)}
-    assert working_sizes(1000, 2000, 2.0) == [(56, 112), (237, 473), (1000, 2000)]
-    assert working_sizes(1024, 1024, 1.0) == [(224, 224), (1024, 1024)]
-    assert working_sizes(400, 400, 1.0) == [(224, 224), (400, 400)]
-    assert working_sizes(260, 260, 1.0) == [(224, 224)]  # hardly blurred when it is enlarged
-    assert working_sizes(100, 100, 1.0) == [(200, 200)]  # enlarged at most twice
-    assert working_sizes(768, 768, 0.25) == [(896, 896)]
+    assert sides(400) == [224, 400]
+    assert sides(1024) == [224, 1024]
+    assert sides(4000) == [224, 1024, -4000]
+    assert sides(4000, 2.0) == [112, 512, -1431, -4000]
+    assert sides(4000, 0.5) == [448, 2048, -4000]
+    assert sides(600, 2.0) == [112, 300, -600]
+    assert sides(260) == [224]  # hardly blurred when it is enlarged
+    assert sides(100) == [200]  # enlarged at most twice
+    assert sides(768, 0.25) == [896]
+    assert sides(108, 224 / 108) == [108]
+    wide = passes(1000, 2000, 2.0)
+    assert [(p.height, p.width) for p in wide] == [(56, 112), (256, 512), (1000, 2000)]
+
+
+def test_a_painting_is_looked_at_once_for_all_pictures(
+    host: Host, both: Path, photo: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Image] = []
+    style = Network.style
+
+    def counted(self: Network, names: dict[str, float], paintings: list[Image]) -> Array:
+        looked.extend(paintings)
+        return style(self, names, paintings)
+
+    monkeypatch.setattr(Network, "style", counted)
+    prepared = host.prepare("style", model=both, style_image=photo[:, ::-1])
+    made = [prepared.apply(picture) for picture in (photo, photo[::-1], photo)]
+    assert len(looked) == 1
+    assert np.array_equal(made[0], made[2])
+    other = host.apply("style", photo, model=both, style_image=photo[::-1])
+    assert len(looked) == 2
+    assert not np.array_equal(other, made[0])
+
+
+def test_details_are_added_where_the_photo_has_some() -> None:
+    rng = np.random.default_rng(0)
+    strokes = np.clip(rng.normal(0.5, 0.1, (20, 30, 3)), 0, 1).astype(np.float32)
+    enlarged = resize(strokes, 300, 200)
+    painted = np.clip(enlarged + rng.normal(0, 0.1, enlarged.shape), 0, 1).astype(np.float32)
+    photo = np.full_like(painted, 0.5)
+    photo[:, 150:] += rng.normal(0, 0.2, (200, 150, 1)).astype(np.float32)
+    photo = np.clip(photo, 0, 1)
+    result = detailed(strokes, painted.copy(), photo)
+    assert result.shape == painted.shape
+    assert 0 <= result.min() <= result.max() <= 1
+    fine = np.abs(result - resize(resize(result, 30, 20), 300, 200)).mean((0, 2))
+    assert fine[:120].mean() < 0.4 * fine[180:].mean()
+    # What the smaller size holds is that of the strokes, only sharper.
+    small = resize(result, 30, 20)
+    assert np.corrcoef(small.ravel(), strokes.ravel())[0, 1] > 0.97
 
 
 def test_what_is_painted_over_shows_the_photo_again(

@@ -11,8 +11,8 @@ from PIL import Image as Pillow
 
 from ganfilters import Cancelled, Host, Image, ModelFile, OutOfMemory, UsageError, runtime
 from ganfilters_style import Style, StyleParams
-from ganfilters_style.filter import REFERENCE, passes
 from ganfilters_style.network import Network
+from ganfilters_style.passes import REFERENCE, passes
 from ganfilters_style.refining import REFINER, Descent, Refiner, mixed
 
 Array = np.ndarray[Any, Any]
@@ -159,15 +159,16 @@ def test_a_network_that_does_not_hold_the_painting_says_so(
 
 
 def test_steps_halve_and_end_at_the_size() -> None:
-    params = StyleParams(refine=30, refine_size=700)
-    sides = [(max(p.height, p.width), p.steps) for p in passes(1500, 2000, params)]
+    planned = passes(1500, 2000, 1.0, refine=30, refine_size=700)
+    sides = [(max(p.height, p.width), p.steps) for p in planned]
     assert [steps for _, steps in sides] == [30, 15, 0, 0]
     assert sides[-1] == (2000, 0)
     assert all((side <= 700) == (steps > 0) for side, steps in sides)
     with pytest.raises(UsageError, match=r"begin at 896 pixels, more than `refine_size` 768"):
-        passes(1500, 2000, StyleParams(refine=30, stroke_scale=0.25))
-    assert all(p.steps == 0 for p in passes(1500, 2000, StyleParams()))
-    assert len(passes(1500, 2000, StyleParams())) < len(sides)  # the more sizes, the more refined
+        passes(1500, 2000, 0.25, refine=30, refine_size=768)
+    unrefined = passes(1500, 2000, 1.0)
+    assert all(p.steps == 0 for p in unrefined)
+    assert len(unrefined) < len(sides)  # the more sizes, the more refined
 
 
 def test_it_can_be_stopped(host: Host, coffee: Array) -> None:

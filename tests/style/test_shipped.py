@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -36,3 +37,16 @@ def test_styles_differ_from_the_photo_and_from_one_another() -> None:
     edges = [np.hypot(*np.gradient(x)) for x in grey]
     for painted in edges[1:]:
         assert np.corrcoef(edges[0].ravel(), painted.ravel())[0, 1] > 0.15
+
+
+def test_strokes_are_as_large_as_asked_for() -> None:
+    host = Host("cpu", threads=1)
+    photo = np.asarray(Pillow.open(PHOTO).convert("RGB").resize((384, 256)))
+    for name in ("starry-night", "great-wave", "udnie"):
+        fineness = []
+        for scale in (0.5, 1, 2, 4):
+            made = host.apply("style", photo, style=name, stroke_scale=scale)
+            spectrum = np.abs(np.fft.rfft2(made.astype(float).mean(2) - made.mean())) ** 2
+            frequency = np.hypot(*np.meshgrid(np.fft.rfftfreq(384), np.fft.fftfreq(256)))
+            fineness.append((spectrum * frequency).sum() / spectrum.sum())
+        assert all(a > 1.05 * b for a, b in pairwise(fineness)), (name, fineness)
