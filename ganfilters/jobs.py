@@ -155,7 +155,9 @@ class Job(Call):
             plane = _fitted(plane, width, height)
         else:
             plane = convert.read_mask(given, width, height)
-        return prepare_mask(plane, invert=self.options.invert_mask)
+        # Others may have more to go by than the mask, and say themselves if there is nothing.
+        needed = self.traits.selection == "host" and self.traits.keeps_size
+        return prepare_mask(plane, invert=self.options.invert_mask, needed=needed)
 
     def region(self, width: int, height: int) -> tuple[slice, slice] | None:
         """Return the part of a picture that is enough to see; None if it is all of it."""
@@ -163,7 +165,7 @@ class Job(Call):
         if not own or not self.traits.keeps_size or self.options.fit_mask:
             return None
         mask = self._mask(width, height)
-        if mask is None:
+        if mask is None or not mask.any():
             return None
 
         def asked() -> tuple[slice, slice] | None:

@@ -13,17 +13,26 @@ __all__ = ["blend", "blend_alpha", "bounds", "feathered", "prepare_mask"]
 _ROWS = 256
 
 
-def prepare_mask(mask: FloatArray, *, invert: bool) -> FloatArray:
+def prepare_mask(mask: FloatArray, *, invert: bool, needed: bool = True) -> FloatArray:
     """Return the mask, inverted on request, after checking that it selects anything.
+
+    Parameters
+    ----------
+    mask
+        float32, H x W, in [0, 1].
+    invert
+        Select what is black.
+    needed
+        Something must be selected, or nothing would be done.
 
     Raises
     ------
     ImageError
-        No pixel is selected.
+        No pixel is selected, and one is needed.
     """
     if invert:
         mask = np.subtract(1.0, mask, dtype=np.float32)
-    if not mask.any():
+    if needed and not mask.any():
         raise ImageError(
             "the mask selects nothing: it is all "
             + ("white and inverted" if invert else "black; white means 'work here'")

@@ -62,7 +62,7 @@ _FADE, _FADE_LEAST = 7, 1
 # this share of their contrast back (of all of it see Heitz and Neyret, "High-Performance By-Example
 # Noise using a Histogram-Preserving Blending Operator", 2018): more looks sharper still, but what
 # does not fit together then shows its edges.
-_DETAIL, _SHARPENED = 4, 0.15
+_DETAIL, _SHARPENED = 4, 0.3
 # How far from the hole's edge tones are those of the picture around it.
 _JOINED = 20
 # Rows handled at a time, not to hold the means of a whole large hole.

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from operator import index
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
@@ -22,6 +23,7 @@ from ganfilters import (
     ModelParam,
     NothingToDo,
     Params,
+    Runtime,
     Traits,
     UsageError,
     progress_part,
@@ -118,6 +120,13 @@ class _FillParams(Params):
         le=64.0,
         description="Width in pixels of the fade from the filling to the picture, around the hole",
     )
+    largest: float = Field(
+        0.75,
+        ge=0.01,
+        le=1.0,
+        description="Largest part of the picture to fill, before it grows; more is taken for an "
+        "inverted mask",
+    )
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Another one gives another filling")
     model: ModelParam | None = Field(
         None, description="Network of your own, made by `ganfilters train inpaint`"
@@ -130,9 +139,9 @@ class _FillParams(Params):
         return self
 
     @property
-    def networks(self) -> tuple[ModelFile, ...]:
+    def network(self) -> ModelFile | None:
         """The network that fills, if it is one."""
-        return (self.model or _MODEL,) if self.method == "gan" else ()
+        return (self.model or _MODEL) if self.method == "gan" else None
 
 
 class InpaintParams(_FillParams):
@@ -156,12 +165,6 @@ class InpaintParams(_FillParams):
         le=256.0,
         description="Pixels around the hole that are filled as well: an outline leaves a halo",
     )
-    largest: float = Field(
-        0.75,
-        ge=0.01,
-        le=1.0,
-        description="Largest part of the picture to fill; more is taken for an inverted mask",
-    )
 
     @model_validator(mode="after")
     def _checked(self) -> Self:
@@ -179,23 +182,34 @@ class OutpaintParams(_FillParams):
     )
 
 
-class Inpaint(Filter[InpaintParams]):
+_P = TypeVar("_P", bound=_FillParams)
+
+
+class _Fill(Filter[_P]):
+    """What both filters share: the network, and what is refused before the first picture."""
+
+    models: ClassVar[tuple[ModelFile, ...]] = (_MODEL,)
+
+    @classmethod
+    def models_for(cls, params: _P) -> tuple[ModelFile, ...]:
+        """Return the network, or nothing for a classical method."""
+        return () if params.network is None else (params.network,)
+
+    def check_params(self, params: _P) -> None:
+        """Refuse a model that fills nothing, and a method whose library is missing."""
+        if params.network is not None:
+            params.network.card_for(Inpaint.name)
+        if params.method != "gan":
+            classic.require(params.method)
+
+
+class Inpaint(_Fill[InpaintParams]):
     """Fills what is selected from what is around it."""
 
     name = "inpaint"
     summary = "Removes an object or a scratch: fills the masked area from what is around it"
     Params = InpaintParams
     traits = Traits(selection="filter", alpha="edited")
-    models: ClassVar[tuple[ModelFile, ...]] = (_MODEL,)
-
-    @classmethod
-    def models_for(cls, params: InpaintParams) -> tuple[ModelFile, ...]:
-        """Return the network, or nothing for a classical method."""
-        return params.networks
-
-    def check_params(self, params: InpaintParams) -> None:
-        """Refuse a model that fills nothing, and a method whose library is missing."""
-        _check_method(params)
 
     def region(self, params: InpaintParams, mask: FloatArray) -> tuple[slice, slice] | None:
         """Return the hole with all that its parts are filled by, where a mask alone says it."""
@@ -225,7 +239,7 @@ class Inpaint(Filter[InpaintParams]):
                 f"the hole grown by `dilate` {params.dilate:g} and `seam` {params.seam:g} is the "
                 "whole picture, so nothing is left to go by; make them smaller"
             )
-        filled = _filled(self, image.pixels, image.alpha, ~untouched, params)
+        filled = _filled(self.runtime, image.pixels, image.alpha, ~untouched, params)
         _fade(image.pixels[area], filled[area], weight)
         alpha = image.alpha
         if alpha is not None and params.from_alpha:
@@ -234,24 +248,14 @@ class Inpaint(Filter[InpaintParams]):
         return image.replace(pixels=filled, alpha=alpha, untouched=untouched)
 
 
-class Outpaint(Filter[OutpaintParams]):
+class Outpaint(_Fill[OutpaintParams]):
     """Extends a picture beyond its borders."""
 
     name = "outpaint"
     summary = "Extends a picture beyond its borders; fills the masked area too"
     Params = OutpaintParams
     traits = Traits(keeps_size=False, alpha="edited")
-    models: ClassVar[tuple[ModelFile, ...]] = (_MODEL,)
     models_of = "inpaint"
-
-    @classmethod
-    def models_for(cls, params: OutpaintParams) -> tuple[ModelFile, ...]:
-        """Return the network, or nothing for a classical method."""
-        return params.networks
-
-    def check_params(self, params: OutpaintParams) -> None:
-        """Refuse a model that fills nothing, and a method whose library is missing."""
-        _check_method(params)
 
     def apply(self, image: Image, params: OutpaintParams) -> Image:
         """Return the larger picture."""
@@ -265,13 +269,9 @@ class Outpaint(Filter[OutpaintParams]):
             )
         pixels = np.pad(image.pixels, (*margins, (0, 0)), mode="edge")
         hole = np.pad(np.zeros(image.pixels.shape[:2], np.bool_), margins, constant_values=True)
-        if image.mask is not None:
-            hole |= np.pad(image.mask > _SELECTED, margins)
-        if hole.all():
-            raise UsageError(
-                "the mask covers the whole picture, so nothing is left to go by; white means fill, "
-                "and --invert-mask turns a mask round"
-            )
+        if image.mask is not None and (image.mask > _SELECTED).any():
+            masked = _not_too_much({"mask": image.mask > _SELECTED}, params.largest)
+            hole |= np.pad(masked, margins)
         # At least half of the picture stays as it is, or there would be nothing to go by.
         seam = min(params.seam, min(image.width, image.height) // 4)
         area, weight = grown(hole, 0.0, seam)
@@ -284,87 +284,79 @@ class Outpaint(Filter[OutpaintParams]):
         alpha = None
         if image.alpha is not None:
             alpha = np.pad(image.alpha, margins, constant_values=np.float32(1.0))
-        made = _filled(self, pixels, alpha, hole, params)
+        made = _filled(self.runtime, pixels, alpha, hole, params)
         _fade(pixels[area], made[area], weight)
         return Image(made, alpha=alpha)
 
 
 def _hole(image: Image, params: InpaintParams) -> BoolArray:
     """Return what is to be filled: the mask, what is transparent and what has the colour."""
-    found = np.zeros(image.pixels.shape[:2], np.bool_)
+    found: dict[str, BoolArray] = {}
     missed = []
-    if image.mask is not None:
-        found |= image.mask > _SELECTED
+    if image.mask is not None and (image.mask > _SELECTED).any():
+        found["mask"] = image.mask > _SELECTED
     if params.from_alpha:
         if image.alpha is None or not (image.alpha < 1.0).any():
             missed.append("the picture has no transparent area to fill; give a mask instead")
         else:
-            found |= image.alpha < 1.0
+            found["alpha"] = image.alpha < 1.0
     if params.mask_color is not None:
         painted = coloured(image.pixels, params.mask_color, params.tolerance)
         if image.alpha is not None:  # nobody sees what colour is there
             painted &= image.alpha > 0
-        if not painted.any():
+        if painted.any():
+            found["colour"] = painted
+        else:
             name = "#{:02x}{:02x}{:02x}".format(*params.mask_color)
             missed.append(
                 f"no pixel has the colour {name} within {params.tolerance:g}; raise `tolerance`, "
                 "or give another `mask_color`"
             )
-        found |= painted
-    if missed and not found.any():
+    if missed and not found:
         raise NothingToDo("; also ".join(missed))
-    if not found.any():
+    if not found:
         what = "the mask selects nothing" if image.mask is not None else "nothing says what to fill"
         raise UsageError(
             f"{what}; give a mask that is white there (--mask FILE), `from_alpha` for what "
             "is transparent, or `mask_color` for what is painted over"
         )
-    _check_share(found, image, params)
-    return found
+    return _not_too_much(found, params.largest, tolerance=params.tolerance)
 
 
-def _check_share(found: BoolArray, image: Image, params: InpaintParams) -> None:
-    """Refuse to fill all or nearly all of a picture, as nobody means that."""
-    share = np.count_nonzero(found) / found.size
-    if share < 1 and share <= params.largest:
-        return
-    masked = image.mask is not None and (
-        not (params.from_alpha or params.mask_color is not None)
-        or (image.mask > _SELECTED).mean() > params.largest
-    )
-    if masked:
-        hint = "white means fill, and --invert-mask turns a mask round"
-    elif params.mask_color is not None:
-        hint = f"lower `tolerance`, which is {params.tolerance:g}, or give a mask instead"
-    else:
-        hint = "`from_alpha` takes what is only partly transparent too; give a mask instead"
+def _not_too_much(
+    found: Mapping[str, BoolArray], largest: float, *, tolerance: float = 0.0
+) -> BoolArray:
+    """Return all that was found, by what selected it; refuse a share that nobody means."""
+    total: BoolArray = np.logical_or.reduce(list(found.values()))
+    share = np.count_nonzero(total) / total.size
+    if share < 1 and share <= largest:
+        return total
+    most = max(found, key=lambda name: np.count_nonzero(found[name]))
+    hint = {
+        "mask": "white means fill, and --invert-mask turns a mask round",
+        "alpha": "`from_alpha` takes what is only partly transparent too; give a mask instead",
+        "colour": f"lower `tolerance`, which is {tolerance:g}, or give a mask instead",
+    }[most]
     if share == 1:
         raise UsageError(f"the whole picture is to be filled, so nothing is left to go by; {hint}")
-    suspicion = ", so the mask is probably inverted" if masked else ""
+    suspicion = ", so the mask is probably inverted" if most == "mask" else ""
     raise UsageError(
         f"{share:.0%} of the picture is to be filled{suspicion}; {hint}; `largest` 1 fills it all "
         "the same"
     )
 
 
-def _check_method(params: _FillParams) -> None:
-    for model in params.networks:
-        model.card_for(Inpaint.name)
-    if params.method != "gan":
-        classic.require(params.method)
-
-
 def _filled(
-    owner: Filter[Any],
+    runtime: Runtime,
     pixels: FloatArray,
     alpha: FloatArray | None,
     hole: BoolArray,
     params: _FillParams,
 ) -> FloatArray:
     """Return the picture with every hole filled, one after the other."""
-    network = None
-    for model in params.networks:
-        network = Network(owner.runtime.session(model), model.card)
+    model, network = params.network, None
+    if model is not None:
+        network = Network(runtime.session(model), model.card)
     left = hole.copy()
     # Nobody sees the colours of what is transparent, and editors leave black there.
     unknown = left if alpha is None else hole | (alpha == 0)

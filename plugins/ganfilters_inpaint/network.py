@@ -11,8 +11,9 @@ seeing what those before it filled.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 
@@ -31,9 +32,10 @@ from ganfilters_inpaint.tone import continued, in_tone
 
 __all__ = ["COPIED", "Network"]
 
-# A tile and what it sees around itself, in pixels of the network.
-_CORE = 384
-_MARGIN = 64
+# A tile and what it sees around itself, in pixels of the network. Of thin holes little is in each
+# tile, so smaller ones may be less work: whichever are.
+_CORE, _CORE_THIN = 384, 128
+_MARGIN, _MARGIN_THIN = 64, 32
 # Where less of a pixel of the shrunk picture is known, it belongs to the hole.
 _KNOWN = 0.7
 _TRAINING_SIZE = 128
@@ -94,7 +96,7 @@ class Network:
         while drawn < halvings and copying and not copyable(levels.hole(drawn)):
             drawn += 1
         with progress_part(0.0, 0.9 if copying else 1.0):
-            guess = self._drawn(levels, first, drawn, seed)
+            guess = self._drawn(levels, first, drawn, seed, thin=not copying)
         if copying:
             rng = np.random.default_rng([seed, drawn, 1])
             with progress_part(0.9, 1.0):
@@ -103,7 +105,9 @@ class Network:
             guess = copied(*whole, guess, shifts, 2 ** (halvings - drawn))
         return guess[: hole.shape[0], : hole.shape[1]]
 
-    def _drawn(self, levels: _Pyramid, first: int, last: int, seed: int) -> FloatArray:
+    def _drawn(
+        self, levels: _Pyramid, first: int, last: int, seed: int, *, thin: bool
+    ) -> FloatArray:
         """Return what the network draws at the last of some sizes, from the first one on."""
         cost = 4.0 ** np.arange(last + 1 - first)
         done = np.cumsum([0.0, *cost]) / cost.sum()
@@ -111,7 +115,8 @@ class Network:
         for turn, number in enumerate(range(first, last + 1)):
             rng = np.random.default_rng([seed, number])
             with progress_part(done[turn], done[turn + 1]):
-                guess = self._fill_level(levels.picture(number), levels.hole(number), guess, rng)
+                small = levels.picture(number), levels.hole(number)
+                guess = self._fill_level(*small, guess, rng, thin=thin)
         assert guess is not None  # noqa: S101 - there is at least one size
         return guess
 
@@ -125,18 +130,17 @@ class Network:
         hole: BoolArray,
         guess: FloatArray | None,
         rng: np.random.Generator,
+        *,
+        thin: bool,
     ) -> FloatArray:
         filled, todo = pixels.copy(), hole.copy()
         if not hole.any():
             return filled
-        spans = [_spans(span.start, span.stop) for span in bounds(hole)]
-        tiles = [(down, across) for down in spans[0] for across in spans[1]]
         # Without a guess, the network needs to see further.
-        margin = _MARGIN if guess is not None else 2 * _MARGIN
+        margin = _MARGIN_THIN if thin else _MARGIN if guess is not None else 2 * _MARGIN
+        tiles = _tiles(hole, (_CORE, _CORE_THIN) if thin else (_CORE,), margin)
         for number, tile in enumerate(tiles):
             report_progress(number / len(tiles), "filling")
-            if not todo[tile].any():
-                continue
             rows, columns = (
                 _wider(span, margin, side, self.card.size_multiple)
                 for span, side in zip(tile, hole.shape, strict=True)
@@ -201,9 +205,24 @@ def _planes(pixels: FloatArray) -> FloatArray:
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])
 
 
-def _spans(start: int, stop: int) -> list[slice]:
-    """Cut a length into equal parts of at most the tile's core."""
-    count = -(-(stop - start) // _CORE)
+def _tiles(hole: BoolArray, cores: Sequence[int], margin: int) -> list[tuple[slice, slice]]:
+    """Return the tiles in which something is missing, of the core that makes the least work."""
+
+    def of(core: int) -> list[tuple[slice, slice]]:
+        down, across = (_spans(span.start, span.stop, core) for span in bounds(hole))
+        return [tile for tile in product(down, across) if hole[tile].any()]
+
+    def work(tiles: list[tuple[slice, slice]]) -> int:
+        return sum(
+            math.prod(span.stop - span.start + 2 * margin for span in tile) for tile in tiles
+        )
+
+    return min(map(of, cores), key=work)
+
+
+def _spans(start: int, stop: int, core: int) -> list[slice]:
+    """Cut a length into equal parts of at most `core`."""
+    count = -(-(stop - start) // core)
     edges = np.linspace(start, stop, count + 1).round().astype(int).tolist()
     return [slice(a, b) for a, b in pairwise(edges)]
 

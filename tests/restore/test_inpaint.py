@@ -29,6 +29,7 @@ from ganfilters.testing.subject import Subject
 from ganfilters.testing.suite import run_checks
 from ganfilters_inpaint import Inpaint, InpaintParams, Outpaint, classic
 from ganfilters_inpaint.network import Network
+from ganfilters_inpaint.network import _tiles as tiles
 
 from ..imageio import pictures
 from .conftest import floats
@@ -140,7 +141,7 @@ def test_bad_masks_are_told(host: Host, filler: Path, photo: Array) -> None:
     shape = photo.shape[:2]
     with pytest.raises(UsageError, match=r"nothing says what to fill; give a mask .*from_alpha"):
         run()
-    with pytest.raises(ImageError, match="the mask selects nothing"):
+    with pytest.raises(UsageError, match="the mask selects nothing; give a mask that is white"):
         run(mask=np.zeros(shape, np.uint8))
     with pytest.raises(UsageError, match="the whole picture is to be filled"):
         run(mask=np.full(shape, 255, np.uint8))
@@ -181,6 +182,47 @@ def test_too_much_is_told_by_what_selected_it(direct: Inpaint, filler: Path, pho
         direct.apply(Image(pixels, alpha=alpha), InpaintParams(model=filler, from_alpha=True))
     with pytest.raises(UsageError, match=r"whole picture .*; lower `tolerance`, which is 255, or"):
         direct.apply(Image(pixels), InpaintParams(model=filler, mask_color="000000", tolerance=255))
+    magenta = pixels.copy()
+    magenta[:3] = (1, 0, 1)
+    both = InpaintParams(model=filler, from_alpha=True, mask_color="ff00ff")
+    with pytest.raises(UsageError, match=r"^99% .*; `from_alpha` takes"):
+        direct.apply(Image(magenta, alpha=alpha), both)
+
+
+def test_a_mask_that_is_black_adds_nothing(host: Host, filler: Path, photo: Array) -> None:
+    black = np.zeros(photo.shape[:2], np.uint8)
+    clear = np.dstack([photo, np.full_like(black, 255)])
+    clear[50:60, 40:50, 3] = 0
+    filled, alone = (
+        host.apply("inpaint", clear, model=filler, from_alpha=True, **mask)
+        for mask in ({"mask": black}, {})
+    )
+    assert np.array_equal(filled, alone)
+    larger, bare = (
+        host.apply("outpaint", photo, expand="8,0,0,0", model=filler, **mask)
+        for mask in ({"mask": black}, {})
+    )
+    assert np.array_equal(larger, bare)
+    mostly = 255 - black
+    mostly[:5] = 0
+    with pytest.raises(UsageError, match=r"mask is probably inverted; .*--invert-mask"):
+        host.apply("outpaint", photo, expand="8,0,0,0", model=filler, mask=mostly)
+    host.apply("outpaint", photo, expand="8,0,0,0", model=filler, mask=mostly, largest=1)
+
+
+def test_thin_holes_are_drawn_in_the_tiles_that_are_least_work() -> None:
+    diagonal = np.eye(1000, dtype=np.bool_)
+    specks = np.random.default_rng(0).random((1000, 1000)) < 0.001
+    for hole, small in ((diagonal, True), (specks, False)):
+        found = tiles(hole, (384, 128), 32)
+        sides = {span.stop - span.start for tile in found for span in tile}
+        assert (max(sides) <= 128) == small
+        covered = np.zeros_like(hole, np.uint8)
+        for tile in found:
+            assert hole[tile].any()
+            covered[tile] += 1
+        assert covered.max() == 1
+        assert covered[hole].all()
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -280,7 +322,7 @@ def test_tiles_see_what_was_filled_before(
     monkeypatch.setattr(module, "_CORE", 25)
     monkeypatch.setattr(module, "_MARGIN", 30)
     area = hole > 0
-    filled = network._fill_level(floats(photo), area, None, np.random.default_rng(0))
+    filled = network._fill_level(floats(photo), area, None, np.random.default_rng(0), thin=False)
     assert len(seen) == 4
     assert seen == sorted(seen, reverse=True)
     assert seen[-1] == area.sum() // 4
@@ -431,7 +473,7 @@ def test_outpainting_keeps_the_picture(host: Host, filler: Path, photo: Array) -
     with pytest.raises(UsageError, match="16560 x 16528 pixels; at most 200 megapixels"):
         host.apply("outpaint", photo, expand=(8192,) * 4, model=filler)
     white = np.full(photo.shape[:2], 255, np.uint8)
-    with pytest.raises(UsageError, match=r"whole picture, .*--invert-mask"):
+    with pytest.raises(UsageError, match=r"whole picture is to be filled.*--invert-mask"):
         host.apply("outpaint", photo, mask=white, expand="8,0,0,0", model=filler)
 
 
@@ -443,7 +485,9 @@ def test_a_wide_seam_leaves_half_of_a_small_picture(host: Host, filler: Path, ph
     mask = np.full((32, 40), 255, np.uint8)
     mask[:4, :4] = 0
     with pytest.raises(UsageError, match="a `seam` of 64 cover the whole picture"):
-        host.apply("outpaint", little, mask=mask, expand=(10,) * 4, seam=64, model=filler)
+        host.apply(
+            "outpaint", little, mask=mask, expand=(10,) * 4, seam=64, model=filler, largest=1
+        )
 
 
 @pytest.mark.parametrize("mark", [{"mask_color": "#ff00ff"}, {"from_alpha": True}])
