@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,8 @@ __all__ = ["contact_sheet", "values_of"]
 _FINER = 2
 _GAP = 8
 _TEXT = 14
+# Cells of tall pictures are at least so wide, if they are as high, for their labels.
+_NARROWEST = 96
 
 
 def values_of(
@@ -134,6 +137,8 @@ def contact_sheet(
     """
     if not 32 <= thumbnail <= 2048:
         raise UsageError(f"thumbnail is {thumbnail}; it must be from 32 to 2048 pixels")
+    if across is not None and across < 1:
+        raise UsageError(f"across is {across}; it must be 1 or more")
     name, known = values_of(host, filter, vary, params)
     if name in params:
         raise UsageError(f"the sheet varies `{name}`; leave it out, or vary another parameter")
@@ -149,13 +154,20 @@ def contact_sheet(
             common["mask"] = _reduced_mask(mask, whole, small, host.max_pixels)
     # All of them, before the first takes its time.
     prepared = [host.prepare(filter, **common, **{**params, name: value}) for value in chosen]
+    files = name in schema.file_parameters(host.registry.get(filter).filter.Params)
     cells = [] if small is None else [("input", _on_white(_reduced(small, thumbnail)))]
     with reporting(on_progress, cancel):
         for number, (value, ready) in enumerate(zip(chosen, prepared, strict=True)):
             with progress_part(number / len(chosen), (number + 1) / len(chosen)):
                 made = ready.apply(small)
-            cells.append((schema.written(value), _on_white(_reduced(made, thumbnail))))
+            cells.append((_label(value, files=files), _on_white(_reduced(made, thumbnail))))
     return Image(_laid_out(cells, across), metadata=Metadata())
+
+
+def _label(value: Any, *, files: bool) -> str:
+    """Return a value as its label; of a file its name, which says more than where it lies."""
+    text = schema.written(value)
+    return ",".join(Path(each).name for each in text.split(",")) if files else text
 
 
 def _reduced(image: Image | Animation, side: int) -> Image:
@@ -185,7 +197,7 @@ def _reduced_mask(mask: Any, whole: Image | Animation, small: Image, max_pixels:
 def _laid_out(cells: Sequence[tuple[str, FloatArray]], across: int | None) -> FloatArray:
     """Return the pictures in rows, each with its label below, on white."""
     height = max(pixels.shape[0] for _, pixels in cells)
-    width = max(pixels.shape[1] for _, pixels in cells)
+    width = max(min(_NARROWEST, height), *(pixels.shape[1] for _, pixels in cells))
     label = round(_TEXT * 1.6)
     columns = across or math.ceil(math.sqrt(len(cells) * (height + label) / width))
     columns = min(columns, len(cells))

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -50,7 +50,10 @@ __all__ = [
     "none_usable",
     "read_picture",
     "reason_of",
+    "spread",
 ]
+
+_T = TypeVar("_T")
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 RAM_LIMIT = 4 * 2**30
@@ -218,6 +221,12 @@ def apply_crops(images: Tensor, crops: Crops, size: int) -> Tensor:
         images, grid, mode="bilinear", padding_mode="reflection", align_corners=False
     )
     return cut.clamp_(0, 1)
+
+
+def spread(items: Sequence[_T], count: int) -> list[_T]:
+    """Return `count` of some things, all if they are fewer, evenly from all over."""
+    count = min(count, len(items))
+    return [items[number * len(items) // count] for number in range(count)]
 
 
 def list_pictures(folders: Sequence[Path]) -> list[Path]:

@@ -12,12 +12,25 @@ from typing import Any
 
 from ganfilters.errors import GanfiltersError, UsageError
 
-__all__ = ["CONFIG", "DiskFullError", "disk_full", "make_folder", "read_config", "refuse_target"]
+__all__ = [
+    "CONFIG",
+    "DiskFullError",
+    "disk_full",
+    "last_name",
+    "make_folder",
+    "read_config",
+    "refuse_target",
+]
 
 CONFIG = "config.json"
 """What a run was started with, in its folder."""
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def last_name(path: Path) -> str:
+    """Return a path's last name, also of one such as ``.`` that does not say it."""
+    return path.name or path.resolve().name
 
 
 class DiskFullError(GanfiltersError):

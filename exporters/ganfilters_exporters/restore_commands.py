@@ -15,7 +15,7 @@ import click
 from ganfilters.errors import UsageError
 
 from .options import EXISTING, FILE, POSITIVE, TARGET, Number, overwrite_option
-from .train_commands import need, shown, tell, train_config, training_options
+from .train_commands import need, refuse_unused, shown, tell, train_config, training_options
 
 __all__ = ["denoise", "inpaint"]
 
@@ -66,7 +66,7 @@ _GAMES = [
                  help="Weight of R1 regularisation, applied every 16 steps."),
     click.option("--feature-weight", "features", type=_WEIGHT,
                  help="Weight of the distance of the discriminator's frozen features.  "
-                 "[default: inpaint 0.5, denoise 0.2]"),
+                 "[default: 0.5 for holes, 0.2 for noise]"),
 ]  # fmt: skip
 
 _INPAINT = [
@@ -149,6 +149,12 @@ def _run(name: str, values: dict[str, Any], how: Any, request: Any, call: Any) -
     values = {key: value for key, value in values.items() if value is not None}
     values["zoom"] = (values.pop("smallest_cut"), 1.0)
     fields = {field.name for field in dataclasses.fields(how)}
+    if not values["adversarial"]:
+        # Of noise nothing else has a use for features; of holes their distance is part of the loss.
+        refuse_unused(
+            ("loss", "r1", *(("features", "backbone") if name == "denoise" else ())),
+            "--adversarial above 0",
+        )
     chosen = {key: values.pop(key) for key in list(values) if key in fields}
     words = shlex.join(shown(click.get_current_context()))
     made = request(

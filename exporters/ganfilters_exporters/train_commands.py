@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import sys
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ import click
 
 from ganfilters.errors import GanfiltersError, UsageError
 
+from .files import last_name
 from .options import EXISTING, FILE, FOLDER, POSITIVE, TARGET, Number, overwrite_option
 
-__all__ = ["need", "shown", "tell", "train", "train_config", "training_options"]
+__all__ = ["need", "refuse_unused", "shown", "tell", "train", "train_config", "training_options"]
 
 _TERMS = ("content", "style", "smooth", "tone")
 
@@ -275,6 +277,8 @@ def style(**values: Any) -> None:
     source = click.get_current_context().get_parameter_source("blocks")
     if values["init"] and source is click.core.ParameterSource.COMMANDLINE:
         raise UsageError("--blocks is for a new network, and --init brings one; leave one out")
+    if not values["corpus"]:
+        refuse_unused(("named_share", "corpus_size", "backbone"), "--corpus")
     dry = values.pop("dry_run")
     run = values.pop("run") or values["out"].with_name(values["out"].name + ".run")
     config = train_config(values)
@@ -296,6 +300,21 @@ def style(**values: Any) -> None:
     tell(result, config.steps, run, values["out"] if request.export else None)
 
 
+def refuse_unused(names: Iterable[str], needed: str) -> None:
+    """Refuse options of the running command that were given and have no use without another.
+
+    Raises
+    ------
+    UsageError
+        Names the first, and what it needs.
+    """
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name in names and source is click.core.ParameterSource.COMMANDLINE:
+            raise UsageError(f"{parameter.opts[-1]} has no use without {needed}; leave it out")
+
+
 def shown(context: click.Context) -> list[str]:
     """Return the options that were given, paths by their last name: a card goes to other people."""
     words: list[str] = []
@@ -307,7 +326,7 @@ def shown(context: click.Context) -> list[str]:
         for item in value if isinstance(value, tuple) else (value,):
             words.append(parameter.opts[-1])
             if not isinstance(item, bool):
-                words.append(item.name if isinstance(item, Path) else str(item))
+                words.append(last_name(item) if isinstance(item, Path) else str(item))
     return words
 
 

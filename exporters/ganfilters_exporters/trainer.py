@@ -286,6 +286,8 @@ class Trainer:
 
     def dry_run(self) -> dict[str, float]:
         """Do two steps and write nothing; return the scalars of the second, time and memory."""
+        # The last of all: the first ones may do less, before a discriminator plays for example.
+        self.step = max(0, self.config.steps - 2)
         self._one_step()
         started = time.perf_counter()
         scalars = {key: float(value) for key, value in self._one_step().items()}

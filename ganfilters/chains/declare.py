@@ -73,7 +73,7 @@ def _field(param: ChainParam, links: Sequence[Link]) -> tuple[Any, Any]:
     if is_file and param.default is not None:
         raise UsageError(f"default has no place here; give {spelled(name)} in the step")
     if param.default is None and ... in own:
-        return kind, Field(description=description)
+        return kind, Field(description=description, examples=declared.examples)
     if is_file and (len(links) > 1 or _given(name, links[0]) is not ...):
         # The files stay with the steps, which know their folder; None leaves them there.
         return kind | None, Field(None, description=description)
@@ -87,7 +87,7 @@ def _field(param: ChainParam, links: Sequence[Link]) -> tuple[Any, Any]:
                 link.parse({}, 1 << 62)
         text = " ".join(error.errors(include_url=False)[0]["msg"].split())
         raise UsageError(f"default is {default!r}: {text[:1].lower()}{text[1:]}") from error
-    return kind, Field(default, description=description)
+    return kind, Field(default, description=description, examples=declared.examples)
 
 
 def _fields(link: Link) -> dict[str, FieldInfo]:

@@ -9,7 +9,6 @@ from typing import Any
 from ganfilters import schema
 from ganfilters.chains.filter import ChainFilter
 from ganfilters.filter import Params
-from ganfilters.image import Image
 from ganfilters.jobs import Options
 from ganfilters.limits import MAX_PIXELS
 from ganfilters.registry import Entry
@@ -47,9 +46,7 @@ class Resolved:
             value = getattr(self.params, name)
             if value is None or value == field.get_default(call_default_factory=True):
                 continue
-            shown = value.metadata.source if isinstance(value, Image) else None
-            shown = shown or schema.written(value, kinds.get(name, ""))
-            parts.append(f"{schema.flag(name)} {shown}")
+            parts.append(f"{schema.flag(name)} {schema.written(value, kinds.get(name, ''))}")
         return " ".join(parts)
 
     @property

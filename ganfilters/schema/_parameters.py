@@ -12,6 +12,7 @@ from pydantic_core import to_jsonable_python
 
 from ganfilters.errors import PluginError
 from ganfilters.filter import Params
+from ganfilters.image import Image
 from ganfilters.schema._names import flag
 
 if TYPE_CHECKING:
@@ -295,6 +296,11 @@ def written(value: Any, kind: str = "") -> str:
         return ",".join(f"{name}={written(weight)}" for name, weight in value.items())
     if isinstance(value, (tuple, list)):
         return ("x" if kind == "size" else ",").join(written(part) for part in value)
+    if isinstance(value, Image):
+        return value.metadata.source or "a picture"
+    # An array or a PIL image, but no single number of NumPy's.
+    if isinstance(value, bytes) or getattr(value, "__array_interface__", {}).get("shape"):
+        return "a picture"
     return str(getattr(value, "path", value))
 
 

@@ -15,6 +15,7 @@ from ganfilters_exporters.data import (
     draw_crops,
     load_arrays,
     load_pictures,
+    spread,
 )
 
 
@@ -195,3 +196,11 @@ def test_labels_may_be_names(tmp_path: Path) -> None:
     assert found.classes == ("elm", "oak")
     assert found.labels is not None
     assert found.labels.tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize(("total", "count"), [(39, 20), (11, 6), (3, 5), (100, 20), (1, 1)])
+def test_some_are_taken_from_all_over(total: int, count: int) -> None:
+    found = spread(range(total), count)
+    assert len(found) == len(set(found)) == min(total, count)
+    assert found[0] == 0
+    assert found[-1] >= total - 1 - total / count

@@ -359,6 +359,14 @@ def test_the_commands_hand_over_what_was_typed(
     assert made.exit_code == 0, made.output
     request, config, _ = seen[1]
     assert (request.how.adversarial, config.steps) == (0.1, 7)
+    for command, option in (
+        (denoise, ["--r1", "2"]),
+        (denoise, ["--feature-weight", "1"]),
+        (inpaint, ["--teacher", str(teacher), "--adversarial", "0", "--loss", "hinge"]),
+    ):
+        unused = CliRunner().invoke(command, [*words, *option])
+        assert isinstance(unused.exception, UsageError)
+        assert "has no use without --adversarial above 0" in str(unused.exception)
     missing = CliRunner().invoke(inpaint, words)
     assert missing.exit_code == 2
     assert "--teacher" in missing.output

@@ -10,6 +10,7 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -281,6 +282,20 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     found = Trainer(Adversaries(), tmp_path / "run", config()).dry_run()
     assert found["images_per_second"] > 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_measures_the_last_steps(tmp_path: Path) -> None:
+    """The first may do less: a discriminator plays only after a while."""
+    done = []
+
+    class Counted(Adversaries):
+        def step(self, batch: Any, step: int) -> dict[str, Tensor]:
+            done.append(step)
+            return super().step(batch, step)
+
+    how = config()
+    Trainer(Counted(), tmp_path / "run", how).dry_run()
+    assert done == [how.steps - 2, how.steps - 1]
 
 
 def test_devices_that_are_not_there() -> None:

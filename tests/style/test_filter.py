@@ -104,6 +104,27 @@ def test_a_sheet_shows_the_styles_of_the_model(
         contact_sheet(host, "style", photo, model=nameless)
 
 
+def test_a_sheet_of_paintings(host: Host, both: Path, photo: Array, tmp_path: Path) -> None:
+    long = tmp_path / ("folder" * 20)
+    long.mkdir()
+    files = [long / "calm.png", long / "wild.png"]
+    for number, file in enumerate(files):
+        Pillow.fromarray(photo[:: 1 - 2 * number]).save(file)
+    how = {"vary": "style-image", "model": both, "thumbnail": 96, "across": 3}
+    by_file, by_array = (
+        contact_sheet(host, "style", photo, values=values, **how).pixels
+        for values in (files, [np.asarray(Pillow.open(file)) for file in files])
+    )
+    # Labels differ, pictures do not.
+    same = (by_file == by_array).all((1, 2))
+    assert same[:-32].all()
+    assert not same[-32:].all()
+    labels = by_file[-24:]
+    assert not np.array_equal(labels[:, 112:208], labels[:, 216:312])
+    with pytest.raises(UsageError, match="across is -1; it must be 1 or more"):
+        contact_sheet(host, "style", photo, model=both, across=-1)
+
+
 def test_paintings_alone_together_and_with_a_name(both: Path) -> None:
     net = network(both)
     rng = np.random.default_rng(1)

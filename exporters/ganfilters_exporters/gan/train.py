@@ -14,7 +14,7 @@ from ganfilters.errors import UsageError
 
 from ..backbones import BACKBONES, Backbone
 from ..data import Pictures, load_arrays, load_pictures
-from ..files import refuse_target
+from ..files import last_name, refuse_target
 from ..trainer import Callback, TrainConfig, Trainer, TrainingError, TrainResult
 from .adversarial import Adversarial, GanConfig
 from .discriminators import LiteFeatures, ProjectedDiscriminator
@@ -301,7 +301,7 @@ def _export(
         "seconds": round(result.seconds, 1),
         "licence": request.licence,
         "attribution": _attribution(request, task, backbone),
-        "data": tuple(path.name for path in (*request.data, request.pairs) if path is not None),
+        "data": tuple(map(last_name, filter(None, (*request.data, request.pairs)))),
         "quality": {f"training_{key}": value for key, value in quality.items()},
         "extra": {"steps": result.step, "training": asdict(request.gan)},
     }

@@ -7,6 +7,7 @@
 | `filling`, `denoising`, `shared` | what a step of training is; the loop is :mod:`..trainer` |
 | `train` | the commands: read, train or go on, sample sheets, export |
 | `export` | the ONNX files: what they take and give |
+| `evaluate` | the command that measures denoising |
 | `trained` | reading a network back from such a file, or from a run |
 
 The discriminators and losses are those of :mod:`..gan`.
@@ -15,7 +16,9 @@ Training the networks that ship
 -------------------------------
 The same commands train on a CPU and on a GPU; a run goes on where it stopped. Filling is learned at
 64 pixels, where what belongs where is cheapest to learn, then at 128, and where there is time at
-256. Photographs of 128 pixels are cut little then, or their cuts would be enlarged and blurred::
+256. Photographs of 128 pixels are cut little then, or their cuts would be enlarged and blurred.
+The network that ships was begun with other weights of the loss than these (see docs/training.md),
+so this is how to make one like it::
 
     ganfilters train inpaint --photos photos --photos nature --photos scenes \
         --teacher vgg16.safetensors --size 64 --smallest-cut 0.5 --perceptual-size 48 --batch 12 \
@@ -25,9 +28,19 @@ The same commands train on a CPU and on a GPU; a run goes on where it stopped. F
         --perceptual-size 48 --warm-up 60 --steps 60000 --run runs/inpaint-128 --out inpaint.onnx
 
 On a GPU larger batches (64), ``--perceptual-size`` as large as ``--size``, and ``--rate 1e-3``.
-Denoising, and the variant that leaves texture::
 
-    ganfilters train denoise --photos photos --size 96 --batch 8 --steps 100000 --out denoise.onnx
-    ganfilters train denoise --init denoise.onnx --adversarial 0.01 --size 128 --rate 1e-4 \
-        --photos photos --steps 5000 --out texture.onnx
+Denoising, in five runs of three and a half hours on one core, each with ``--init`` and the one
+before; then the variant that leaves texture::
+
+    ganfilters train denoise --photos photos --size 64 --batch 8 --steps 3000 --out a.onnx
+    ganfilters train denoise --photos photos --size 96 --batch 6 --steps 6500 --out b.onnx \
+        --init a.onnx
+    ganfilters train denoise --photos photos --size 96 --batch 6 --steps 7400 --out c.onnx \
+        --init b.onnx
+    ganfilters train denoise --photos photos --size 96 --batch 6 --rate 8e-4 --steps 2700 \
+        --out d.onnx --init c.onnx
+    ganfilters train denoise --photos photos --size 128 --batch 4 --rate 4e-4 --steps 1500 \
+        --out denoise.onnx --init d.onnx
+    ganfilters train denoise --photos photos --size 128 --batch 4 --rate 2e-4 --adversarial 0.02 \
+        --steps 3000 --out texture.onnx --init denoise.onnx
 """

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ganfilters import ModelFile, Runtime, pad_to, padded_size
 
-from ..data import list_pictures, none_usable, read_picture
+from ..data import list_pictures, none_usable, read_picture, spread
 from ..losses import GramLoss, load_vgg16_features
 from .denoiser import MULTIPLE, SMALLEST
 
@@ -76,9 +76,10 @@ def evaluate_denoise(
     """
     denoise = open_denoiser(model, threads)
     files = list_pictures(photos)
-    files = files[:: max(1, len(files) // count)][:count]
     pictures, skipped = [], []
-    for file in files:
+    for file in dict.fromkeys([*spread(files, count), *files]):
+        if len(pictures) == count:
+            break
         try:
             pictures.append(_read(file))
         except ValueError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from ganfilters.errors import UsageError
 
 from ..backbones import BACKBONES, Backbone
-from ..data import Pictures, load_pictures
-from ..files import refuse_target
+from ..data import Pictures, load_pictures, spread
+from ..files import last_name, refuse_target
 from ..gan.discriminators import LiteFeatures
 from ..gan.sheet import grid, write_picture
 from ..losses import load_vgg16_features
@@ -231,7 +231,7 @@ def _train(
             "seed": config.seed,
             "seconds": round(result.seconds, 1),
             "licence": request.licence,
-            "data": tuple(path.name for path in request.photos),
+            "data": tuple(map(last_name, request.photos)),
             "quality": quality,
             "extra": {"steps": result.step, "training": asdict(request.how)},
         }
@@ -246,13 +246,8 @@ def _samples(request: Any, pictures: Pictures) -> Tensor:
     if request.sheet_photos:
         files = readable(request.sheet_photos, SHEET_PHOTOS)
     else:
-        files = [Path(pictures.names[n]) for n in _all_over(pictures, SHEET_PHOTOS)]
+        files = [Path(name) for name in spread(pictures.names, SHEET_PHOTOS)]
     return load_samples(files, side)
-
-
-def _all_over(pictures: Pictures, count: int) -> Sequence[int]:
-    """Return numbers of pictures from all over the data."""
-    return range(0, len(pictures), max(1, len(pictures) // count))[:count]
 
 
 def _filling_sheet(

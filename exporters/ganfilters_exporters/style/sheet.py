@@ -10,7 +10,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from ..data import list_pictures, none_usable, read_picture
+from ..data import list_pictures, none_usable, read_picture, spread
 
 __all__ = ["load_samples", "readable", "sheet", "write_sheet"]
 
@@ -35,7 +35,7 @@ def readable(folders: Sequence[Path], count: int) -> list[Path]:
     files = list_pictures(folders)
     good: list[Path] = []
     skipped = []
-    for file in dict.fromkeys([*files[:: max(1, len(files) // count)], *files]):
+    for file in dict.fromkeys([*spread(files, count), *files]):
         try:
             load_samples([file], 16)
         except Exception as error:  # noqa: BLE001 - decoders raise all kinds

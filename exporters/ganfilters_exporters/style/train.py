@@ -15,7 +15,7 @@ from ganfilters.errors import UsageError
 
 from ..backbones import BACKBONES
 from ..data import Pictures, load_pictures
-from ..files import refuse_target
+from ..files import last_name, refuse_target
 from ..losses import load_vgg16_features
 from ..trainer import Callback, TrainConfig, Trainer, TrainResult
 from .network import MULTIPLE, NetworkConfig, StyleTable, Stylizer
@@ -63,7 +63,7 @@ class StyleRequest:
     sheet_every : int
         Steps from one sample sheet to the next.
     sheet_photos : tuple of Path
-        Photographs of the sheets; the first ones of `photos` by default.
+        Photographs of the sheets; by default some of `photos`, from all over them.
     export : bool
         Whether to write `out`.
     overwrite : bool
@@ -290,7 +290,7 @@ def _card(
         "seconds": round(result.seconds, 1),
         "licence": request.licence or (init.licence if init else LICENCE),
         # The folders' names: a card goes to other people.
-        "data": tuple(dict.fromkeys([*(init.data if init else ()), *(f.name for f in folders)])),
+        "data": tuple(dict.fromkeys([*(init.data if init else ()), *map(last_name, folders)])),
         "quality": {f"training_{key}": value for key, value in quality.items()},
         "attribution": trained.attribution if trained is not None else "",
         "extra": {
