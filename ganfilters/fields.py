@@ -82,7 +82,7 @@ def weighted_names(value: Any) -> dict[str, float]:
     if not found:
         raise ValueError("no name is given; write names with weights as name=1,other=0.5")
     if not any(found.values()):
-        raise ValueError("all weights are 0; at least one must not be")
+        raise ValueError("all weights are 0; at least one must not be, or leave all out")
     return found
 
 

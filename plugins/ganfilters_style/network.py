@@ -121,7 +121,7 @@ class Network:
         Raises
         ------
         UsageError
-            As `check_styles`, or the styles cancel out.
+            As `check_styles`.
         """
         check_styles(self.card, names, paintings)
         sources = [("style_weights", self._one_hot(name)) for name in names]
@@ -129,8 +129,6 @@ class Network:
         blend = self._no_style()
         for share, (name, value) in zip(shares(names, paintings), sources, strict=True):
             blend += np.float32(share) * self._style_of({name: value})
-        if not blend.any():  # zeros would mean "none given" to the network
-            raise UsageError(f"the styles of {self.card.title!r} cancel out; change the weights")
         return blend
 
     def look(self, name: str, features: str) -> dict[str, FloatArray]:
