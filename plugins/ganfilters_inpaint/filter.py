@@ -48,7 +48,7 @@ __all__ = ["Inpaint", "InpaintParams", "Outpaint", "OutpaintParams"]
 _MODEL = ModelFile.packaged(
     "ganfilters_inpaint",
     "models/inpaint.onnx",
-    sha256="49cac0f2e8694f09175f420b5adc743a44293b7d0b515e429550c8bc9d79ba8f",
+    sha256="62593cfa5c46b85a105d867aaca344187eb2a12001005d5e6df144d43288852d",
 )
 
 Method = Literal["gan", "patchmatch", "telea", "navier-stokes"]
