@@ -55,9 +55,7 @@ def main() -> None:
         "biharmonic": lambda: biharmonic(pixels, mask),
     }
     if find_spec("patchmatch"):
-        calls["patchmatch"] = lambda: owner.apply(
-            "inpaint", pixels, mask=mask, method="patchmatch", model=options.inpaint
-        )
+        calls["patchmatch"] = lambda: owner.apply("inpaint", pixels, mask=mask, method="patchmatch")
     else:
         print("pypatchmatch is not installed; it is left out")
     print("inpaint, 512 x 512, hole of 256 x 256, seconds:")
