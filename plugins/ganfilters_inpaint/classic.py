@@ -91,7 +91,8 @@ def _patchmatch(
     library: ModuleType, image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]],
     mask: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], seed: int,
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:  # fmt: skip
-    smallest = 2 * _PATCH + 2
+    # Of less it makes sizes so small that no whole patch is left, and what is missing black.
+    smallest = 4 * _PATCH + 2
     if min(mask.shape) < smallest or not library.patchmatch_available:
         reason = (
             "its native library does not load on this machine"
