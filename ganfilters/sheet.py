@@ -62,7 +62,8 @@ def values_of(
     if vary is not None:
         name = schema.underscored(vary.lstrip("-_"))
         if name not in found:
-            hint = nearest(name, found, what="parameters")
+            spelled = map(schema.spelled, found)
+            hint = nearest(schema.spelled(name), spelled, what="parameters")
             raise UsageError(f"{filter} has no parameter {vary!r}; {hint}")
         return name, _known(host, filter, found[name], params)
     for parameter in found.values():
@@ -144,7 +145,7 @@ def contact_sheet(
         raise UsageError(f"the sheet varies `{name}`; leave it out, or vary another parameter")
     chosen = list(values) or known
     if not chosen:
-        raise UsageError(f"{name} has no list of values; give the values to show")
+        raise UsageError(f"`{name}` has no list of values; give the values to show")
     common: dict[str, Any] = {"invert_mask": invert_mask, "feather": feather, "strength": strength}
     small = None
     if image is not None:

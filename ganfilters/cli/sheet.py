@@ -109,7 +109,7 @@ def _sheet_command(entry: Entry) -> click.Command:
 
 def _run(ctx: click.Context, entry: Entry, given: dict[str, Any]) -> None:
     from ganfilters import imageio
-    from ganfilters.sheet import contact_sheet
+    from ganfilters.sheet import contact_sheet, values_of
 
     state = ctx.ensure_object(State)
     takes = entry.filter.traits.input
@@ -129,6 +129,10 @@ def _run(ctx: click.Context, entry: Entry, given: dict[str, Any]) -> None:
         ProgressBar(1, quiet=given["quiet"]) as bar,
         schema.renamed(entry.filter.Params, schema.flag),
     ):
+        name, known = values_of(host, entry.filter.name, given["vary"], params)
+        for value in () if name in params else given["values"] or known:
+            # Told by their flags, which Python's callers do not know.
+            host.parse(entry.filter.name, {**params, name: value}, flags=True)
         bar.begin(0, target)
         made = contact_sheet(
             host,

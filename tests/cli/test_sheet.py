@@ -86,7 +86,7 @@ def test_a_filter_that_makes_pictures(run: Run) -> None:
     [
         (("invert", "in.png"), "give INPUT OUTPUT; see `ganfilters sheet invert --help`"),
         (("noise", "in.png", "out.png"), "no parameter of noise has a list of values"),
-        (("noise", "in.png", "out.png", "--vary", "seed"), "seed has no list of values"),
+        (("noise", "in.png", "out.png", "--vary", "seed"), "--seed has no list of values"),
         (("invert", "in.png", "out.png", "--vary", "amout"), "did you mean amount?"),
         (("invert", "in.png", "out.png", "--vary", "amount", "--value", "7"), "amount is 7"),
         (

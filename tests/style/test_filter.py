@@ -100,7 +100,7 @@ def test_a_sheet_shows_the_styles_of_the_model(
     cells = [sheet[:, 8 + 56 * n : 8 + 56 * n + 48] for n in range(4)]
     assert sheet.shape[1] == 8 + 4 * 56  # the photo and three styles
     assert all(apart(255 * a, 255 * b) > 10 for a, b in pairwise(cells))
-    with pytest.raises(UsageError, match="style has no list of values; give the values to show"):
+    with pytest.raises(UsageError, match="`style` has no list of values; give the values to show"):
         contact_sheet(host, "style", photo, model=nameless)
 
 
