@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Kind",
     "accept",
+    "check_array",
     "from_array",
     "from_pil",
     "mask_image",
@@ -51,7 +52,7 @@ def from_array(array: Array) -> Image:
     ImageError
         Another dtype or shape, or float values that are not finite and in [0, 1].
     """
-    _check_array(array)
+    check_array(array)
     metadata = Metadata(
         mode="L" if array.ndim == 2 or array.shape[2] == 1 else "RGB",
         bit_depth=16 if array.dtype == np.uint16 else 8,
@@ -74,7 +75,8 @@ def _unit(values: Array, out: FloatArray) -> None:
         out[...] = values
 
 
-def _check_array(array: Array) -> None:
+def check_array(array: Array) -> None:
+    """Raise `ImageError` unless `from_array` takes the array; says why not."""
     shape = " x ".join(str(side) for side in array.shape)
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
         hint = ""
@@ -422,7 +424,7 @@ def mask_image(value: Any, *, max_pixels: int = MAX_PIXELS) -> Image:
     if isinstance(value, np.ndarray):
         value = _mask_array(value)
         if value.ndim == 2 and value.size:
-            _check_array(value)
+            check_array(value)
             plane = np.empty(value.shape, np.float32)
             _unit(value, plane)
             # A third of the memory, which counts for the mask of a large picture.

@@ -90,7 +90,8 @@ class Traits:
         Who keeps what is not selected. ``"host"``: it blends the result in under the mask.
         ``"filter"``: the filter works where it must, a little beyond the mask or where it finds
         something to do without one, and always says in `Image.untouched` what it left alone, which
-        the host checks. It fades its own edges, so feather is refused. Not with `tiling`.
+        the host checks, unless the size changes. It fades its own edges, so feather is refused,
+        and a mask that is not required may be black. Not with `tiling`.
     alpha
         ``"kept"``: the host keeps it, and the filter never sees it, nor the colours where it is 0:
         those near are there instead, and afterwards, if the size is the same, what was there.

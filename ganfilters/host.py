@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ganfilters import convert, schema
 from ganfilters.chains import Chain
@@ -83,16 +84,22 @@ class Prepared:
 
     def within(self, image: Any) -> Any:
         """Apply the filter inside the progress report that is already open."""
-        region = None
-        # Floats are checked as a whole, and other kinds of pictures record the whole.
-        if isinstance(image, np.ndarray) and image.ndim in (2, 3) and image.dtype.kind == "u":
-            region = self.job.region(image.shape[1], image.shape[0])
+        region = self._region(image) if isinstance(image, np.ndarray) else None
         if region is None:
             return self._whole(self.job, image)
         part = self._whole(self.job.cut(region), image[region])
         result = np.array(image, order="C")
         result[region] = part
         return result
+
+    def _region(self, array: npt.NDArray[Any]) -> tuple[slice, slice] | None:
+        """Return the part of an array that is enough to convert; None if it is all of it."""
+        convert.check_array(array)
+        if array.dtype.kind != "u":  # floats are checked as a whole
+            return None
+        if array.shape[2:] == (4,) and self.job.traits.alpha == "kept":
+            return None  # what is hidden gets its colours from all of the picture
+        return self.job.region(array.shape[1], array.shape[0])
 
     def _whole(self, job: Job, image: Any) -> Any:
         source, kind = None, None

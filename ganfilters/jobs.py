@@ -156,7 +156,7 @@ class Job(Call):
         else:
             plane = convert.read_mask(given, width, height)
         # Others may have more to go by than the mask, and say themselves if there is nothing.
-        needed = self.traits.selection == "host" and self.traits.keeps_size
+        needed = self.traits.selection == "host" or self.traits.mask == "required"
         return prepare_mask(plane, invert=self.options.invert_mask, needed=needed)
 
     def region(self, width: int, height: int) -> tuple[slice, slice] | None:
@@ -172,8 +172,10 @@ class Job(Call):
             found = self.filter.region(self.given, read_only(mask))
             if found is None:
                 return None
+            # A feather looks at what is beside the selection.
+            rim = 1 if self.options.feather else 0
             rows, columns = (
-                slice(*span.indices(side)[:2])
+                slice(max(span.indices(side)[0] - rim, 0), min(span.indices(side)[1] + rim, side))
                 for span, side in zip(found, (height, width), strict=True)
             )
             return (rows, columns) if mask[rows, columns].any() else None

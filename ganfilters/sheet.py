@@ -167,8 +167,10 @@ def contact_sheet(
 
 def _label(value: Any, *, files: bool) -> str:
     """Return a value as its label; of a file its name, which says more than where it lies."""
-    text = schema.written(value)
-    return ",".join(Path(each).name for each in text.split(",")) if files else text
+    if not files:
+        return schema.written(value)
+    several = value if isinstance(value, (tuple, list)) else (value,)
+    return ",".join(Path(schema.written(each)).name for each in several)
 
 
 def _reduced(image: Image | Animation, side: int) -> Image:

@@ -21,7 +21,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "dream": {"params": {"octaves": 1, "iterations": 1}, "generate": {"size": "64x48"}},
     # With their bounds nothing would be left to fill, or to go by, in small pictures.
     "inpaint": {"params": {"largest": 1.0, "from_alpha": False, "dilate": 0.0, "seam": 0.0}},
-    "outpaint": {"params": {"expand": "8,8,8,8", "seam": 1.0}},
+    "outpaint": {"params": {"expand": "8,8,8,8", "seam": 1.0, "largest": 1.0}},
     "style": {"params": {"refine": 2}},
     "latent": {"frames": {"walk": "1,2", "frames": 3}},
 }

@@ -152,7 +152,7 @@ def _run(name: str, values: dict[str, Any], how: Any, request: Any, call: Any) -
     if not values["adversarial"]:
         # Of noise nothing else has a use for features; of holes their distance is part of the loss.
         refuse_unused(
-            ("loss", "r1", *(("features", "backbone") if name == "denoise" else ())),
+            ("loss", "r1", *(("features", "backbone") if name == "denoise" else ("warm_up",))),
             "--adversarial above 0",
         )
     chosen = {key: values.pop(key) for key in list(values) if key in fields}

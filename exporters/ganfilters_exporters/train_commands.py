@@ -279,6 +279,8 @@ def style(**values: Any) -> None:
         raise UsageError("--blocks is for a new network, and --init brings one; leave one out")
     if not values["corpus"]:
         refuse_unused(("named_share", "corpus_size", "backbone"), "--corpus")
+    if not values["styles"]:
+        refuse_unused(("named_share",), "--styles")
     dry = values.pop("dry_run")
     run = values.pop("run") or values["out"].with_name(values["out"].name + ".run")
     config = train_config(values)

@@ -298,8 +298,9 @@ def written(value: Any, kind: str = "") -> str:
         return ("x" if kind == "size" else ",").join(written(part) for part in value)
     if isinstance(value, Image):
         return value.metadata.source or "a picture"
-    # An array or a PIL image, but no single number of NumPy's.
-    if isinstance(value, bytes) or getattr(value, "__array_interface__", {}).get("shape"):
+    # An array or a PIL image, but no single number of NumPy's; or what a file holds.
+    array = getattr(value, "__array_interface__", {}).get("shape")
+    if array or isinstance(value, (bytes, bytearray, memoryview)) or hasattr(value, "read"):
         return "a picture"
     return str(getattr(value, "path", value))
 

@@ -254,7 +254,7 @@ class Outpaint(_Fill[OutpaintParams]):
     name = "outpaint"
     summary = "Extends a picture beyond its borders; fills the masked area too"
     Params = OutpaintParams
-    traits = Traits(keeps_size=False, alpha="edited")
+    traits = Traits(keeps_size=False, selection="filter", alpha="edited")
     models_of = "inpaint"
 
     def apply(self, image: Image, params: OutpaintParams) -> Image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
+from weakref import ReferenceType, ref
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
@@ -170,7 +171,9 @@ class Style(Filter[StyleParams]):
 
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime)
-        self._last: tuple[StyleParams, tuple[_Painter, _Painter | None]] | None = None
+        # Of the last values; they hold pictures, which shall not live as long as the filter.
+        self._last: tuple[ReferenceType[StyleParams], tuple[_Painter, _Painter | None]] | None
+        self._last = None
 
     @classmethod
     def models_for(cls, params: StyleParams) -> tuple[ModelFile, ...]:
@@ -207,7 +210,7 @@ class Style(Filter[StyleParams]):
     def _painters(self, params: StyleParams) -> tuple[_Painter, _Painter | None]:
         """Return what paints, and what paints the other part of a split, if that is painted."""
         last = self._last  # the same for every picture of a run
-        if last is not None and last[0] is params:
+        if last is not None and last[0]() is params:
             return last[1]
         model = params.model or _MODEL
         network = Network(self.runtime.session(model), model.card)
@@ -217,7 +220,7 @@ class Style(Filter[StyleParams]):
         second = None
         if params.other_style:
             second = _Painter.of(network, refiner, params.other_style)
-        self._last = params, (first, second)
+        self._last = ref(params), (first, second)
         return first, second
 
 

@@ -14,6 +14,7 @@ from ganfilters import (
     ImageError,
     Params,
     PluginError,
+    Traits,
     convert,
     hookimpl,
 )
@@ -58,6 +59,23 @@ class Short(Near):
     reach = 0
 
 
+class Flip(Near):
+    """Needs nothing but what is selected."""
+
+    name = "flip"
+    reach = 0
+
+    def apply(self, image: Image, params: NoParams) -> Image:
+        return image.replace(pixels=1 - image.pixels)
+
+
+class Required(Near):
+    """Says itself what it left alone, and needs a mask."""
+
+    name = "required"
+    traits = Traits(selection="filter", mask="required")
+
+
 class Odd(Near):
     """Names no part at all."""
 
@@ -71,7 +89,7 @@ class Plugin:
     @staticmethod
     @hookimpl
     def ganfilters_filters() -> list[type[Filter[Any]]]:
-        return [Near, Short, Odd]
+        return [Near, Short, Flip, Required, Odd]
 
 
 @pytest.fixture
@@ -102,12 +120,35 @@ def test_an_array_is_converted_there_only(
         whole = host.apply("near", Image.from_array(array), mask=mask, strength=strength)
         Near.seen.clear()
         part = host.apply("near", array, mask=mask, strength=strength)
-        assert Near.seen == [seen]
+        # Colours that alpha hides may come from anywhere.
+        assert Near.seen == [seen if channels < 4 else (40, 60)]
         inside = mask > 0
         expected = convert.to_array(whole, dtype, channels)
         assert np.array_equal(part[inside], expected[inside])
         assert np.array_equal(part[~inside], array[~inside])
     assert np.array_equal(array, before)
+
+
+@pytest.mark.parametrize("feather", [1, 3, 10])
+@pytest.mark.parametrize("invert", [False, True])
+def test_the_feather_is_that_of_the_whole_picture(host: Host, feather: float, invert: bool) -> None:
+    array = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
+    mask = mask_at(slice(0, 30), slice(20, 45))
+    mask[:, 30] = 0
+    how = {"mask": 255 - mask if invert else mask, "invert_mask": invert, "feather": feather}
+    whole = host.apply("flip", Image.from_array(array), **how)
+    assert np.array_equal(host.apply("flip", array, **how), convert.to_array(whole))
+
+
+def test_hidden_colours_come_from_all_of_a_picture(host: Host) -> None:
+    rng = np.random.default_rng(0)
+    array = rng.integers(0, 255, (40, 60, 4), np.uint8)
+    array[..., 3] = 0
+    array[10:13, 20:23, 3] = array[30:33, 50:53, 3] = 255
+    mask = mask_at(slice(10, 13), slice(20, 23))
+    whole = host.apply("near", Image.from_array(array), mask=mask)
+    expected = convert.to_array(whole, np.uint8, 4)
+    assert np.array_equal(host.apply("near", array, mask=mask), expected)
 
 
 def test_an_inverted_mask_is_what_it_is_asked_about(host: Host) -> None:
@@ -135,6 +176,11 @@ def test_errors_are_those_of_whole_pictures(host: Host) -> None:
         host.apply("near", array, mask=np.ones((4, 5), np.uint8) * 255)
     with pytest.raises(ImageError, match="selects nothing"):
         host.apply("near", array, mask=mask_at(slice(0, 0), slice(0, 0)))
+    with pytest.raises(ImageError, match="selects nothing"):
+        host.apply("required", array, mask=mask_at(slice(0, 0), slice(0, 0)))
+    planes = array.transpose(2, 0, 1)
+    with pytest.raises(ImageError, match="the channels come first here"):
+        host.apply("near", planes, mask=mask_at(slice(0, 5), slice(0, 5)))
     with pytest.raises(PluginError, match=r"the filter odd \(toys\) failed"):
         host.apply("odd", array, mask=mask_at(slice(3, 4), slice(3, 4)))
 

@@ -540,12 +540,9 @@ def test_a_missing_library_is_named(
 def test_conformance(filter: Any, filler: Path) -> None:
     params = {"model": filler, "method": "gan", "seam": 1.0, "largest": 1.0}
     skipped = ("models",)  # which the plugin pins are checked with the plugin
-    if filter is Outpaint:
-        del params["largest"]
-        subject = Subject(filter, params)
-    else:
+    if filter is Inpaint:
         params |= {"from_alpha": False, "dilate": 0.0, "seam": 0.0}
-        subject = Subject(filter, params)
+    subject = Subject(filter, params)
     failed = [o for o in run_checks(subject, skip=skipped) if not o.passed]
     assert not failed, [(o.check, o.message) for o in failed]
 

@@ -426,7 +426,7 @@ class AnyStyle(_StyleTask):
             Several processes whose batches lack a kind: some would wait for others for ever.
         """
         rarer = min(self.config.named_share, 1 - self.config.named_share)
-        needed = math.ceil(1 / rarer)
+        needed = math.ceil(round(1 / rarer, 6))  # 1 - 0.9 is a little less than 0.1
         several = self.accelerator.num_processes > 1
         if len(self.named) and several and self.config.batch < needed:
             raise UsageError(
