@@ -94,9 +94,9 @@ class Prepared:
 
     def _region(self, array: npt.NDArray[Any]) -> tuple[slice, slice] | None:
         """Return the part of an array that is enough to convert; None if it is all of it."""
-        convert.check_array(array)
         if array.dtype.kind != "u":  # floats are checked as a whole
             return None
+        convert.check_array(array)
         if array.shape[2:] == (4,) and self.job.traits.alpha == "kept":
             return None  # what is hidden gets its colours from all of the picture
         return self.job.region(array.shape[1], array.shape[0])
