@@ -20,7 +20,7 @@ import contextlib
 import dataclasses
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +49,7 @@ __all__ = [
     "load_pictures",
     "none_usable",
     "read_picture",
+    "read_some",
     "reason_of",
     "spread",
 ]
@@ -227,6 +228,28 @@ def spread(items: Sequence[_T], count: int) -> list[_T]:
     """Return `count` of some things, all if they are fewer, evenly from all over."""
     count = min(count, len(items))
     return [items[number * len(items) // count] for number in range(count)]
+
+
+def read_some(
+    files: Sequence[Path], count: int, read: Callable[[Path], _T]
+) -> tuple[dict[Path, _T], list[str]]:
+    """Read `count` of some files from all over, passing over those that cannot be read.
+
+    Returns
+    -------
+    dict, list of str
+        What was read, by file, and which were skipped, each with the reason.
+    """
+    found: dict[Path, _T] = {}
+    skipped = []
+    for file in dict.fromkeys([*spread(files, count), *files]):
+        if len(found) == count:
+            break
+        try:
+            found[file] = read(file)
+        except Exception as error:  # noqa: BLE001 - decoders raise all kinds
+            skipped.append(f"{file}: {error}")
+    return found, skipped
 
 
 def list_pictures(folders: Sequence[Path]) -> list[Path]:

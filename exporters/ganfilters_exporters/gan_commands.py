@@ -15,7 +15,7 @@ import click
 from ganfilters.errors import UsageError
 
 from .options import EXISTING, FILE, FOLDER, POSITIVE, TARGET, Number, overwrite_option
-from .train_commands import need, shown, tell, train_config, training_options
+from .train_commands import need, shown, tell, train_config, training_options, typed
 
 __all__ = ["evaluate", "gan", "plot"]
 
@@ -156,7 +156,7 @@ def _refuse_pairless(context: click.Context) -> None:
     if context.params["pairs"] or context.params["degrade"]:
         return
     for name in ("reconstruction", "reconstruction_weight"):
-        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+        if name in typed(context):
             flag = "--" + name.replace("_", "-")
             raise UsageError(f"{flag} needs pairs: give --pairs DIR or --degrade KIND as well")
 

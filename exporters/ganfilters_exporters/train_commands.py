@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,16 @@ from ganfilters.errors import GanfiltersError, UsageError
 from .files import last_name
 from .options import EXISTING, FILE, FOLDER, POSITIVE, TARGET, Number, overwrite_option
 
-__all__ = ["need", "refuse_unused", "shown", "tell", "train", "train_config", "training_options"]
+__all__ = [
+    "need",
+    "refuse_unused",
+    "shown",
+    "tell",
+    "train",
+    "train_config",
+    "training_options",
+    "typed",
+]
 
 _TERMS = ("content", "style", "smooth", "tone")
 
@@ -274,8 +283,7 @@ def style(**values: Any) -> None:
     from .style.tasks import StyleConfig
     from .style.train import StyleRequest, train_style
 
-    source = click.get_current_context().get_parameter_source("blocks")
-    if values["init"] and source is click.core.ParameterSource.COMMANDLINE:
+    if values["init"] and "blocks" in typed(click.get_current_context()):
         raise UsageError("--blocks is for a new network, and --init brings one; leave one out")
     if not values["corpus"]:
         refuse_unused(("named_share", "corpus_size", "backbone"), "--corpus")
@@ -302,7 +310,17 @@ def style(**values: Any) -> None:
     tell(result, config.steps, run, values["out"] if request.export else None)
 
 
-def refuse_unused(names: Iterable[str], needed: str) -> None:
+def typed(context: click.Context) -> dict[str, click.Parameter]:
+    """Return what the user gave of a command's options, by name."""
+    return {
+        parameter.name: parameter
+        for parameter in context.command.params
+        if parameter.name
+        and context.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
+    }
+
+
+def refuse_unused(names: Collection[str], needed: str) -> None:
     """Refuse options of the running command that were given and have no use without another.
 
     Raises
@@ -310,21 +328,16 @@ def refuse_unused(names: Iterable[str], needed: str) -> None:
     UsageError
         Names the first, and what it needs.
     """
-    context = click.get_current_context()
-    for parameter in context.command.params:
-        source = context.get_parameter_source(parameter.name or "")
-        if parameter.name in names and source is click.core.ParameterSource.COMMANDLINE:
+    for name, parameter in typed(click.get_current_context()).items():
+        if name in names:
             raise UsageError(f"{parameter.opts[-1]} has no use without {needed}; leave it out")
 
 
 def shown(context: click.Context) -> list[str]:
     """Return the options that were given, paths by their last name: a card goes to other people."""
     words: list[str] = []
-    for parameter in context.command.params:
-        source = context.get_parameter_source(parameter.name or "")
-        if source is not click.core.ParameterSource.COMMANDLINE:
-            continue
-        value = context.params[parameter.name or ""]
+    for name, parameter in typed(context).items():
+        value = context.params[name]
         for item in value if isinstance(value, tuple) else (value,):
             words.append(parameter.opts[-1])
             if not isinstance(item, bool):

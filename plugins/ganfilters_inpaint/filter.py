@@ -215,8 +215,8 @@ class Inpaint(_Fill[InpaintParams]):
         """Return the hole with all that its parts are filled by, where a mask alone says it."""
         if params.from_alpha or params.mask_color is not None:
             return None
-        hole = mask > _SELECTED
-        if not hole.any():
+        hole = _selected(mask)
+        if hole is None:
             return None
         grown_by = math.ceil(params.dilate + params.seam)
         area = bounds(hole, grown_by)
@@ -269,9 +269,9 @@ class Outpaint(_Fill[OutpaintParams]):
             )
         pixels = np.pad(image.pixels, (*margins, (0, 0)), mode="edge")
         hole = np.pad(np.zeros(image.pixels.shape[:2], np.bool_), margins, constant_values=True)
-        if image.mask is not None and (image.mask > _SELECTED).any():
-            masked = _not_too_much({"mask": image.mask > _SELECTED}, params.largest)
-            hole |= np.pad(masked, margins)
+        masked = _selected(image.mask)
+        if masked is not None:
+            hole |= np.pad(_not_too_much({"mask": masked}, params.largest), margins)
         # At least half of the picture stays as it is, or there would be nothing to go by.
         seam = min(params.seam, min(image.width, image.height) // 4)
         area, weight = grown(hole, 0.0, seam)
@@ -289,12 +289,21 @@ class Outpaint(_Fill[OutpaintParams]):
         return Image(made, alpha=alpha)
 
 
+def _selected(mask: FloatArray | None) -> BoolArray | None:
+    """Return what a mask selects; None without one, or if that is nothing."""
+    if mask is None:
+        return None
+    selected: BoolArray = mask > _SELECTED
+    return selected if selected.any() else None
+
+
 def _hole(image: Image, params: InpaintParams) -> BoolArray:
     """Return what is to be filled: the mask, what is transparent and what has the colour."""
     found: dict[str, BoolArray] = {}
     missed = []
-    if image.mask is not None and (image.mask > _SELECTED).any():
-        found["mask"] = image.mask > _SELECTED
+    masked = _selected(image.mask)
+    if masked is not None:
+        found["mask"] = masked
     if params.from_alpha:
         if image.alpha is None or not (image.alpha < 1.0).any():
             missed.append("the picture has no transparent area to fill; give a mask instead")

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from ganfilters import FloatArray
 
-__all__ = ["half_lit", "match_colours", "with_luminance_of"]
+__all__ = ["LUMA", "half_lit", "match_colours", "with_luminance_of"]
 
-# Luma of sRGB-encoded values, ITU-R BT.601, as Gatys used it.
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""Weights of the luma of sRGB-encoded values, ITU-R BT.601, as Gatys used it."""
 _SAMPLES = 1_000_000
 # How far a photograph's contrast is changed to be a painting's: the grain of a sky is no picture.
 _GAINS = (0.5, 2.0)
@@ -27,7 +27,7 @@ def with_luminance_of(photo: FloatArray, painting: FloatArray) -> FloatArray:
     The painting's luma is first given the photo's mean and contrast, as dark paintings would
     otherwise turn every photo dark.
     """
-    own, painted = photo @ _LUMA, painting @ _LUMA
+    own, painted = photo @ LUMA, painting @ LUMA
     scale = own.std() / max(float(painted.std()), 1e-6)
     change = (painted - painted.mean()) * scale + own.mean() - own
     result: FloatArray = np.clip(photo + change[..., None], 0.0, 1.0)
@@ -40,7 +40,7 @@ def half_lit(painting: FloatArray, photo: FloatArray) -> FloatArray:
     Those of the photo are given the painting's mean, and nearly its contrast. Colours stay the
     painting's. Both are (H, W, 3) in [0, 1], and so is the result.
     """
-    own, given = painting @ _LUMA, photo @ _LUMA
+    own, given = painting @ LUMA, photo @ LUMA
     gain = np.clip(own.std() / max(float(given.std()), 1e-6), *_GAINS)
     change = (given - given.mean()) * gain + own.mean() - own
     change *= np.float32(0.5)

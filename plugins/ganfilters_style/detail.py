@@ -11,11 +11,10 @@ from __future__ import annotations
 import numpy as np
 
 from ganfilters import FloatArray, resize
+from ganfilters_style.colour import LUMA
 
 __all__ = ["detailed"]
 
-# Luma of sRGB-encoded values, ITU-R BT.601.
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 # Deviation of the photo's luma within a pixel of the smaller size at which half of a detail stays.
 _HALF = 0.02
 # How much is added of what a blur of the enlarged strokes takes away.
@@ -60,7 +59,7 @@ def detailed(strokes: FloatArray, painted: FloatArray, photo: FloatArray) -> Flo
 
 def _detail_of(photo: FloatArray, height: int, width: int) -> FloatArray:
     """Return how much of details to take, (height, width) from 0 to 1: by those of the photo."""
-    luma = photo @ _LUMA
+    luma = photo @ LUMA
     mean = resize(luma, width, height)
     luma *= luma
     variance = np.maximum(resize(luma, width, height) - mean * mean, np.float32(0))

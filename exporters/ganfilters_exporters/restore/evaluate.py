@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ganfilters import ModelFile, Runtime, pad_to, padded_size
 
-from ..data import list_pictures, none_usable, read_picture, spread
+from ..data import list_pictures, none_usable, read_picture, read_some
 from ..losses import GramLoss, load_vgg16_features
 from .denoiser import MULTIPLE, SMALLEST
 
@@ -75,15 +75,8 @@ def evaluate_denoise(
         There is no usable photograph, or `model` is another kind of network.
     """
     denoise = open_denoiser(model, threads)
-    files = list_pictures(photos)
-    pictures, skipped = [], []
-    for file in dict.fromkeys([*spread(files, count), *files]):
-        if len(pictures) == count:
-            break
-        try:
-            pictures.append(_read(file))
-        except ValueError as error:
-            skipped.append(str(error))
+    read, skipped = read_some(list_pictures(photos), count, _read)
+    pictures = list(read.values())
     if not pictures:
         raise none_usable(photos, skipped, SMALLEST)
     found: dict[str, Any] = {"photos": len(pictures), "skipped": skipped}
@@ -223,12 +216,9 @@ def _read(file: Path) -> Array:
     Raises
     ------
     ValueError
-        It is broken or too small: names the file.
+        It is too small.
     """
-    try:
-        picture = np.asarray(read_picture(file), np.float32) / np.float32(255)
-    except (OSError, ValueError, SyntaxError) as error:  # what Pillow raises for broken files
-        raise ValueError(f"{file}: {error}") from error
+    picture = np.asarray(read_picture(file), np.float32) / np.float32(255)
     if min(picture.shape[:2]) < SMALLEST:
-        raise ValueError(f"{file}: pictures of {SMALLEST} pixels or more are needed")
+        raise ValueError(f"pictures of {SMALLEST} pixels or more are needed")
     return picture

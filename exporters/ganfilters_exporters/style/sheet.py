@@ -10,7 +10,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from ..data import list_pictures, none_usable, read_picture, spread
+from ..data import list_pictures, none_usable, read_picture, read_some
 
 __all__ = ["load_samples", "readable", "sheet", "write_sheet"]
 
@@ -32,21 +32,10 @@ def readable(folders: Sequence[Path], count: int) -> list[Path]:
     UsageError
         There is none.
     """
-    files = list_pictures(folders)
-    good: list[Path] = []
-    skipped = []
-    for file in dict.fromkeys([*spread(files, count), *files]):
-        try:
-            load_samples([file], 16)
-        except Exception as error:  # noqa: BLE001 - decoders raise all kinds
-            skipped.append(f"{file}: {error}")
-            continue
-        good.append(file)
-        if len(good) == count:
-            break
+    good, skipped = read_some(list_pictures(folders), count, lambda file: load_samples([file], 16))
     if not good:
         raise none_usable(folders, skipped, 1)
-    return good
+    return list(good)
 
 
 def sheet(photos: Tensor, styles: Tensor, paint: Callable[[Tensor, int], Tensor]) -> Tensor:

@@ -425,13 +425,13 @@ class AnyStyle(_StyleTask):
         UsageError
             Several processes whose batches lack a kind: some would wait for others for ever.
         """
-        rarer = min(self.config.named_share, 1 - self.config.named_share)
-        needed = math.ceil(round(1 / rarer, 6))  # 1 - 0.9 is a little less than 0.1
-        several = self.accelerator.num_processes > 1
-        if len(self.named) and several and self.config.batch < needed:
-            raise UsageError(
-                f"--batch {self.config.batch} is for one device; give --batch {needed} or more"
-            )
+        if len(self.named) and self.accelerator.num_processes > 1:
+            rarer = min(self.config.named_share, 1 - self.config.named_share)
+            needed = math.ceil(round(1 / rarer, 6))  # 1 - 0.9 is a little less than 0.1
+            if self.config.batch < needed:
+                raise UsageError(
+                    f"--batch {self.config.batch} is for one device; give --batch {needed} or more"
+                )
         super().setup()
         if len(self.named):
             self.named.measure(self.loss, self.config.style_size, self.device)
