@@ -175,7 +175,8 @@ def test_the_alarm(
     made = request(
         tmp_path, "mlp", gan, network=network, check_every=50, sheet_every=10**6, export=False
     )
-    train_gan(made, steps(300))
+    # Diversity is least at first; after 300 steps it is between 0.45 and 0.7, by seed and CPU.
+    train_gan(made, steps(300 if collapsed else 500))
     said = capsys.readouterr().err
     log = [json.loads(line) for line in (made.run / "log.jsonl").read_text().splitlines()]
     if not collapsed:
