@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ganfilters._version import __version__
 
 if TYPE_CHECKING:
+    from ganfilters.areas import bounding_box, distance_to
     from ganfilters.chains import Chain
     from ganfilters.errors import (
         Cancelled,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from ganfilters.filter import Filter, Params, Tiling, Traits
     from ganfilters.hookspecs import hookimpl
     from ganfilters.host import Host, Prepared, apply
-    from ganfilters.image import Animation, FloatArray, Image, Metadata
+    from ganfilters.image import Animation, BoolArray, FloatArray, Image, Metadata
     from ganfilters.models import ModelCard, ModelFile
     from ganfilters.progress import progress_part, report_progress
     from ganfilters.recipe import Recipe
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Animation",
+    "BoolArray",
     "Cancelled",
     "Chain",
     "DataFile",
@@ -89,7 +91,9 @@ __all__ = [
     "WeightedNames",
     "__version__",
     "apply",
+    "bounding_box",
     "contact_sheet",
+    "distance_to",
     "hookimpl",
     "nearest",
     "pad_to",
@@ -100,6 +104,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "areas": "bounding_box distance_to",
     "chains": "Chain",
     "errors": "Cancelled DeviceError GanfiltersError ImageError ModelError NothingToDo OutOfMemory "
     "PluginError UsageError nearest",
@@ -107,7 +112,7 @@ _HOME = {
     "filter": "Filter Params Tiling Traits",
     "hookspecs": "hookimpl",
     "host": "Host Prepared apply",
-    "image": "Animation FloatArray Image Metadata",
+    "image": "Animation BoolArray FloatArray Image Metadata",
     "models": "ModelCard ModelFile",
     "progress": "progress_part report_progress",
     "recipe": "Recipe",

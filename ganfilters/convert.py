@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from ganfilters.areas import bounding_box
 from ganfilters.errors import ImageError
 from ganfilters.image import Animation, FloatArray, Image, Metadata
 from ganfilters.limits import MAX_PIXELS
-from ganfilters.selection import bounds
 
 if TYPE_CHECKING:
     from PIL import Image as PILImage
@@ -256,7 +256,7 @@ class Kind:
         # What is untouched is copied: float64 would come back rounded to float32 otherwise, and
         # of a large picture with a small mask little is left to convert.
         out = np.array(source, order="C")
-        area = bounds(~untouched)
+        area = bounding_box(~untouched)
         alpha = None if result.alpha is None else result.alpha[area]
         part = to_array(Image(result.pixels[area], alpha), source.dtype, channels)
         changed = ~untouched[area]

@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ganfilters.areas import bounding_box
 from ganfilters.errors import GanfiltersError, ImageError, OutOfMemory, PluginError
 from ganfilters.filter import Filter, Params, Tiling
 from ganfilters.hidden import as_shown, hidden_in
 from ganfilters.image import BoolArray, FloatArray, Image
 from ganfilters.progress import callers_own, progress_part, report_progress
 from ganfilters.registry import Entry
-from ganfilters.selection import bounds
 from ganfilters.tiling import Window, blend_ramp, pad_to, padded_size, windows
 
 __all__ = ["Call", "Made", "checked", "guarded", "read_only", "run"]
@@ -284,7 +284,7 @@ def _in_range(call: Call, pixels: FloatArray, untouched: BoolArray | None) -> Fl
     who = _who(call.entry)
     whole = pixels
     if untouched is not None and untouched.shape == pixels.shape[:2]:
-        pixels = pixels[bounds(~untouched)]  # elsewhere it is compared with the source
+        pixels = pixels[bounding_box(~untouched)]  # elsewhere it is compared with the source
     parts = [pixels[rows] for rows in _rows(pixels)]
     low = float(np.min([part.min() for part in parts]))  # NaN if any value is
     high = float(np.max([part.max() for part in parts]))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ganfilters.areas import bounding_box, distance_to
 from ganfilters.errors import ImageError
 from ganfilters.image import BoolArray, FloatArray, Image
 
-__all__ = ["blend", "blend_alpha", "bounds", "feathered", "prepare_mask"]
+__all__ = ["blend", "blend_alpha", "feathered", "prepare_mask"]
 
 # Rows handled at a time, so that temporary arrays stay small beside a large picture.
 _ROWS = 256
@@ -41,16 +42,6 @@ def prepare_mask(mask: FloatArray, *, invert: bool, needed: bool = True) -> Floa
     return mask
 
 
-def bounds(where: BoolArray) -> tuple[slice, slice]:
-    """Return the smallest part of an array that holds all that is True; at least one pixel."""
-    rows = np.flatnonzero(where.any(axis=1))
-    if not rows.size:
-        return slice(0, 1), slice(0, 1)
-    down = slice(int(rows[0]), int(rows[-1]) + 1)
-    columns = np.flatnonzero(where[down].any(axis=0))
-    return down, slice(int(columns[0]), int(columns[-1]) + 1)
-
-
 def feathered(mask: FloatArray, radius: float) -> FloatArray:
     """Fade the mask out towards its edge, inside the selection only.
 
@@ -68,42 +59,12 @@ def feathered(mask: FloatArray, radius: float) -> FloatArray:
     """
     if radius <= 0.0 or mask.all():
         return mask
-    rows = np.flatnonzero(mask.any(axis=1))
-    columns = np.flatnonzero(mask.any(axis=0))
     # One pixel around the selection, where the picture has one, holds the nearest zeros.
-    box = (
-        slice(max(rows[0] - 1, 0), rows[-1] + 2),
-        slice(max(columns[0] - 1, 0), columns[-1] + 2),
-    )
+    box = bounding_box(mask > 0.0, 1)
     result = np.zeros_like(mask)
-    ramp = np.minimum(_distance(mask[box] > 0.0, radius) / np.float32(radius), 1.0)
+    ramp = np.minimum(distance_to(mask[box] <= 0.0, radius) / np.float32(radius), 1.0)
     np.multiply(mask[box], ramp, out=result[box])
     return result
-
-
-def _distance(inside: BoolArray, limit: float) -> FloatArray:
-    """Euclidean distance of every pixel to the nearest one not `inside`, exact up to `limit`.
-
-    Separable as in Felzenszwalb & Huttenlocher 2012, "Distance Transforms of Sampled Functions":
-    distances along rows first, then the lower envelope down each column. The envelope is searched
-    within `limit` rows only, which vectorises.
-    """
-    reach = int(np.ceil(limit))
-    far = np.float32(reach + 1)
-    position = np.arange(inside.shape[1], dtype=np.int32)
-    last = np.where(inside, np.int32(-(1 << 20)), position)
-    left = position - np.maximum.accumulate(last, axis=1)
-    following = np.where(inside, np.int32(1 << 20), position)
-    right = np.minimum.accumulate(following[:, ::-1], axis=1)[:, ::-1] - position
-    along = np.minimum(np.minimum(left, right).astype(np.float32), far)
-    squared = along * along
-    best = squared.copy()
-    for step in range(1, min(reach, inside.shape[0] - 1) + 1):
-        offset = np.float32(step * step)
-        np.minimum(best[step:], squared[:-step] + offset, out=best[step:])
-        np.minimum(best[:-step], squared[step:] + offset, out=best[:-step])
-    distance: FloatArray = np.sqrt(best)
-    return distance
 
 
 def blend(

@@ -18,8 +18,7 @@ from typing import Literal
 
 import numpy as np
 
-from ganfilters import FloatArray, UsageError
-from ganfilters_inpaint.holes import BoolArray
+from ganfilters import BoolArray, FloatArray, UsageError
 
 __all__ = ["Classic", "context", "fill", "require"]
 

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ganfilters import FloatArray, progress_part, report_progress, resize
-from ganfilters_inpaint.holes import BoolArray, bounds, box_means, box_sums, enlarged
+from ganfilters import BoolArray, FloatArray, bounding_box, progress_part, report_progress, resize
+from ganfilters_inpaint.holes import box_means, box_sums, enlarged
 from ganfilters_inpaint.tone import TONE_REACH, in_tone, joined, spread
 
 __all__ = ["Shifts", "copied", "copyable", "find_shifts"]
@@ -127,7 +127,7 @@ def _matched(
     pixels: FloatArray, hole: BoolArray, guide: FloatArray, rng: np.random.Generator, soft: int
 ) -> Shifts:
     """Return what to copy, compared as means over squares of so many pixels to each side."""
-    whole = bounds(hole, _RADIUS)
+    whole = bounding_box(hole, _RADIUS)
     corner = [span.start for span in whole]
     offsets = np.zeros((*(span.stop - span.start for span in whole), 2), np.intp)
     spans = [
@@ -141,7 +141,7 @@ def _matched(
     for number, tile in enumerate(tiles):
         report_progress(number / len(tiles), "copying")
         if hole[tile].any():
-            tile = _from(bounds(hole[tile], _FADE), [-span.start for span in tile])
+            tile = _from(bounding_box(hole[tile], _FADE), [-span.start for span in tile])
             area = _wider(tile, _REACH, hole.shape)
             inner = _from(tile, [span.start for span in area])
             found = _tile_shifts(pixels[area], hole[area], guide[area], inner, rng, soft)
@@ -224,7 +224,7 @@ def _agreed(costs: FloatArray) -> IntArray:
         after, best = cheapest.copy(), least.copy()
         for number in np.unique(chosen):
             mine = chosen == number
-            near = bounds(mine, _AROUND)
+            near = bounding_box(mine, _AROUND)
             rows, columns = near
             like = down[rows, rows] @ mine[near].astype(np.float32) @ across[columns, columns]
             value = costs[number][near] - worth * like
@@ -277,7 +277,7 @@ def copied(
     filled = pixels.copy()
     if np.count_nonzero(missing) < np.count_nonzero(hole):
         # So thin that at the guide's size they are no hole, but tones of what is around them.
-        whole = bounds(hole)
+        whole = bounding_box(hole)
         np.copyto(filled[whole], enlarged(guide, whole, hole.shape), where=hole[whole][..., None])
     np.copyto(filled[area], np.clip(made, 0.0, 1.0, out=made), where=missing[..., None])
     return filled
@@ -409,7 +409,7 @@ def _mean(
         if not offset.any():  # nothing to copy, or not looked for
             continue
         mine = codes == code
-        spans = bounds(mine)
+        spans = bounding_box(mine)
         here, there = [], []
         for axis, span in enumerate(spans):
             shift = corner[axis] + scale * int(offset[axis])

@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from ganfilters import (
+    BoolArray,
     Filter,
     FloatArray,
     Image,
@@ -26,14 +27,13 @@ from ganfilters import (
     Runtime,
     Traits,
     UsageError,
+    bounding_box,
     progress_part,
     report_progress,
 )
 from ganfilters_inpaint import classic
 from ganfilters_inpaint.holes import (
-    BoolArray,
     Part,
-    bounds,
     by_thickness,
     coloured,
     grown,
@@ -219,11 +219,11 @@ class Inpaint(_Fill[InpaintParams]):
         if hole is None:
             return None
         grown_by = math.ceil(params.dilate + params.seam)
-        area = bounds(hole, grown_by)
+        area = bounding_box(hole, grown_by)
         box = hole[area].shape
         open_side = _open(area, hole.shape)
         margin = _margin(params.method, box, float(min(box)), open_side=open_side)
-        region = bounds(hole, grown_by + margin)
+        region = bounding_box(hole, grown_by + margin)
         # Where a hole is most of that, the share of the whole picture is what counts.
         if np.count_nonzero(hole[region]) > params.largest * hole[region].size:
             return None

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ganfilters import FloatArray, padded_size, resize
+from ganfilters import BoolArray, FloatArray, bounding_box, distance_to, padded_size, resize
 
 __all__ = [
-    "BoolArray",
     "Part",
-    "bounds",
     "box_means",
     "box_sums",
     "by_thickness",
@@ -24,8 +22,6 @@ __all__ = [
     "parts",
     "thickness",
 ]
-
-BoolArray = npt.NDArray[np.bool_]
 
 # Holes are told apart at this size of the picture's longer side: gaps of a few pixels of a large
 # photo do not part them, and labelling takes no time.
@@ -80,25 +76,13 @@ def grown(hole: BoolArray, dilate: float, seam: float) -> tuple[tuple[slice, sli
         float32, of the area's size.
     """
     limit = dilate + seam
-    area = bounds(hole, round(np.ceil(limit)) + 1 if limit > 0 else 0)
+    area = bounding_box(hole, round(np.ceil(limit)) + 1 if limit > 0 else 0)
     inside = hole[area]
     if limit <= 0 or inside.all():
         return area, inside.astype(np.float32)
-    distance = _distance(inside, limit + 1)
+    distance = distance_to(inside, limit + 1)
     ramp = (limit + 1 - distance) / np.float32(seam + 1) if seam else distance <= limit
     return area, np.clip(ramp, 0.0, 1.0).astype(np.float32)
-
-
-def bounds(hole: BoolArray, margin: int = 0) -> tuple[slice, slice]:
-    """Return the smallest part of the picture that holds the hole, and a margin around it."""
-    rows = np.flatnonzero(hole.any(axis=1))
-    down = slice(int(rows[0]), int(rows[-1]) + 1)
-    columns = np.flatnonzero(hole[down].any(axis=0))
-    height, width = hole.shape
-    return (
-        slice(max(down.start - margin, 0), min(down.stop + margin, height)),
-        slice(max(int(columns[0]) - margin, 0), min(int(columns[-1]) + 1 + margin, width)),
-    )
 
 
 def enlarged(guess: FloatArray, area: tuple[slice, slice], shape: tuple[int, ...]) -> FloatArray:
@@ -168,28 +152,6 @@ def box_means(values: FloatArray, weight: FloatArray, radius: int) -> tuple[Floa
     return mean.astype(np.float32, copy=False), total
 
 
-def _distance(hole: BoolArray, limit: float) -> FloatArray:
-    """Return each pixel's distance to the hole, exact up to `limit`.
-
-    Along rows first, then the lower envelope down the columns (Felzenszwalb & Huttenlocher 2012).
-    """
-    reach = int(np.ceil(limit))
-    far = np.float32(reach + 1)
-    place = np.arange(hole.shape[1], dtype=np.int32)
-    last = np.maximum.accumulate(np.where(hole, place, np.int32(-(1 << 20))), axis=1)
-    following = np.where(hole, place, np.int32(1 << 20))[:, ::-1]
-    following = np.minimum.accumulate(following, axis=1)[:, ::-1]
-    along = np.minimum(np.minimum(place - last, following - place).astype(np.float32), far)
-    squared = along * along
-    best = squared.copy()
-    for step in range(1, min(reach, hole.shape[0] - 1) + 1):
-        offset = np.float32(step * step)
-        np.minimum(best[step:], squared[:-step] + offset, out=best[step:])
-        np.minimum(best[:-step], squared[step:] + offset, out=best[:-step])
-    distance: FloatArray = np.sqrt(best)
-    return distance
-
-
 def thickness(hole: BoolArray) -> float:
     """Return the side in pixels of the largest square that fits into the hole.
 
@@ -219,7 +181,7 @@ def _squares(sums: npt.NDArray[np.int32], side: int) -> BoolArray:
 
 def parts(hole: BoolArray, apart: float) -> Iterator[Part]:
     """Yield holes that are further than about `apart` pixels from one another, one by one."""
-    whole = bounds(hole)
+    whole = bounding_box(hole)
     hole = hole[whole]
     step = _step(hole)
     reduced = _reduce(hole, step)
@@ -263,7 +225,7 @@ def _thick(hole: BoolArray, reduced: BoolArray, side: int, step: int) -> BoolArr
     labels, _ = _labels(reduced & ~thick)
     for label in np.unique(labels[_spread(thick, 1) & (labels > 0)]):
         joined = labels == label
-        own = joined[bounds(joined)]
+        own = joined[bounding_box(joined)]
         if step * thickness(own) > side // 2 or step * max(own.shape) < side:
             thick |= joined
     return thick
@@ -271,7 +233,7 @@ def _thick(hole: BoolArray, reduced: BoolArray, side: int, step: int) -> BoolArr
 
 def _part(hole: BoolArray, chosen: BoolArray, step: int, area: tuple[slice, slice]) -> Part:
     """Return what is chosen of the hole of an area, at a size `step` times smaller."""
-    rows, columns = bounds(chosen)
+    rows, columns = bounding_box(chosen)
     box = (
         slice(rows.start * step, rows.stop * step),
         slice(columns.start * step, columns.stop * step),
@@ -279,7 +241,7 @@ def _part(hole: BoolArray, chosen: BoolArray, step: int, area: tuple[slice, slic
     inside = hole[box]
     own = chosen[rows, columns].repeat(step, axis=0).repeat(step, axis=1)
     own = own[: inside.shape[0], : inside.shape[1]] & inside
-    inner = bounds(own)
+    inner = bounding_box(own)
     return Part(*_within(_within(area, box), inner), own[inner])
 
 
@@ -338,10 +300,10 @@ def _labels(hole: BoolArray) -> tuple[npt.NDArray[np.int32], int]:
             number = parents[number]
         return number
 
-    bounds = np.searchsorted(rows, np.arange(height + 1))
+    first = np.searchsorted(rows, np.arange(height + 1))
     for row in range(1, height):
-        above, below = int(bounds[row - 1]), int(bounds[row])
-        while above < bounds[row] and below < bounds[row + 1]:
+        above, below = int(first[row - 1]), int(first[row])
+        while above < first[row] and below < first[row + 1]:
             if starts[above] <= stops[below] and starts[below] <= stops[above]:
                 parents[root(below)] = root(above)
             if stops[above] < stops[below]:

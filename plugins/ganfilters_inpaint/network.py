@@ -18,16 +18,18 @@ from itertools import pairwise, product
 import numpy as np
 
 from ganfilters import (
+    BoolArray,
     FloatArray,
     ModelCard,
     Session,
+    bounding_box,
     pad_to,
     padded_size,
     progress_part,
     report_progress,
 )
 from ganfilters_inpaint.copying import copied, copyable, find_shifts
-from ganfilters_inpaint.holes import BoolArray, bounds, enlarged, halved
+from ganfilters_inpaint.holes import enlarged, halved
 from ganfilters_inpaint.tone import continued, in_tone
 
 __all__ = ["COPIED", "Network"]
@@ -209,7 +211,7 @@ def _tiles(hole: BoolArray, cores: Sequence[int], margin: int) -> list[tuple[sli
     """Return the tiles in which something is missing, of the core that makes the least work."""
 
     def of(core: int) -> list[tuple[slice, slice]]:
-        down, across = (_spans(span.start, span.stop, core) for span in bounds(hole))
+        down, across = (_spans(span.start, span.stop, core) for span in bounding_box(hole))
         return [tile for tile in product(down, across) if hole[tile].any()]
 
     def work(tiles: list[tuple[slice, slice]]) -> int:
@@ -258,7 +260,7 @@ class _Pyramid:
         if not halvings:
             return
         share, known = 1 - missing, self._pixels.copy()
-        area = bounds(self._hole)  # the padding mirrors what is near the border, holes too
+        area = bounding_box(self._hole)  # the padding mirrors what is near the border, holes too
         known[area] *= share[area][..., None]
         known, share = known.transpose(2, 0, 1), share[None]
         for _ in range(halvings):

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ganfilters import FloatArray
-from ganfilters_inpaint.holes import BoolArray, box_means, box_sums, halved, thickness
+from ganfilters import BoolArray, FloatArray
+from ganfilters_inpaint.holes import box_means, box_sums, halved, thickness
 
 __all__ = ["TONE_REACH", "continued", "in_tone", "is_grey", "joined", "spread"]
 
