@@ -169,13 +169,19 @@ class Filter(ABC, Generic[P]):
         """Refuse values that their declarations cannot: a name that the user's model lacks.
 
         Called once for all pictures of a run, before the first is read: what is wrong for every
-        picture is told once.
+        picture is told once. Models among the parameters that are made for another filter are
+        refused here, so an override begins with ``super().check_params(params)``.
 
         Raises
         ------
         UsageError
             What is wrong, and what would be right.
+        ModelError
+            A model is for another filter, or has no card.
         """
+        for _, value in params:
+            if isinstance(value, ModelFile):
+                value.card_for(self.models_of or self.name)
 
     def region(self, params: P, mask: FloatArray) -> tuple[slice, slice] | None:  # noqa: ARG002
         """Return the part of a picture, rows and columns, that is all the filter needs to see.

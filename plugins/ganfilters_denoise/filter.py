@@ -86,11 +86,6 @@ class Denoise(Filter[DenoiseParams]):
         """Return the networks that these parameters need."""
         return params.networks
 
-    def check_params(self, params: DenoiseParams) -> None:
-        """Refuse a model that is for another filter."""
-        for model in params.networks:
-            model.card_for(self.name)
-
     def apply(self, image: Image, params: DenoiseParams) -> Image:
         """Return the cleaned picture."""
         if params.sigma == 0 and params.jpeg == 0:

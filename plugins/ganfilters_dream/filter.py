@@ -125,8 +125,9 @@ class Dream(Filter[DreamParams]):
 
     def check_params(self, params: DreamParams) -> None:
         """Refuse layers, channels and classes that the model does not have."""
+        super().check_params(params)
         check_objective(
-            (params.model or _MODEL).card_for(self.name),
+            (params.model or _MODEL).card,
             layers=params.layers,
             dream_of=params.dream_of,
             guided=params.guide is not None,

@@ -196,9 +196,8 @@ class _Fill(Filter[_P]):
         return () if params.network is None else (params.network,)
 
     def check_params(self, params: _P) -> None:
-        """Refuse a model that fills nothing, and a method whose library is missing."""
-        if params.network is not None:
-            params.network.card_for(Inpaint.name)
+        """Refuse a method whose library is missing."""
+        super().check_params(params)
         if params.method != "gan":
             classic.require(params.method)
 

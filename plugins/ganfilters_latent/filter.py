@@ -268,6 +268,7 @@ class Latent(Filter[LatentParams]):
 
     def check_params(self, params: LatentParams) -> None:
         """Refuse what the network does not have, and a latent that is not its own."""
+        super().check_params(params)
         network = self._network(params)
         if params.latent is not None:
             load(params.latent, network)
@@ -334,7 +335,7 @@ class Latent(Filter[LatentParams]):
                     yield Image(_covering(pixels, image.width, image.height))
 
     def _network(self, params: LatentParams) -> Network:
-        return Network.open(self.runtime, params.model, self.name)
+        return Network(self.runtime, params.model)
 
     @staticmethod
     def _refuse(params: LatentParams, *names: str) -> None:

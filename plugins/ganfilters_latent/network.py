@@ -34,24 +34,15 @@ class Network:
         Runs it.
     model
         Its file.
-    card
-        The card in it.
     """
 
     runtime: Runtime
     model: ModelFile
-    card: ModelCard
 
-    @classmethod
-    def open(cls, runtime: Runtime, model: ModelFile, filter_name: str) -> Network:
-        """Return the network of a file.
-
-        Raises
-        ------
-        ModelError
-            The file is none of this filter's.
-        """
-        return cls(runtime, model, model.card_for(filter_name))
+    @property
+    def card(self) -> ModelCard:
+        """The card in the file."""
+        return self.model.card
 
     @property
     def size(self) -> int:

@@ -190,7 +190,8 @@ class Style(Filter[StyleParams]):
 
     def check_params(self, params: StyleParams) -> None:
         """Refuse a model that does not paint, and styles and paintings that it cannot take."""
-        card = (params.model or _MODEL).card_for(self.name)
+        super().check_params(params)
+        card = (params.model or _MODEL).card
         if "channels" not in card.extra:
             raise UsageError(f"{card.title!r} is no style network; it refines what one painted")
         check_styles(card, params.style or (), params.style_image)

@@ -7,10 +7,13 @@ from pathlib import Path
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from pydantic import Field
 
-from ganfilters import ModelCard, ModelError, ModelFile
+from ganfilters import Filter, Host, Image, ModelCard, ModelError, ModelFile, ModelParam, Params
 from ganfilters.models import CARD_KEY
 from ganfilters.onnxfile import extract, read_metadata
+
+from . import toys
 
 CARD = ModelCard(
     filter="toy", name="t", version="1", title="A toy", licence="MIT", command="make it"
@@ -46,6 +49,31 @@ def test_a_card_for_another_filter_says_what_it_is(tmp_path: Path) -> None:
     path = network(tmp_path / "a.onnx", {CARD_KEY: CARD.model_dump_json()})
     with pytest.raises(ModelError, match=r"made for the filter toy \(A toy\), not for dream"):
         ModelFile(path).card_for("dream")
+
+
+class ModelParams(Params):
+    model: ModelParam | None = Field(None, description="Network of your own")
+
+
+class Careless(Filter[ModelParams]):
+    name = "careless"
+    summary = "Says nothing of its models"
+    Params = ModelParams
+    models_of = "toy"
+
+    def apply(self, image: Image, params: ModelParams) -> Image:
+        return image
+
+
+def test_the_users_model_for_another_filter_is_refused_for_every_filter(tmp_path: Path) -> None:
+    made = network(tmp_path / "a.onnx", {CARD_KEY: CARD.model_dump_json()})
+    other = CARD.model_copy(update={"filter": "dream"})
+    wrong = network(tmp_path / "b.onnx", {CARD_KEY: other.model_dump_json()})
+    host = Host("cpu", registry=toys.registry(Careless))
+    host.prepare("careless")
+    host.prepare("careless", model=made)
+    with pytest.raises(ModelError, match=r"b\.onnx is made for the filter dream .* not for toy"):
+        host.prepare("careless", model=wrong)
 
 
 @pytest.mark.parametrize("text", ["{", "{}", '{"filter": 3}', "[]"])

@@ -234,12 +234,13 @@ class Wild(Filter[WildParams]):
 TOYS = [Invert, Blur, Hungry, Noise, NeedsMask, Mix, Steps, Catches, Half, Small, Own, Wild]
 
 
-class _Plugin:
-    @staticmethod
-    @hookimpl
-    def ganfilters_filters() -> list[type]:
-        return list(TOYS)
+def registry(*more: type) -> Registry:
+    """Return all toys, and `more` filters."""
 
+    class Plugin:
+        @staticmethod
+        @hookimpl
+        def ganfilters_filters() -> list[type]:
+            return [*TOYS, *more]
 
-def registry() -> Registry:
-    return Registry([Source("toys", "toy-distribution", "1.2", lambda: _Plugin)])
+    return Registry([Source("toys", "toy-distribution", "1.2", lambda: Plugin)])
