@@ -88,7 +88,10 @@ def tell(result: Any, steps: int, run: Path, written: Path | None) -> None:
     if isinstance(result, dict):
         click.echo("  ".join(f"{key} {value:.4g}" for key, value in result.items()))
         return
-    click.echo(f"{result.step} of {steps} steps done ({result.stopped}); run in {run}")
+    if result.step > steps:
+        click.echo(f"{result.step} steps were done before, more than --steps {steps}; run in {run}")
+    else:
+        click.echo(f"{result.step} of {steps} steps done ({result.stopped}); run in {run}")
     if result.stopped == "signal":
         click.echo("stopped and saved; the same command goes on from here", err=True)
         click.get_current_context().exit(130)

@@ -295,7 +295,7 @@ class Trainer:
         scalars |= {"seconds_per_step": seconds, "images_per_second": self._images / seconds}
         if self.accelerator.device.type == "cuda":
             scalars["gpu_gigabytes"] = torch.cuda.max_memory_allocated() / 2**30
-        return scalars
+        return scalars | _peak_memory()
 
     @property
     def _images(self) -> int:
@@ -450,6 +450,16 @@ def _changes(
 def _short(value: object) -> str:
     text = json.dumps(value)
     return text if len(text) < 60 else text[:57] + "..."
+
+
+def _peak_memory() -> dict[str, float]:
+    """Return the largest memory of this process so far; nothing where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return {}
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes
+    return {"gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30}
 
 
 @contextlib.contextmanager

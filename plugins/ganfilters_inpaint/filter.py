@@ -133,9 +133,13 @@ class _FillParams(Params):
     )
 
     @model_validator(mode="after")
-    def _model_used(self) -> Self:
+    def _used(self) -> Self:
         if self.model is not None and self.method != "gan":
             raise ValueError(f"`method` {self.method} uses no `model`; leave it out, or use gan")
+        if self.seed and self.method in ("telea", "navier-stokes"):
+            raise ValueError(
+                f"`method` {self.method} has one filling only; leave `seed` out, or use gan"
+            )
         return self
 
     @property

@@ -57,6 +57,8 @@ def test_training_and_going_on(trained: Path) -> None:
     assert str(trained) not in card.command
     done = call(data, out, "--arch", "mlp", "--conditional", "--steps", "3")
     assert "3 of 3 steps done" in done.output
+    less = call(data, out, "--arch", "mlp", "--conditional", "--steps", "2", "--no-export")
+    assert "3 steps were done before, more than --steps 2" in less.output
     assert ModelFile(out).card.extra["steps"] == 3
 
 

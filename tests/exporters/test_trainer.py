@@ -281,6 +281,7 @@ def test_callbacks_and_the_config_file(tmp_path: Path) -> None:
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     found = Trainer(Adversaries(), tmp_path / "run", config()).dry_run()
     assert found["images_per_second"] > 0
+    assert 0.05 < found["gigabytes"] < 100
     assert list(tmp_path.iterdir()) == []
 
 
