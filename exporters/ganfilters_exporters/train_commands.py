@@ -32,7 +32,14 @@ __all__ = [
     "typed",
 ]
 
-_TERMS = ("content", "style", "smooth", "tone")
+_WEIGHTS = {
+    "content": (1.0, "Weight of keeping what the photograph shows."),
+    "style": (3.0, "Weight of painting like the style picture."),
+    "smooth": (4.0, "Weight of total variation, against speckle."),
+    "tone": (0.5, "Weight of the photograph's light and dark, in the painting's range."),
+    "weave": (0.5, "Weight against texture that is more regular than the painting's."),
+}
+"""Of the terms of the style loss: default and help."""
 
 _STYLE_EXAMPLES = """\b
 Examples:
@@ -73,6 +80,15 @@ def training_options(command: Any) -> Any:
         ]
     ):  # fmt: skip
         command = option(command)
+    return command
+
+
+def _weight_options(command: Any) -> Any:
+    for name, (default, text) in reversed(_WEIGHTS.items()):
+        kind = Number(min=0)
+        command = click.option(
+            f"--{name}-weight", type=kind, default=default, show_default=True, help=text
+        )(command)
     return command
 
 
@@ -199,34 +215,7 @@ def train_config(values: dict[str, Any]) -> Any:
     show_default=True,
     help="Learning rate.",
 )
-@click.option(
-    "--content-weight",
-    type=Number(min=0),
-    default=1.0,
-    show_default=True,
-    help="Weight of keeping what the photograph shows.",
-)
-@click.option(
-    "--style-weight",
-    type=Number(min=0),
-    default=3.0,
-    show_default=True,
-    help="Weight of painting like the style picture.",
-)
-@click.option(
-    "--smooth-weight",
-    type=Number(min=0),
-    default=4.0,
-    show_default=True,
-    help="Weight of total variation, against speckle.",
-)
-@click.option(
-    "--tone-weight",
-    type=Number(min=0),
-    default=0.5,
-    show_default=True,
-    help="Weight of the photograph's light and dark, in the painting's range.",
-)
+@_weight_options
 @click.option(
     "--grain",
     type=Number(min=0, max=0.5),
@@ -295,7 +284,7 @@ def style(**values: Any) -> None:
     dry = values.pop("dry_run")
     run = values.pop("run") or values["out"].with_name(values["out"].name + ".run")
     config = train_config(values)
-    weights = Weights(**{name: values.pop(f"{name}_weight") for name in _TERMS})
+    weights = Weights(**{name: values.pop(f"{name}_weight") for name in _WEIGHTS})
     own = {field.name for field in dataclasses.fields(StyleConfig)} & values.keys()
     how = StyleConfig(weights=weights, seed=config.seed, **{n: values.pop(n) for n in own})
     request = StyleRequest(

@@ -19,6 +19,7 @@ from ganfilters_exporters.losses import (
     PerceptualLoss,
     ToneLoss,
     TotalVariation,
+    WeaveLoss,
     Weights,
     gram,
     load_vgg16_features,
@@ -102,12 +103,40 @@ def test_tones_are_the_photographs_in_the_paintings_range() -> None:
     assert loss(mean.expand_as(photo), plain, target).max() < 0.01
 
 
+def test_lines_that_are_more_regular_than_the_paintings_cost() -> None:
+    loss, generator = WeaveLoss(), torch.Generator().manual_seed(0)
+    noise = 0.5 + 0.1 * torch.randn(2, 3, 96, 96, generator=generator)
+    along = torch.arange(96.0)
+    lines = (0.5 + 0.1 * torch.sin(along * 1.4 + along[:, None] * 0.6)).expand(2, 3, -1, -1)
+    plain = (along / 200).expand(2, 3, 96, -1)
+    edge = (along > 50).float().expand(2, 3, 96, -1)
+    target = loss.target(noise)
+    assert target.shape == (2, 1)
+    assert loss(noise, target).max() == 0
+    assert loss(plain, target).max() < 0.1  # nothing is regular where nothing is
+    assert (loss(lines, target) > 10 * loss(edge, target).clamp(min=0.1)).all()
+    assert loss(noise, loss.target(lines)).max() == 0  # less regular than the painting is fine
+    assert (loss(lines + 3 * (noise - 0.5), target) < 0.1 * loss(lines, target)).all()
+    # Lines of a hundredth of a step of 8 bits are none.
+    assert loss(0.5 + (lines - 0.5) / 2550, target).max() < 0.1
+    small = torch.rand(2, 3, 16, 16)
+    assert loss(small, loss.target(small)).max() == 0
+
+
+def test_the_weave_loss_has_the_gradient_of_its_value() -> None:
+    loss = WeaveLoss().double()
+    image = torch.rand(1, 1, 32, 32, dtype=torch.float64, requires_grad=True)
+    target = torch.full((1, 1), -1.0, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda x: loss(x, target), (image,), fast_mode=True)
+
+
 def test_the_sum_weighs_each_picture() -> None:
-    loss = PerceptualLoss(loss_network(), Weights(1.0, 2.0, 3.0, 0.5))
+    loss = PerceptualLoss(loss_network(), Weights(1.0, 2.0, 3.0, 0.5, 0.25))
     image, photo, painting = torch.rand(3, 2, 3, 32, 32)
     target = loss.style_target(painting)
     terms = loss(image, photo, target)
-    expected = terms["content"] + 2 * terms["style"] + 3 * terms["smooth"] + terms["tone"] / 2
+    expected = terms["content"] + 2 * terms["style"] + 3 * terms["smooth"]
+    expected = expected + terms["tone"] / 2 + terms["weave"] / 4
     assert terms["loss"].item() == pytest.approx(expected.item(), rel=1e-5)
     heavier = loss(image, photo, target, style_scale=torch.tensor([2.0, 2.0]))
     more = heavier["loss"] - terms["loss"]

@@ -55,7 +55,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_gradient_is_that_of_the_loss_at_other_sizes(file: Path) -> None:
     network = loss_network()
     image, photo, painting = (torch.rand(1, 3, *size) for size in ((40, 72), (40, 72), (64, 48)))
-    loss = PerceptualLoss(network, Weights(content=2.0, style=7.0, smooth=3.0, tone=0.0))
+    loss = PerceptualLoss(network, Weights(content=2.0, style=7.0, smooth=3.0, tone=0.0, weave=0.0))
     image.requires_grad_()
     terms = loss(image, photo, loss.style_target(painting))
     (wanted,) = torch.autograd.grad(terms["loss"], image)

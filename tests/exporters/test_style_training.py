@@ -507,7 +507,7 @@ def test_bad_requests(request_: StyleRequest) -> None:
         ({"styles": ()}, "nothing to learn from; give --styles, --corpus, or both"),
         ({"style": StyleConfig(size=34)}, "not a multiple of 8"),
         ({"photos": (request_.run,)}, "does not exist"),
-        ({"style": StyleConfig(weights=Weights(0, 0, 0, 0))}, "all weights of the loss are 0"),
+        ({"style": StyleConfig(weights=Weights(0, 0, 0, 0, 0))}, "all weights of the loss are 0"),
     ):
         with pytest.raises(UsageError, match=message):
             train_style(

@@ -1,7 +1,16 @@
-"""Losses as modules that compose: features, content, Gram matrices, tones, smoothness."""
+"""Losses as modules that compose: features, content, Gram matrices, tones, smoothness, weave."""
 
 from .features import LAYERS, Features, load_vgg16_features
-from .style import ContentLoss, GramLoss, PerceptualLoss, ToneLoss, TotalVariation, Weights, gram
+from .style import (
+    ContentLoss,
+    GramLoss,
+    PerceptualLoss,
+    ToneLoss,
+    TotalVariation,
+    WeaveLoss,
+    Weights,
+    gram,
+)
 
 __all__ = [
     "LAYERS",
@@ -11,6 +20,7 @@ __all__ = [
     "PerceptualLoss",
     "ToneLoss",
     "TotalVariation",
+    "WeaveLoss",
     "Weights",
     "gram",
     "load_vgg16_features",

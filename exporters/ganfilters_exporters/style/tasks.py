@@ -18,11 +18,12 @@ from ..losses import PerceptualLoss, Weights
 from ..muon import Muon, mixing_weights
 from ..task import Average, Task, seed_of, warm_cosine
 from .ground import grained, half_lit, reduced
+from .named import NamedPaintings
 from .network import StyleTable, Stylizer
-from .paintings import Painting, load_painting
+from .paintings import Painting
 from .predictor import PaintingStatistics, Predictor
 
-__all__ = ["CORPUS_ZOOM", "AnyStyle", "NamedPaintings", "NamedStyles", "OneStyle", "StyleConfig"]
+__all__ = ["CORPUS_ZOOM", "AnyStyle", "NamedStyles", "OneStyle", "StyleConfig"]
 
 
 ROWS, PREDICTOR = 2.0, 0.3
@@ -197,51 +198,6 @@ class _StyleTask(Task):
             terms: dict[str, Tensor] = self.loss(painted, photo, *loss)
         self.update(tuple(self.optimizers), terms["loss"])
         return terms
-
-
-class NamedPaintings:
-    """The paintings that get a name: which one when, and what the loss wants of each.
-
-    Parameters
-    ----------
-    paintings : sequence of Painting
-        The styles, in the table's order.
-    """
-
-    def __init__(self, paintings: Sequence[Painting]) -> None:
-        self.paintings = list(paintings)
-        self.names = [p.name for p in paintings]
-        self.targets: dict[str, Tensor] = {}
-        self.contents = torch.tensor([p.content for p in paintings])
-        self.styles = torch.tensor([p.style for p in paintings])
-
-    def __len__(self) -> int:
-        return len(self.paintings)
-
-    def measure(self, loss: PerceptualLoss, size: int, device: torch.device) -> None:
-        """Measure the Gram matrices, one painting after the other: their sizes differ."""
-        each = [loss.style_target(load_painting(p, size).to(device)) for p in self.paintings]
-        self.targets = {layer: torch.cat([t[layer] for t in each]) for layer in each[0]}
-        self.contents, self.styles = self.contents.to(device), self.styles.to(device)
-
-    def choose(self, start: int, count: int, seed: int) -> Tensor:
-        """Return the numbers of `count` styles, from place `start` of an endless even shuffle."""
-        styles = len(self.paintings)
-        chosen = []
-        for position in range(start, start + count):
-            generator = torch.Generator().manual_seed(seed_of("styles", seed, position // styles))
-            chosen.append(int(torch.randperm(styles, generator=generator)[position % styles]))
-        return torch.tensor(chosen)
-
-    def wanted(self, chosen: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-        """Return Gram matrices and the factors of content and style, for styles by number."""
-        target = {layer: grams[chosen] for layer, grams in self.targets.items()}
-        return target, self.contents[chosen], self.styles[chosen]
-
-    def rows(self, table: nn.Module, chosen: Tensor) -> Tensor:
-        """Return the table's rows of styles by number, (N, 2, C)."""
-        rows: Tensor = table(nn.functional.one_hot(chosen, len(self)).float())
-        return rows
 
 
 class NamedStyles(_StyleTask):

@@ -157,7 +157,7 @@ def _check(request: StyleRequest) -> None:
             f"--corpus-size {request.style.corpus_size} is not a multiple of {PREDICTOR_MULTIPLE}"
         )
     weights = request.style.weights
-    if not any((weights.content, weights.style, weights.smooth, weights.tone)):
+    if not any((weights.content, weights.style, weights.smooth, weights.tone, weights.weave)):
         raise UsageError("all weights of the loss are 0; nothing would be learned")
     if request.export:
         refuse_target(request.out, request.run, overwrite=request.overwrite)

@@ -1,0 +1,59 @@
+"""The paintings that get a name, in training: which one when, and what the loss wants of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ..losses import PerceptualLoss
+from ..task import seed_of
+from .paintings import Painting, load_painting
+
+__all__ = ["NamedPaintings"]
+
+
+class NamedPaintings:
+    """The paintings that get a name: which one when, and what the loss wants of each.
+
+    Parameters
+    ----------
+    paintings : sequence of Painting
+        The styles, in the table's order.
+    """
+
+    def __init__(self, paintings: Sequence[Painting]) -> None:
+        self.paintings = list(paintings)
+        self.names = [p.name for p in paintings]
+        self.targets: dict[str, Tensor] = {}
+        self.contents = torch.tensor([p.content for p in paintings])
+        self.styles = torch.tensor([p.style for p in paintings])
+
+    def __len__(self) -> int:
+        return len(self.paintings)
+
+    def measure(self, loss: PerceptualLoss, size: int, device: torch.device) -> None:
+        """Measure the Gram matrices, one painting after the other: their sizes differ."""
+        each = [loss.style_target(load_painting(p, size).to(device)) for p in self.paintings]
+        self.targets = {layer: torch.cat([t[layer] for t in each]) for layer in each[0]}
+        self.contents, self.styles = self.contents.to(device), self.styles.to(device)
+
+    def choose(self, start: int, count: int, seed: int) -> Tensor:
+        """Return the numbers of `count` styles, from place `start` of an endless even shuffle."""
+        styles = len(self.paintings)
+        chosen = []
+        for position in range(start, start + count):
+            generator = torch.Generator().manual_seed(seed_of("styles", seed, position // styles))
+            chosen.append(int(torch.randperm(styles, generator=generator)[position % styles]))
+        return torch.tensor(chosen)
+
+    def wanted(self, chosen: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """Return Gram matrices and the factors of content and style, for styles by number."""
+        target = {layer: grams[chosen] for layer, grams in self.targets.items()}
+        return target, self.contents[chosen], self.styles[chosen]
+
+    def rows(self, table: nn.Module, chosen: Tensor) -> Tensor:
+        """Return the table's rows of styles by number, (N, 2, C)."""
+        rows: Tensor = table(nn.functional.one_hot(chosen, len(self)).float())
+        return rows
