@@ -51,11 +51,11 @@ def direct(network: nn.Module) -> nn.Module:
 
 
 def step(network: nn.Module, size: int, count: int) -> Callable[[], None]:
-    loss = PerceptualLoss(network, Weights(1.0, 8.0))
+    loss = PerceptualLoss(network, Weights(1.0, 8.0, tone=0.0, weave=0.0))
     content = photo("chelsea", size, size).expand(count, -1, -1, -1)
     content = content.contiguous(memory_format=torch.channels_last)
     target = loss.style_target(photo("coffee", size, size))
-    target = {layer: grams.expand(count, -1, -1) for layer, grams in target.items()}
+    target = {part: wanted.expand(count, *wanted.shape[1:]) for part, wanted in target.items()}
 
     def call() -> None:
         picture = content.flip(3).requires_grad_()

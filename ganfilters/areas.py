@@ -18,7 +18,7 @@ def bounding_box(where: BoolArray, margin: int = 0) -> tuple[slice, slice]:
     Parameters
     ----------
     where
-        bool, H x W. If nothing is True the part is the first pixel.
+        bool, H x W. If nothing is True the part is the first pixel, and the margin.
     margin
         Pixels on each side, as far as the picture goes.
 
@@ -51,14 +51,15 @@ def distance_to(where: BoolArray, limit: float) -> FloatArray:
     where
         bool, H x W.
     limit
-        Pixels. Distances up to it are exact, and larger ones are larger than it.
+        Pixels, 0 or more. Distances up to it are exact, and larger ones are larger than it. Time
+        grows with it.
 
     Returns
     -------
     ndarray
         float32, H x W; 0 where `where` is True.
     """
-    reach = int(np.ceil(limit))
+    reach = int(np.ceil(min(max(limit, 0.0), sum(where.shape))))
     far = np.float32(reach + 1)
     place = np.arange(where.shape[1], dtype=np.int32)
     last = np.maximum.accumulate(np.where(where, place, np.int32(-(1 << 20))), axis=1)

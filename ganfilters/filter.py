@@ -170,7 +170,8 @@ class Filter(ABC, Generic[P]):
 
         Called once for all pictures of a run, before the first is read: what is wrong for every
         picture is told once. Models among the parameters that are made for another filter are
-        refused here, so an override begins with ``super().check_params(params)``.
+        refused here, so an override begins with ``super().check_params(params)``, unless the
+        filter takes models without a card or those of several filters.
 
         Raises
         ------

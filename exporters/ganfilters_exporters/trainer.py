@@ -459,7 +459,7 @@ def _peak_memory() -> dict[str, float]:
     except ImportError:  # Windows
         return {}
     unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes
-    return {"gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30}
+    return {"peak_gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30}
 
 
 @contextlib.contextmanager

@@ -127,19 +127,20 @@ class _FillParams(Params):
         description="Largest part of the picture to fill, before it grows; more is taken for an "
         "inverted mask",
     )
-    seed: int = Field(0, ge=0, le=2**32 - 1, description="Another one gives another filling")
+    seed: int = Field(
+        0,
+        ge=0,
+        le=2**32 - 1,
+        description="Another one gives another filling; telea and navier-stokes have one only",
+    )
     model: ModelParam | None = Field(
         None, description="Network of your own, made by `ganfilters train inpaint`"
     )
 
     @model_validator(mode="after")
-    def _used(self) -> Self:
+    def _model_used(self) -> Self:
         if self.model is not None and self.method != "gan":
             raise ValueError(f"`method` {self.method} uses no `model`; leave it out, or use gan")
-        if self.seed and self.method in ("telea", "navier-stokes"):
-            raise ValueError(
-                f"`method` {self.method} has one filling only; leave `seed` out, or use gan"
-            )
         return self
 
     @property

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ganfilters.errors import UsageError
+from ganfilters_exporters import train_commands
 from ganfilters_exporters.losses import (
     ContentLoss,
     GramLoss,
@@ -119,8 +120,30 @@ def test_lines_that_are_more_regular_than_the_paintings_cost() -> None:
     assert (loss(lines + 3 * (noise - 0.5), target) < 0.1 * loss(lines, target)).all()
     # Lines of a hundredth of a step of 8 bits are none.
     assert loss(0.5 + (lines - 0.5) / 2550, target).max() < 0.1
+    # The rim of a picture of any size is seen, and what is too small for spectra costs nothing.
+    rim = torch.full((1, 3, 56, 56), 0.5)
+    rim[..., 48:] = lines[:1, :, :56, 48:56]
+    assert loss.target(rim) > loss.target(torch.full_like(rim, 0.5)) + 0.1
     small = torch.rand(2, 3, 16, 16)
-    assert loss(small, loss.target(small)).max() == 0
+    assert loss(small, target).max() == 0
+    assert loss(lines, loss.target(small)).max() == 0
+
+
+def test_regularity_has_the_values_that_are_said() -> None:
+    loss, generator = WeaveLoss(), torch.Generator().manual_seed(0)
+    white = 0.5 + 0.1 * torch.randn(1, 3, 256, 256, generator=generator)
+    assert loss.target(white).item() == pytest.approx(0.9, abs=0.05)
+    wave = torch.fft.rfft2(white)
+    frequency = torch.hypot(torch.fft.fftfreq(256)[:, None], torch.fft.rfftfreq(256))
+    edges = torch.fft.irfft2(wave / frequency.clamp(min=1 / 256))
+    assert loss.target(edges).item() == pytest.approx(np.log(2), abs=0.05)
+    lines = 0.5 + 0.1 * torch.sin(2 * torch.arange(256.0)).expand(1, 3, 256, -1)
+    assert loss.target(lines).item() == pytest.approx(4.5, abs=0.5)
+
+
+def test_the_command_has_the_defaults_of_the_loss() -> None:
+    for name, (default, _) in train_commands._WEIGHTS.items():
+        assert getattr(Weights(), name) == default
 
 
 def test_the_weave_loss_has_the_gradient_of_its_value() -> None:

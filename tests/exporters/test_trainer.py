@@ -281,7 +281,8 @@ def test_callbacks_and_the_config_file(tmp_path: Path) -> None:
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     found = Trainer(Adversaries(), tmp_path / "run", config()).dry_run()
     assert found["images_per_second"] > 0
-    assert 0.05 < found["gigabytes"] < 100
+    if sys.platform != "win32":  # which does not tell
+        assert 0.05 < found["peak_gigabytes"] < 100
     assert list(tmp_path.iterdir()) == []
 
 

@@ -29,11 +29,21 @@ def test_the_box_with_its_margin_ends_with_the_picture(
     assert bounding_box(spots((4, 41), (20, 7)), margin) == expected
 
 
+@pytest.mark.parametrize("shape", [(1, 9), (9, 1), (1, 1)])
+def test_areas_of_a_line(shape: tuple[int, int]) -> None:
+    where = np.zeros(shape, np.bool_)
+    where[0, 0] = True
+    assert bounding_box(where) == (slice(0, 1), slice(0, 1))
+    assert distance_to(where, 20.0).ravel().tolist() == list(range(where.size))
+    assert not distance_to(~where, 3.0)[~where].any()
+
+
 def test_the_box_of_nothing_is_a_pixel() -> None:
+    assert bounding_box(np.zeros((5, 6), np.bool_), 2) == (slice(0, 3), slice(0, 3))
     assert bounding_box(np.zeros((5, 6), np.bool_)) == (slice(0, 1), slice(0, 1))
 
 
-@pytest.mark.parametrize("limit", [0.5, 7.0, 12.3, 100.0])
+@pytest.mark.parametrize("limit", [0.0, 0.5, 7.0, 12.3, 100.0, np.inf])
 def test_distances_are_exact_up_to_the_limit(limit: float) -> None:
     where = spots((3, 4), (20, 30), (22, 31))
     expected = distance_transform_edt(~where)
@@ -46,3 +56,4 @@ def test_distances_are_exact_up_to_the_limit(limit: float) -> None:
 
 def test_everything_is_far_from_nothing() -> None:
     assert (distance_to(np.zeros((4, 5), np.bool_), 9.0) > 9.0).all()
+    assert not distance_to(np.ones((4, 5), np.bool_), 9.0).any()

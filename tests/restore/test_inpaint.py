@@ -524,8 +524,6 @@ def test_the_recipe_names_the_models_that_were_used(
     assert np.array_equal(again.pixels, made.pixels)
     with pytest.raises(UsageError, match="method telea uses no model; leave it out, or use gan"):
         host.apply(filter, given, method="telea", model=filler)
-    with pytest.raises(UsageError, match="method telea has one filling only; leave seed out"):
-        host.apply(filter, given, method="telea", seed=1)
 
 
 @pytest.mark.parametrize("method", ["telea", "patchmatch"])

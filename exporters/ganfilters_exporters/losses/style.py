@@ -191,20 +191,33 @@ class WeaveLoss(nn.Module):
         self.register_buffer("rise", rise[self.band])
 
     def target(self, painting: Tensor) -> Tensor:
-        """Return how regular paintings (N, 3, H, W) in [0, 1] are, (N, 1)."""
+        """Return how regular paintings (N, 3, H, W) in [0, 1] are, (N, 1).
+
+        What is too small for a spectrum forbids nothing.
+        """
+        if self._too_small(painting):
+            return painting.new_full((len(painting), 1), torch.inf)
         return self._regularity(painting)[:, None]
 
     def forward(self, image: Tensor, target: Tensor) -> Tensor:
         """Return (N,) for pictures (N, 3, H, W) in [0, 1] and targets (N, 1)."""
+        if self._too_small(image):
+            return image.new_zeros(len(image))
         return (self._regularity(image) - target[:, 0]).clamp_min(0.0).square()
 
+    def _too_small(self, image: Tensor) -> bool:
+        return min(image.shape[2:]) < self.window
+
     def _regularity(self, image: Tensor) -> Tensor:
-        """Return (N,): 0 for white noise, log 2 where half as many frequencies have all power."""
-        side = self.window
-        if side > min(image.shape[2:]):  # too small for a spectrum
-            return image.new_zeros(len(image), dtype=torch.float32)
+        """Return (N,): 0 if the power made white is the same at all frequencies.
+
+        About log 2 for noise with the spectrum of edges, 0.9 for white noise, 4.5 for even lines.
+        """
         image = image if image.dtype == torch.float64 else image.float()
-        parts = image.unfold(2, side, side // 2).unfold(3, side, side // 2).flatten(1, 3)
+        half = self.window // 2
+        down, right = (-side % half for side in image.shape[2:])
+        image = functional.pad(image, (0, right, 0, down), mode="reflect")
+        parts = image.unfold(2, 2 * half, half).unfold(3, 2 * half, half).flatten(1, 3)
         parts = (parts - parts.mean((2, 3), keepdim=True)) * self.shape
         power = torch.fft.rfft2(parts).abs().square()[..., self.band]
         # As if there were noise of a step of 8 bits: in what is flat nothing is regular.

@@ -34,9 +34,9 @@ class NamedPaintings:
         return len(self.paintings)
 
     def measure(self, loss: PerceptualLoss, size: int, device: torch.device) -> None:
-        """Measure the Gram matrices, one painting after the other: their sizes differ."""
+        """Measure what the loss wants, one painting after the other: their sizes differ."""
         each = [loss.style_target(load_painting(p, size).to(device)) for p in self.paintings]
-        self.targets = {layer: torch.cat([t[layer] for t in each]) for layer in each[0]}
+        self.targets = {part: torch.cat([t[part] for t in each]) for part in each[0]}
         self.contents, self.styles = self.contents.to(device), self.styles.to(device)
 
     def choose(self, start: int, count: int, seed: int) -> Tensor:
@@ -49,8 +49,8 @@ class NamedPaintings:
         return torch.tensor(chosen)
 
     def wanted(self, chosen: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-        """Return Gram matrices and the factors of content and style, for styles by number."""
-        target = {layer: grams[chosen] for layer, grams in self.targets.items()}
+        """Return what is wanted and the factors of content and style, for styles by number."""
+        target = {part: wanted[chosen] for part, wanted in self.targets.items()}
         return target, self.contents[chosen], self.styles[chosen]
 
     def rows(self, table: nn.Module, chosen: Tensor) -> Tensor:
