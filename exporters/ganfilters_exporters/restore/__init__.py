@@ -1,4 +1,4 @@
-"""Restoration: a network that fills holes, and one that removes noise and JPEG artefacts.
+r"""Restoration: a network that fills holes, and one that removes noise and JPEG artefacts.
 
 | module | what |
 |---|---|

@@ -1,4 +1,4 @@
-"""Style transfer by feed-forward networks: training, adding a painting, export, refining.
+r"""Style transfer by feed-forward networks: training, adding a painting, export, refining.
 
 The networks, their loss and why they are built as they are: :mod:`.network`, :mod:`.predictor`.
 What the exported file takes and gives: :mod:`.export`. What refining a painted picture needs, the
@@ -45,7 +45,8 @@ From the file that this writes, another run went on for 6,800 steps, in 93 minut
         --size 192 --style-size 448 --rate 2e-3 --steps 6800 --run runs/style-on --out on.onnx
 
 None of these saw grain or a picture to paint over (``--grain 0 --overpaint 0`` now), and skies were
-a weave. Two more runs did, 6,400 steps in 67 minutes and 3,600 in 38::
+a weave. Two more runs did, 6,400 steps in 67 minutes and 3,600 in 38 (like all so far without the
+weave loss, which is ``--weave-weight 0`` now)::
 
     ganfilters train style --init on.onnx --styles paintings --corpus van_gogh \
         --photos photos --teacher vgg16.safetensors \
@@ -54,9 +55,18 @@ a weave. Two more runs did, 6,400 steps in 67 minutes and 3,600 in 38::
         --run runs/style-grain --out grain.onnx
 
 The last command once more, with ``--init grain.onnx --rate 2e-3 --seed 1 --steps 3600`` and another
-run and file, and from what that wrote with ``--rate 2e-3 --seed 2 --steps 12000`` in 132 minutes,
-which wrote the network (its first 5,577 steps as the first of 8,000). The gradient that refining
-descends is made from VGG16's weights::
+run and file, and from what that wrote with ``--rate 2e-3 --seed 2 --steps 12000`` in 132 minutes
+(its first 5,577 steps as the first of 8,000). What was left of the weave, lines at even distances
+in plain parts, went with the weave loss, in 3,000 steps and 49 minutes of one core, which wrote the
+network::
+
+    ganfilters train style --init x.onnx --styles paintings --corpus van_gogh \
+        --photos photos --teacher vgg16.safetensors \
+        --options exporters/ganfilters_exporters/style/paintings.toml --style-weight 3 \
+        --weave-weight 1 --size 192 --style-size 448 --precision fp32 --rate 2e-3 --seed 4 \
+        --steps 3000 --run runs/style-weave --out style.onnx
+
+The gradient that refining descends is made from VGG16's weights::
 
     ganfilters export refiner --weights vgg16.safetensors --out refiner.onnx
 
