@@ -10,11 +10,20 @@ import numpy.typing as npt
 
 from ganfilters import FloatArray
 
-__all__ = ["LUMA", "half_lit", "match_colours", "with_luminance_of"]
+__all__ = [
+    "LUMA",
+    "colour_moments",
+    "half_lit",
+    "match_colours",
+    "match_moments",
+    "with_luminance_of",
+]
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """Weights of the luma of sRGB-encoded values, ITU-R BT.601, as Gatys used it."""
 _SAMPLES = 1_000_000
+# Colours are seen from here, so that moments in half precision tell faint ones apart.
+_GREY = 0.5
 # How far a photograph's contrast is changed to be a painting's: the grain of a sky is no picture.
 _GAINS = (0.5, 2.0)
 
@@ -51,12 +60,33 @@ def half_lit(painting: FloatArray, photo: FloatArray) -> FloatArray:
 def match_colours(painting: FloatArray, photo: FloatArray) -> FloatArray:
     """Return the painting with the photo's mean and covariance of colours, in [0, 1].
 
+    See `match_moments`.
+    """
+    return match_moments(painting, colour_moments(photo))
+
+
+def colour_moments(pixels: FloatArray) -> FloatArray:
+    """Return first and second moments of a picture's colours, (4, 4).
+
+    That is the mean of the products of (1, r, g, b), each less 0.5 but the one: like the Gram
+    matrix of a layer, so moments of several pictures are mixed as those are. At most about a
+    million pixels count.
+    """
+    flat = pixels.reshape(-1, 3)
+    sample = flat[:: max(1, len(flat) // _SAMPLES)].astype(np.float64) - _GREY
+    sample = np.concatenate([np.ones((len(sample), 1)), sample], axis=1)
+    return (sample.T @ sample / len(sample)).astype(np.float32)
+
+
+def match_moments(painting: FloatArray, moments: FloatArray) -> FloatArray:
+    """Return the painting with the mean and covariance of `colour_moments`, in [0, 1].
+
     The linear map is the one that moves colours least (Monge-Kantorovich; Pitie and Kokaram 2007,
     "The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer"): unlike
     a Cholesky factor's it turns no hue more than it must.
     """
-    mean, covariance = _moments(painting)
-    wanted_mean, wanted = _moments(photo)
+    mean, covariance = _mean_and_covariance(colour_moments(painting))
+    wanted_mean, wanted = _mean_and_covariance(moments)
     root = _power(covariance, 0.5)
     inverse = _power(covariance, -0.5)
     linear = inverse @ _power(root @ wanted @ root, 0.5) @ inverse
@@ -65,14 +95,13 @@ def match_colours(painting: FloatArray, photo: FloatArray) -> FloatArray:
     return np.clip(result, 0.0, 1.0, out=result)
 
 
-def _moments(pixels: FloatArray) -> tuple[_Float64, _Float64]:
-    """Return mean and covariance of the colours, from at most about a million pixels."""
-    flat = pixels.reshape(-1, 3)
-    sample = flat[:: max(1, len(flat) // _SAMPLES)].astype(np.float64)
-    mean = sample.mean(0)
-    centred = sample - mean
+def _mean_and_covariance(moments: FloatArray) -> tuple[_Float64, _Float64]:
+    """Return mean and covariance of colours from their moments, of whatever weight."""
+    weighed = moments.astype(np.float64) / float(moments[0, 0])
+    mean = weighed[0, 1:]
     # A floor, so that a picture of one colour has an inverse.
-    return mean, centred.T @ centred / len(sample) + 1e-6 * np.eye(3)
+    covariance = weighed[1:, 1:] - np.outer(mean, mean) + 1e-6 * np.eye(3)
+    return mean + _GREY, covariance
 
 
 def _power(matrix: _Float64, exponent: float) -> _Float64:

@@ -29,9 +29,10 @@ from ganfilters import (
     report_progress,
     resize,
 )
+from ganfilters_style.colour import colour_moments, match_moments
 from ganfilters_style.sizes import scaled
 
-__all__ = ["REFINER", "Descent", "Grams", "Refiner", "mixed"]
+__all__ = ["COLOURS", "REFINER", "Descent", "Grams", "Refiner", "mixed"]
 
 REFINER = ModelFile.packaged(
     "ganfilters_style",
@@ -40,7 +41,11 @@ REFINER = ModelFile.packaged(
 )
 
 Grams = Mapping[str, FloatArray]
-"""A painting's Gram matrices by layer, each (C, C): what it looks like, wherever things are."""
+"""A painting's Gram matrices by layer, each (C, C): what it looks like, wherever things are.
+
+The moments of its colours are among them, as `COLOURS`, but not in models made earlier.
+"""
+COLOURS = "colours"
 
 # Longer side in pixels at which a painting is looked at; a small one is enlarged no further.
 _LOOKED_AT = 512
@@ -102,7 +107,8 @@ class Refiner:
         down, right = scaled(height, width, scale, self.card.size_multiple, self.card.size_min)
         pixels = np.clip(resize(painting.pixels, right, down), 0.0, 1.0)
         outputs = [f"gram_found.{name}" for name in self.layers]
-        return dict(zip(self.layers, self._measured(pixels, outputs), strict=True))
+        found = dict(zip(self.layers, self._measured(pixels, outputs), strict=True))
+        return {**found, COLOURS: colour_moments(pixels)}
 
     def _measured(self, pixels: FloatArray, outputs: list[str]) -> list[FloatArray]:
         """Return what the loss network finds in a picture; no gradient is computed for that."""
@@ -119,7 +125,11 @@ class Refiner:
     def refine(
         self, painted: FloatArray, photo: FloatArray, grams: Grams, steps: int, style: float
     ) -> FloatArray:
-        """Return the painting after some steps down the loss.
+        """Return the painting after some steps down the loss, in the colours of what it looks like.
+
+        Features see differences of colours, and hardly the colours: without their moments a grey
+        and blue painting makes skies yellow (after Gatys et al., "Controlling Perceptual Factors in
+        Neural Style Transfer", 2017, section 5.2).
 
         Parameters
         ----------
@@ -138,13 +148,17 @@ class Refiner:
             The picture is too large for it; says what to change.
         """
         try:
-            return self._descended(painted, photo, grams, steps, style)
+            refined = self._descended(painted, photo, grams, steps, style)
         except (OutOfMemory, MemoryError) as error:
             height, width = painted.shape[:2]
             raise OutOfMemory(
                 f"refining {width}x{height} pixels does not fit into memory; give a smaller "
                 "`refine_size`"
             ) from error
+        colours = grams.get(COLOURS)
+        if colours is None or colours[0, 0] <= 0:
+            return refined
+        return match_moments(refined, colours)
 
     def release(self) -> None:
         """Give back the memory that refining has taken."""
@@ -157,7 +171,7 @@ class Refiner:
         down, right = padded_size(height, width, self.card.size_multiple, self.card.size_min)
         (content,) = self._measured(pad_to(photo, down, right), ["content_found"])
         weights = np.array([1.0, style, _SMOOTHNESS], np.float32)
-        given = {f"gram.{layer}": gram for layer, gram in grams.items()}
+        given = {f"gram.{layer}": grams[layer] for layer in self.layers}
         given |= {"content": content, "weights": weights}
         run = self.runtime.session(self.model, ["gradient"]).bind(given, ["gradient"])
         picture = pad_to(painted, down, right).copy()

@@ -17,17 +17,19 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ganfilters import FloatArray, Image, Runtime
-from ganfilters_style.refining import REFINER, Refiner
+from ganfilters_style.refining import COLOURS, REFINER, Refiner
 
 from ..data import read_picture
 from .paintings import Painting
 
-__all__ = ["RANKS", "layout", "looks_of", "measure_looks", "packed"]
+__all__ = ["RANKS", "layout", "lengthened", "looks_of", "measure_looks", "packed"]
 
-RANKS = {"relu1_2": 24, "relu2_2": 16, "relu3_3": 40, "relu4_3": 40}
-"""Columns kept of A, by layer."""
+RANKS = {"relu1_2": 24, "relu2_2": 16, "relu3_3": 40, "relu4_3": 40, COLOURS: 4}
+"""Columns kept of A, by layer. Last the moments of colours, all of them: what was added later."""
+_COLOUR_CHANNELS = 4
 
 
 def packed(grams: Mapping[str, FloatArray]) -> FloatArray:
@@ -53,7 +55,8 @@ def measure_looks(paintings: Sequence[Path]) -> Tensor:
 def layout() -> dict[str, Any]:
     """Return what a card says of the rows: of which features, and each factor's shape in order."""
     card = REFINER.card.extra
-    layers = {layer: [card["layers"][layer], rank] for layer, rank in RANKS.items()}
+    channels = {**card["layers"], COLOURS: _COLOUR_CHANNELS}
+    layers = {layer: [channels[layer], rank] for layer, rank in RANKS.items()}
     return {"features": card["features"], "layers": layers}
 
 
@@ -72,4 +75,9 @@ def looks_of(known: Tensor | None, before: int, paintings: Sequence[Painting]) -
     new = measure_looks([painting.path for painting in paintings])
     if known is None:
         known = new.new_zeros(before, new.shape[1])
-    return torch.cat([known, new])
+    return torch.cat([lengthened(known, new.shape[1]), new])
+
+
+def lengthened(rows: Tensor, length: int) -> Tensor:
+    """Return rows, (..., length), with zeros for what they were made too early to say."""
+    return functional.pad(rows, (0, length - rows.shape[-1]))
