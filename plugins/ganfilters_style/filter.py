@@ -55,7 +55,7 @@ STYLES = (
 _MODEL = ModelFile.packaged(
     "ganfilters_style",
     "models/style.onnx",
-    sha256="6f80620170069c06c3d9f8f4c9e072310019df11844711053dc6eb87d6d8be19",
+    sha256="be487d3ea359ac00303d969667613c4389a5a508c7381469f2214e9c6dcc0386",
 )
 
 # How many times as long as painting a step of refining takes.
