@@ -148,17 +148,13 @@ class Refiner:
             The picture is too large for it; says what to change.
         """
         try:
-            refined = self._descended(painted, photo, grams, steps, style)
+            return self._descended(painted, photo, grams, steps, style)
         except (OutOfMemory, MemoryError) as error:
             height, width = painted.shape[:2]
             raise OutOfMemory(
                 f"refining {width}x{height} pixels does not fit into memory; give a smaller "
                 "`refine_size`"
             ) from error
-        colours = grams.get(COLOURS)
-        if colours is None or colours[0, 0] <= 0:
-            return refined
-        return match_moments(refined, colours)
 
     def release(self) -> None:
         """Give back the memory that refining has taken."""
@@ -174,6 +170,9 @@ class Refiner:
         given = {f"gram.{layer}": grams[layer] for layer in self.layers}
         given |= {"content": content, "weights": weights}
         run = self.runtime.session(self.model, ["gradient"]).bind(given, ["gradient"])
+        colours = grams.get(COLOURS)
+        if colours is not None and colours[0, 0] <= 0:  # of a model made before
+            colours = None
         picture = pad_to(painted, down, right).copy()
         descent = Descent()
         for step in range(steps):
@@ -183,6 +182,9 @@ class Refiner:
             rate = _RATE * min(1.0, 2.0 * (1.0 - step / steps))
             picture -= descent.step(gradient[0].transpose(1, 2, 0), rate)
             np.clip(picture, 0.0, 1.0, out=picture)
+            if colours is not None:
+                # After each step, not at the end: so the next ones make the best of it.
+                picture = match_moments(picture, colours)
         return picture[:height, :width]
 
 

@@ -25,7 +25,7 @@ from ganfilters_exporters.style.network import StyleTable, Stylizer
 from ganfilters_exporters.style.paintings import Painting, find_paintings
 from ganfilters_exporters.style.refiner import Objective, build, export_refiner
 from ganfilters_style.network import Network
-from ganfilters_style.refining import REFINER, Refiner
+from ganfilters_style.refining import COLOURS, REFINER, Refiner
 
 from .style_toys import TINY, loss_network, pictures
 
@@ -156,11 +156,16 @@ def test_what_is_known_stays_and_what_is_not_is_zero(paintings: list[Painting]) 
     fresh = looks_of(None, 1, paintings[1:])
     assert not fresh[0].any()
     assert torch.equal(fresh[1], both[1])
+    # Of a network made before the moments of colours were kept, which are the last.
+    short = looks_of(both[:1, :-16], 1, paintings[1:])
+    assert torch.equal(short[0, :-16], both[0, :-16])
+    assert not short[0, -16:].any()
+    assert torch.equal(short[1], both[1])
 
 
 def test_factors_are_those_of_the_largest_directions() -> None:
     rng = np.random.default_rng(0)
-    sides = REFINER.card.extra["layers"]
+    sides = {**REFINER.card.extra["layers"], COLOURS: 4}
     factors = {
         name: rng.normal(size=(side, 80)) * 0.9 ** np.arange(80) for name, side in sides.items()
     }

@@ -27,7 +27,13 @@ from ganfilters import (
 from ganfilters.cli import command_line
 from ganfilters.sheet import contact_sheet, values_of
 from ganfilters_style import STYLES, StyleParams
-from ganfilters_style.colour import half_lit, match_colours, with_luminance_of
+from ganfilters_style.colour import (
+    colour_moments,
+    half_lit,
+    match_colours,
+    match_moments,
+    with_luminance_of,
+)
 from ganfilters_style.detail import detailed
 from ganfilters_style.ground import grained
 from ganfilters_style.network import Network
@@ -441,6 +447,12 @@ def test_histogram_moves_colours_as_far_as_their_statistics_say() -> None:
     np.testing.assert_allclose(
         np.cov(done.reshape(-1, 3).T), np.cov(photo.reshape(-1, 3).T), atol=2e-3
     )
+    # Moments of any weight say the same, in half precision too, and are mixed as pictures are.
+    photo = np.clip(photo, 0, 1)
+    halves = [colour_moments(part) for part in (photo[:32], photo[32:])]
+    np.testing.assert_allclose(sum(halves) / 2, colour_moments(photo), atol=1e-6)
+    stored = (7 * colour_moments(photo)).astype(np.float16).astype(np.float32)
+    np.testing.assert_allclose(match_moments(painting, stored), done, atol=0.01)
     flat = match_colours(np.full((8, 8, 3), 0.5, np.float32), photo)
     assert np.isfinite(flat).all()
     assert np.isfinite(with_luminance_of(photo, np.full_like(photo, 0.5))).all()

@@ -11,9 +11,10 @@ from PIL import Image as Pillow
 
 from ganfilters import Cancelled, Host, Image, ModelFile, OutOfMemory, UsageError, runtime
 from ganfilters_style import Style, StyleParams
+from ganfilters_style.colour import match_moments
 from ganfilters_style.network import Network
 from ganfilters_style.passes import REFERENCE, passes
-from ganfilters_style.refining import REFINER, Descent, Refiner, mixed
+from ganfilters_style.refining import COLOURS, REFINER, Descent, Refiner, mixed
 
 Array = np.ndarray[Any, Any]
 # Strokes as wide as they are at the picture's own size, so that it is refined there.
@@ -40,13 +41,13 @@ def distance(refiner: Refiner, picture: Array, grams: dict[str, Array]) -> float
     """Mean relative distance of Gram matrices at the picture's own size: what is to be lowered."""
     height, width = (side // 8 * 8 for side in picture.shape[:2])
     pixels = picture[:height, :width].astype(np.float32).transpose(2, 0, 1)[None] / 255
-    outputs = [f"gram_found.{name}" for name in grams]
+    outputs = [f"gram_found.{name}" for name in refiner.layers]
     content = np.zeros((1, 256, height // 4, width // 4), np.float32)
     session = refiner.runtime.session(REFINER, outputs)
     found = session.run({"image": pixels, "content": content}, outputs)
     errors = [
         np.linalg.norm(own - gram) / np.linalg.norm(gram)
-        for own, gram in zip(found, grams.values(), strict=True)
+        for own, gram in zip(found, map(grams.get, refiner.layers), strict=True)
     ]
     return float(np.mean(errors))
 
@@ -73,6 +74,24 @@ def test_a_painting_at_hand_is_refined_towards(host: Host, refiner: Refiner, cof
     assert distance(refiner, refined, look) < 0.9 * distance(refiner, painted, look)
 
 
+def test_the_refined_picture_has_the_colours_of_the_painting(
+    host: Host, refiner: Refiner, coffee: Array
+) -> None:
+    pixels = coffee.astype(np.float32) / 255
+    network = Network(host.runtime.session(Style.models[0]), Style.models[0].card)
+    look = network.look("great-wave", refiner.features)
+    refined = refiner.refine(pixels, pixels, look, 4, 10.0)
+    wanted = match_moments(refined, look[COLOURS])
+    assert np.abs(refined - wanted).mean() < 0.02
+    assert np.abs(pixels - match_moments(pixels, look[COLOURS])).mean() > 0.1
+    # A model made before does not say which they are: then they are what the features make of it.
+    bare = {layer: look[layer] for layer in refiner.layers}
+    free = refiner.refine(pixels, pixels, bare, 4, 10.0)
+    assert np.abs(free - refined).mean() > 0.02
+    zeros = {**bare, COLOURS: np.zeros((4, 4), np.float32)}
+    assert np.array_equal(refiner.refine(pixels, pixels, zeros, 4, 10.0), free)
+
+
 def test_larger_sizes_are_painted_without_what_refining_took(coffee: Array) -> None:
     host = Host("cpu", threads=2)
     sizes = {"refine_size": 320, "style": "scream", "refine": 2}
@@ -91,7 +110,8 @@ def test_every_shipped_look_is_of_the_shipped_refiner(
     network = Network(host.runtime.session(Style.models[0]), Style.models[0].card)
     looks = {name: network.look(name, refiner.features) for name in network.styles}
     for look in looks.values():
-        assert {name: len(gram) for name, gram in look.items()} == refiner.layers
+        sides = {name: len(gram) for name, gram in look.items()}
+        assert sides == {**refiner.layers, COLOURS: 4}
     small = coffee[:64, :64].astype(np.float32) / 255
     for name in ("great-wave", "udnie", "scream"):
         refined = refiner.refine(small, small, looks[name], 25, 100.0) * 255
