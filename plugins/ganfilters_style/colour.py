@@ -24,6 +24,8 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _SAMPLES = 1_000_000
 # Colours are seen from here, so that moments in half precision tell faint ones apart.
 _GREY = 0.5
+# How far differences of colours are stretched at most.
+_LARGEST_GAIN = 8.0
 # How far a photograph's contrast is changed to be a painting's: the grain of a sky is no picture.
 _GAINS = (0.5, 2.0)
 
@@ -73,8 +75,10 @@ def colour_moments(pixels: FloatArray) -> FloatArray:
     million pixels count.
     """
     flat = pixels.reshape(-1, 3)
-    sample = flat[:: max(1, len(flat) // _SAMPLES)].astype(np.float64) - _GREY
-    sample = np.concatenate([np.ones((len(sample), 1)), sample], axis=1)
+    some = flat[:: -(-len(flat) // _SAMPLES)]
+    sample = np.ones((len(some), 4))
+    sample[:, 1:] = some
+    sample[:, 1:] -= _GREY
     return (sample.T @ sample / len(sample)).astype(np.float32)
 
 
@@ -90,6 +94,9 @@ def match_moments(painting: FloatArray, moments: FloatArray) -> FloatArray:
     root = _power(covariance, 0.5)
     inverse = _power(covariance, -0.5)
     linear = inverse @ _power(root @ wanted @ root, 0.5) @ inverse
+    values, vectors = np.linalg.eigh(linear)
+    # From what is nearly one colour, many would be made of its noise.
+    linear = (vectors * np.minimum(values, _LARGEST_GAIN)) @ vectors.T
     shift = (wanted_mean - linear @ mean).astype(np.float32)
     result: FloatArray = painting @ linear.T.astype(np.float32) + shift
     return np.clip(result, 0.0, 1.0, out=result)

@@ -59,6 +59,8 @@ _SMALLEST_LEVEL = 8
 _FINEST = 0.5
 # Of the squared differences of neighbours, beside a content term of 1.
 _SMOOTHNESS = 10.0
+# Moments of colours have the weight 1, but for half precision.
+_ALL_KNOWN = 0.99
 
 
 def mixed(parts: Iterable[tuple[float, Grams]]) -> dict[str, FloatArray]:
@@ -171,7 +173,8 @@ class Refiner:
         given |= {"content": content, "weights": weights}
         run = self.runtime.session(self.model, ["gradient"]).bind(given, ["gradient"])
         colours = grams.get(COLOURS)
-        if colours is not None and colours[0, 0] <= 0:  # of a model made before
+        # Less than 1 where not all that is blended says what its colours are.
+        if colours is not None and colours[0, 0] < _ALL_KNOWN:
             colours = None
         picture = pad_to(painted, down, right).copy()
         descent = Descent()

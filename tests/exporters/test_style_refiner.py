@@ -180,6 +180,27 @@ def test_factors_are_those_of_the_largest_directions() -> None:
     assert at == len(row)
 
 
+def test_looks_of_before_colours_were_kept_are_kept(
+    paintings: list[Painting], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, features = [p.name for p in paintings], REFINER.card.extra["features"]
+    whole = looks_of(None, 0, paintings)
+    with monkeypatch.context() as before:
+        before.delitem(RANKS, COLOURS)
+        old = style_network(tmp_path / "old.onnx", names, whole[:, :-16])
+    assert COLOURS not in running(old).look(names[0], features)
+    first = running(old).look(names[1], features)
+    out = tmp_path / "new.onnx"
+    words = ["export", "style", str(old), "--out", str(out), "--styles", str(paintings[0].path)]
+    result = CliRunner().invoke(command_line(), words)
+    assert result.exit_code == 0, result.output
+    assert running(out).look(names[0], features)[COLOURS][0, 0] == pytest.approx(1, abs=1e-3)
+    kept = running(out).look(names[1], features)
+    assert not kept[COLOURS].any()
+    for layer, gram in first.items():
+        np.testing.assert_allclose(kept[layer], gram, rtol=1e-3, atol=1e-3 * abs(gram).max())
+
+
 def test_a_network_made_before_is_written_again(paintings: list[Painting], tmp_path: Path) -> None:
     old = style_network(tmp_path / "old.onnx", ["calm", *(p.name for p in paintings)], None)
     with pytest.raises(Exception, match="looks like"):

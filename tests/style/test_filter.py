@@ -453,6 +453,8 @@ def test_histogram_moves_colours_as_far_as_their_statistics_say() -> None:
     np.testing.assert_allclose(sum(halves) / 2, colour_moments(photo), atol=1e-6)
     stored = (7 * colour_moments(photo)).astype(np.float16).astype(np.float32)
     np.testing.assert_allclose(match_moments(painting, stored), done, atol=0.01)
+    noise = 0.5 + 1e-4 * rng.standard_normal((64, 64, 3)).astype(np.float32)
+    assert match_colours(noise, photo).std((0, 1)).max() < 2e-3  # which is no picture
     flat = match_colours(np.full((8, 8, 3), 0.5, np.float32), photo)
     assert np.isfinite(flat).all()
     assert np.isfinite(with_luminance_of(photo, np.full_like(photo, 0.5))).all()

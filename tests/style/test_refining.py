@@ -88,8 +88,9 @@ def test_the_refined_picture_has_the_colours_of_the_painting(
     bare = {layer: look[layer] for layer in refiner.layers}
     free = refiner.refine(pixels, pixels, bare, 4, 10.0)
     assert np.abs(free - refined).mean() > 0.02
-    zeros = {**bare, COLOURS: np.zeros((4, 4), np.float32)}
-    assert np.array_equal(refiner.refine(pixels, pixels, zeros, 4, 10.0), free)
+    for share in (0.0, 0.5):  # of none that is blended, or of one of two
+        part = {**bare, COLOURS: np.float32(share) * look[COLOURS]}
+        assert np.array_equal(refiner.refine(pixels, pixels, part, 4, 10.0), free)
 
 
 def test_larger_sizes_are_painted_without_what_refining_took(coffee: Array) -> None:

@@ -146,10 +146,16 @@ def _read_onnx(path: Path) -> Trained:
 
 
 def _looks(stored: Stored) -> Tensor | None:
-    """Return the rows of looks, unless they are of other features than are compared now."""
+    """Return the rows of looks, unless they are of other features than are compared now.
+
+    Rows of before the last layers were added are shorter.
+    """
     from .looks import layout
 
-    return stored.weight("looks") if stored.card.extra.get("look") == layout() else None
+    own, now = stored.card.extra.get("look") or {}, layout()
+    layers = list(own.get("layers", {}).items())
+    known = layers and layers == list(now["layers"].items())[: len(layers)]
+    return stored.weight("looks") if known and own["features"] == now["features"] else None
 
 
 def _predictor(state: Mapping[str, Tensor], net: Stylizer, seen: PaintingStatistics) -> Predictor:
