@@ -68,9 +68,10 @@ def main() -> None:
                 if options.out:
                     options.out.mkdir(parents=True, exist_ok=True)
                     painted.save(options.out / f"{painting.name}-{photo.stem}-{name}.png")
+                made = tensor(painted)
                 with torch.no_grad():
-                    terms = loss(tensor(painted), tensor(picture), target)
-                    terms["weave"] = loss.weave(tensor(painted), target["weave"])
+                    terms = loss(made, tensor(picture), target)
+                    terms["weave"] = loss.weave(made, target["weave"])
                 values = {key: float(terms[key]) for key in TERMS}
                 rows.append({"painting": painting.name, "photo": photo.stem, "way": name, **values})
                 print(rows[-1], flush=True)

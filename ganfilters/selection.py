@@ -60,9 +60,10 @@ def feathered(mask: FloatArray, radius: float) -> FloatArray:
     if radius <= 0.0 or mask.all():
         return mask
     # One pixel around the selection, where the picture has one, holds the nearest zeros.
-    box = bounding_box(mask > 0.0, 1)
+    outside = mask <= 0.0
+    box = bounding_box(~outside, 1)
     result = np.zeros_like(mask)
-    ramp = np.minimum(distance_to(mask[box] <= 0.0, radius) / np.float32(radius), 1.0)
+    ramp = np.minimum(distance_to(outside[box], radius) / np.float32(radius), 1.0)
     np.multiply(mask[box], ramp, out=result[box])
     return result
 

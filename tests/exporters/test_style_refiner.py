@@ -20,7 +20,7 @@ from ganfilters_exporters.losses import LAYERS, PerceptualLoss, Weights
 from ganfilters_exporters.stored import read_stored
 from ganfilters_exporters.style import refiner as exported
 from ganfilters_exporters.style.export import StyleGraph, export_style
-from ganfilters_exporters.style.looks import RANKS, looks_of, packed
+from ganfilters_exporters.style.looks import RANKS, lengthened, looks_of, packed
 from ganfilters_exporters.style.network import StyleTable, Stylizer
 from ganfilters_exporters.style.paintings import Painting, find_paintings
 from ganfilters_exporters.style.refiner import Objective, build, export_refiner
@@ -157,7 +157,7 @@ def test_what_is_known_stays_and_what_is_not_is_zero(paintings: list[Painting]) 
     assert not fresh[0].any()
     assert torch.equal(fresh[1], both[1])
     # Of a network made before the moments of colours were kept, which are the last.
-    short = looks_of(both[:1, :-16], 1, paintings[1:])
+    short = looks_of(lengthened(both[:1, :-16]), 1, paintings[1:])
     assert torch.equal(short[0, :-16], both[0, :-16])
     assert not short[0, -16:].any()
     assert torch.equal(short[1], both[1])

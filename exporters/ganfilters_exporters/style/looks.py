@@ -75,9 +75,10 @@ def looks_of(known: Tensor | None, before: int, paintings: Sequence[Painting]) -
     new = measure_looks([painting.path for painting in paintings])
     if known is None:
         known = new.new_zeros(before, new.shape[1])
-    return torch.cat([lengthened(known, new.shape[1]), new])
+    return torch.cat([known, new])
 
 
-def lengthened(rows: Tensor, length: int) -> Tensor:
-    """Return rows, (..., length), with zeros for what they were made too early to say."""
-    return functional.pad(rows, (0, length - rows.shape[-1]))
+def lengthened(rows: Tensor) -> Tensor:
+    """Return rows, (styles, P), with zeros for what they were made too early to say."""
+    length = sum(channels * rank for channels, rank in layout()["layers"].values())
+    return functional.pad(rows, (0, length - rows.shape[1]))

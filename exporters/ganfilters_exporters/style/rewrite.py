@@ -13,7 +13,7 @@ from ganfilters.errors import UsageError
 
 from ..export import refuse_existing
 from .export import StyleGraph, export_style
-from .looks import lengthened, measure_looks
+from .looks import measure_looks
 from .network import StyleTable
 from .paintings import find_paintings, read_options
 from .trained import read_trained
@@ -77,8 +77,7 @@ def add_looks(
     new = dict(zip([p.name for p in found], measure_looks([p.path for p in found]), strict=True))
     blank = torch.zeros_like(next(iter(new.values())))
     old = dict(zip(trained.names, [] if trained.looks is None else trained.looks, strict=False))
-    rows = [new.get(name, old.get(name, blank)) for name in trained.names]
-    looks = torch.stack([lengthened(row, len(blank)) for row in rows])
+    looks = torch.stack([new.get(name, old.get(name, blank)) for name in trained.names])
     table = StyleTable(trained.names, trained.net.neutral())
     table.load_state_dict({"styles": trained.rows})
     graph = StyleGraph(trained.net, table, trained.predictor, trained.seen, looks)

@@ -148,14 +148,16 @@ def _read_onnx(path: Path) -> Trained:
 def _looks(stored: Stored) -> Tensor | None:
     """Return the rows of looks, unless they are of other features than are compared now.
 
-    Rows of before the last layers were added are shorter.
+    Those of before the last layers were added have zeros there.
     """
-    from .looks import layout
+    from .looks import layout, lengthened
 
     own, now = stored.card.extra.get("look") or {}, layout()
     layers = list(own.get("layers", {}).items())
     known = layers and layers == list(now["layers"].items())[: len(layers)]
-    return stored.weight("looks") if known and own["features"] == now["features"] else None
+    if not known or own["features"] != now["features"]:
+        return None
+    return lengthened(stored.weight("looks"))
 
 
 def _predictor(state: Mapping[str, Tensor], net: Stylizer, seen: PaintingStatistics) -> Predictor:
