@@ -20,6 +20,7 @@ from .train_commands import need, shown, tell, train_config, training_options, t
 __all__ = ["evaluate", "gan", "plot"]
 
 _WEIGHT = Number(min=0)
+_HEAD_START = 100
 
 _LOSSES = ("minimax", "nonsaturating", "lsgan", "hinge", "wgan-gp")
 
@@ -27,6 +28,7 @@ _EXAMPLES = """\b
 Examples:
   ganfilters train gan --data photos/ --arch style --size 64 --out mine.onnx
   ganfilters train gan --data digits.npz --arch dcgan --conditional --size 28 --out digits.onnx
+  ganfilters train gan --data lakes/ --init landscape.onnx --steps 2000 --out lakes.onnx
   ganfilters train gan --data photos/ --degrade grey --arch dcgan --out colour.onnx
 """
 
@@ -35,8 +37,11 @@ _OPTIONS = [
                  help="Folder of pictures, or one .npz of pictures (and labels); may be repeated."),
     click.option("--out", type=TARGET, required=True,
                  help="The .onnx file to write."),
-    click.option("--arch", type=click.Choice(["mlp", "dcgan", "style"]), required=True,
-                 help="Networks: dense, convolutional, or style."),
+    click.option("--arch", type=click.Choice(["mlp", "dcgan", "style"]),
+                 help="Networks: dense, convolutional, or style.  [required, without --init]"),
+    click.option("--init", type=EXISTING,
+                 help="Trained generator (.onnx, or a run's folder or checkpoint) to start from: "
+                 "fewer pictures and less time are enough.  Classes that it has by name are kept."),
     click.option("--loss", type=click.Choice(_LOSSES),
                  help="The game.  [default: nonsaturating; style: hinge]"),
     click.option("--conditional", is_flag=True,
@@ -61,6 +66,9 @@ _OPTIONS = [
     click.option("--norm", type=click.Choice(["batch", "spectral", "none"]),
                  help="Normalisation of a plain discriminator.  [default: batch; style: spectral; "
                  "none with a gradient penalty]"),
+    click.option("--head-start", type=click.IntRange(min=0),
+                 help="Steps in which the discriminator learns alone.  [default: 0; with --init "
+                 "100]"),
     click.option("--r1", type=_WEIGHT, default=0.0, show_default=True,
                  help="Weight of R1 regularisation, applied every 16 steps."),
     click.option("--critic-steps", type=POSITIVE,
@@ -169,6 +177,10 @@ def _request(values: dict[str, Any], run: Path, seed: int, command: str) -> Any:
     from .gan.recipes import refuse_unfitting, settings_of
     from .gan.train import GanRequest
 
+    if values["init"]:
+        values = _begun(values)
+    if values["arch"] is None:
+        raise UsageError("give --arch mlp, dcgan or style, or --init with a trained generator")
     values = settings_of(values["arch"], values)
     refuse_unfitting(values)
     if values["arch"] != "mlp":
@@ -189,16 +201,18 @@ def _request(values: dict[str, Any], run: Path, seed: int, command: str) -> Any:
         modulation=modulation, noise=values["noise"] and values["arch"] == "style",
     )  # fmt: skip
     same = (
-        "loss", "discriminator", "norm", "batch", "rate", "betas", "ema", "critic_steps", "r1",
+        "loss", "discriminator", "norm", "batch", "rate", "betas", "ema", "critic_steps",
+        "head_start", "r1",
         "augment_strength", "mixing", "auxiliary", "diversity", "minibatch_std", "perceptual",
         "reconstruction", "reconstruction_weight", "zoom", "flip",
     )  # fmt: skip
+    values["head_start"] = values["head_start"] or 0
     how = GanConfig(
         augment=parse_augmentations(values["augment"]), feature_side=values["feature_size"],
         seed=seed, **{name: values[name] for name in same},
     )  # fmt: skip
     kept = (
-        "data", "out", "conditional", "pairs", "backbone", "sheet_every", "check_every",
+        "data", "out", "init", "conditional", "pairs", "backbone", "sheet_every", "check_every",
         "stop_on_collapse", "overwrite", "title", "licence", "attribution",
     )  # fmt: skip
     return GanRequest(
@@ -206,6 +220,31 @@ def _request(values: dict[str, Any], run: Path, seed: int, command: str) -> Any:
         channels=int(values["channels"]) if values["channels"] else None,
         export=not values["no_export"], **{name: values[name] for name in kept},
     )  # fmt: skip
+
+
+def _begun(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the options with the sizes of the trained network that --init brings.
+
+    Raises
+    ------
+    UsageError
+        It is none, or a size was given beside it.
+    """
+    from .gan.trained import read_trained
+
+    given = typed(click.get_current_context())
+    for name in ("size", "channels", "z", "width", "mapping", "modulation", "noise"):
+        if name in given:
+            flag = given[name].opts[-1]
+            raise UsageError(f"{flag} is for a new network, and --init brings one; leave one out")
+    trained = read_trained(values["init"])
+    network = trained.network.to_dict()
+    if values["arch"] not in (None, network["arch"]):
+        raise UsageError(
+            f"--arch {values['arch']}: {values['init']} is {network['arch']}; leave it out"
+        )
+    start = _HEAD_START if values["head_start"] is None else values["head_start"]
+    return values | network | {"channels": str(network["channels"]), "head_start": start}
 
 
 @click.group()

@@ -22,13 +22,18 @@ from ganfilters.errors import UsageError
 from ganfilters.models import ModelFile
 from ganfilters_exporters.gan import evaluate as evaluating
 from ganfilters_exporters.gan.evaluate import EvaluationRequest, evaluate_gan
+from ganfilters_exporters.gan.export import export_gan
+from ganfilters_exporters.gan.networks import GENERATORS, NetworkConfig
 from ganfilters_exporters.gan.plot import plot_run
 from ganfilters_exporters.gan.recipes import RECIPES, settings_of
 from ganfilters_exporters.gan.samplers import open_sampler
 from ganfilters_exporters.gan.tasks import Generation
+from ganfilters_exporters.gan.trained import generator_from, read_trained, translator_from
 from ganfilters_exporters.gan_commands import evaluate, gan, plot
 
-from .gan_toys import backbone, drawings, folders, npz
+from .gan_toys import CLASSES, backbone, drawings, folders, npz
+
+ROOT = Path(__file__).parents[2]
 
 
 def call(data: Path, out: Path, *more: str) -> Result:
@@ -92,6 +97,96 @@ def test_pictures_that_are_all_alike_are_nothing_to_learn_from(tmp_path: Path) -
     np.savez(tmp_path / "same.npz", np.full((8, 28, 28), 7, np.uint8))
     with pytest.raises(UsageError, match="the data has no two different pictures"):
         call(tmp_path / "same.npz", tmp_path / "x.onnx", "--arch", "mlp", "--dry-run")
+
+
+def test_training_begins_with_a_trained_network(trained: Path, tmp_path: Path) -> None:
+    start, data = trained / "toy.onnx", trained / "toy.npz"
+    words = ["--data", str(data), "--init", str(start), "--conditional", "--device", "cpu"]
+    words += ["--batch", "8", "--threads", "1", "--steps", "2", "--head-start", "2"]
+    out = tmp_path / "more.onnx"
+    CliRunner().invoke(gan, [*words, "--out", str(out)], catch_exceptions=False)
+    # For two steps the discriminator learns alone.
+    made, wanted = (open_sampler(file, 1).sample(6, 0)[0].int() for file in (out, start))
+    assert int((made - wanted).abs().max()) <= 1
+    words += ["--steps", "3", "--out", str(out)]
+    CliRunner().invoke(gan, words, catch_exceptions=False)
+    made = open_sampler(out, 1).sample(6, 0)[0].int()
+    assert int((made - wanted).abs().max()) > 1
+    # The folder of a run, and the checkpoint in it, are as good as the file.
+    folder = Path(f"{start}.run")
+    for source in (folder, folder / "checkpoint.pt"):
+        assert read_trained(source).classes == ("0", "1", "2")
+
+
+def test_new_classes_begin_near_those_that_are_known(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    sizes = NetworkConfig("mlp", 16, 1, classes=3, z=6, width=16, embedding=3, mapping=2, w=8)
+    network = GENERATORS["mlp"](sizes).eval()
+    path = tmp_path / "toy.onnx"
+    card = {"title": "Toy", "command": "none", "licence": "CC0-1.0"}
+    export_gan(network, path, CLASSES, backbone=backbone(), overwrite=False, card=card)
+    z, known = torch.randn(4, 6), torch.eye(3)[[1, 1, 1, 1]]
+    with torch.no_grad():
+        wanted = network(z, known)
+        other = generator_from(path, ("ring", CLASSES[1])).eval()
+        assert torch.allclose(other(z, torch.eye(2)[[1, 1, 1, 1]]), wanted, atol=1e-3)
+        strange = other(z, torch.eye(2)[[0, 0, 0, 0]])
+        assert not torch.allclose(strange, wanted, atol=1e-3)
+        # Without classes: what a blend of all in equal parts draws.
+        plain = generator_from(path, ()).eval()
+        assert plain.config.classes == 0
+        assert torch.allclose(plain(z), network(z, torch.full((4, 3), 1 / 3)), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--size 16 --conditional", "--size is for a new network, and --init brings one"),
+        ("--no-noise --conditional", "is for a new network, and --init brings one"),
+        ("--arch dcgan --conditional", "toy.onnx is mlp; leave it out"),
+        ("", "has classes and no mapping network to do without them; give --conditional"),
+    ],
+)
+def test_what_a_trained_network_does_not_go_with(
+    trained: Path, tmp_path: Path, words: str, message: str
+) -> None:
+    given = ["--data", str(trained / "toy.npz"), "--init", str(trained / "toy.onnx"), "--out"]
+    with pytest.raises(UsageError, match=message):
+        CliRunner().invoke(
+            gan, [*given, str(tmp_path / "x.onnx"), *words.split()], catch_exceptions=False
+        )
+
+
+def test_what_holds_no_generator_is_no_start(trained: Path, tmp_path: Path) -> None:
+    denoiser = ROOT / "plugins/ganfilters_denoise/models/denoise.onnx"
+    with pytest.raises(UsageError, match="of the filter denoise; --init needs a network"):
+        generator_from(denoiser, ())
+    with pytest.raises(UsageError, match="is no folder of a run of `ganfilters train gan`"):
+        generator_from(tmp_path, ())
+    with pytest.raises(UsageError, match="leave out --pairs and --degrade"):
+        translator_from(trained / "toy.onnx")
+    with pytest.raises(UsageError, match="give --arch mlp, dcgan or style, or --init"):
+        CliRunner().invoke(
+            gan,
+            ["--data", str(trained / "toy.npz"), "--out", str(tmp_path / "x.onnx")],
+            catch_exceptions=False,
+        )
+
+
+def test_a_network_of_pairs_is_trained_on(trained: Path, tmp_path: Path) -> None:
+    words = ["--degrade", "grey", "--arch", "dcgan", "--channels", "3"]
+    first, second = tmp_path / "first.onnx", tmp_path / "second.onnx"
+    call(folders(tmp_path / "data"), first, *words)
+    found = translator_from(first)
+    words = ["--data", str(tmp_path / "data"), "--degrade", "grey", "--batch", "8", "--steps", "1"]
+    words += ["--init", str(first), "--out", str(second), "--device", "cpu", "--threads", "1"]
+    CliRunner().invoke(gan, words, catch_exceptions=False)
+    made = translator_from(second)
+    image = torch.rand(1, 3, 16, 16)
+    with torch.no_grad():
+        assert torch.allclose(made.eval()(image), found.eval()(image), atol=1e-2)
+    with pytest.raises(UsageError, match="was trained on pairs; give --pairs DIR"):
+        generator_from(first, ())
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from ganfilters_exporters.gan import export as exporting
 from ganfilters_exporters.gan.directions import find_directions, mean_w
 from ganfilters_exporters.gan.export import export_gan
 from ganfilters_exporters.gan.networks import GENERATORS, Generator, Translator
+from ganfilters_exporters.gan.trained import generator_from
 
 from .gan_toys import NETWORKS, backbone
 
@@ -49,6 +50,7 @@ class File:
     """An exported file and inputs to change."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self.session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         self.names = [item.name for item in self.session.get_inputs()]
         self.card = ModelFile(path).card_for("latent")
@@ -106,6 +108,19 @@ def test_a_file_computes_what_the_network_does(case: str, files: dict[str, File]
     assert set(file.card.parity.measured) == {"batch 1", "batch 3", "batch 8"}
     # One picture of a batch is the picture alone.
     assert np.abs(file(1, z=z.numpy()[:1], noise=noise.numpy()[:1])[0] - image[:1]).max() < 1e-5
+
+
+@pytest.mark.parametrize("case", list(CASES))
+def test_weights_are_read_back(case: str, files: dict[str, File]) -> None:
+    file = files[case]
+    network = generator_from(file.path, tuple(file.card.extra["classes"])).eval()
+    wanted = generator(case)
+    z, weights = torch.randn(3, wanted.config.z), None
+    if wanted.config.classes:
+        weights = torch.eye(3)
+    with torch.no_grad():
+        # Large weights are rounded in the file.
+        assert torch.allclose(network(z, weights), wanted(z, weights), atol=5e-3)
 
 
 @pytest.mark.parametrize("case", list(CASES))

@@ -9,6 +9,7 @@
 | `perceptual` | terms on pretrained features |
 | `adversarial`, `tasks` | what a step of training is; the loop is :mod:`..trainer` |
 | `collapse`, `sheet` | what is watched while training |
+| `trained` | trained networks, to train on |
 | `standing` | statistics that fit averaged weights |
 | `metrics`, `classifier`, `evaluate` | what is measured afterwards |
 | `directions`, `export` | latent directions, and the ONNX file |

@@ -42,6 +42,9 @@ class GanConfig:
         Decay of the average of the generator's weights.
     critic_steps : int
         Steps of the discriminator for one of the generator.
+    head_start : int
+        Steps at the beginning in which the discriminator learns alone: of a generator that is
+        trained already, one that knows nothing would only spoil it.
     r1 : float
         Weight of R1; 0 for none.
     r1_every : int
@@ -83,6 +86,7 @@ class GanConfig:
     betas: tuple[float, float] = (0.5, 0.999)
     ema: float = 0.999
     critic_steps: int = 1
+    head_start: int = 0
     r1: float = 0.0
     r1_every: int = 16
     augment: tuple[str, ...] = ("color", "translation", "cutout")
@@ -130,6 +134,11 @@ class Adversarial(Task):
         if features is not None:
             self.frozen["features"] = features
         self.batch_images = config.batch * config.critic_steps
+
+    def train_generator(self, loss: Tensor, step: int) -> None:
+        """Update the generator, but for the discriminator's head start."""
+        if step >= self.config.head_start:
+            self.update("generator", loss)
 
     def judge(self, images: Tensor, condition: Tensor | None) -> Verdict:
         """Judge pictures in [-1, 1]; the condition is class weights, or what a pair begins from."""

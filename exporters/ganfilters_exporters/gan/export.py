@@ -45,7 +45,9 @@ from .directions import find_directions, mean_w
 from .networks import Generator, Translator
 from .projection import Distance
 
-__all__ = ["GeneratorGraph", "TranslatorGraph", "build", "check", "export_gan"]
+__all__ = [
+    "GeneratorGraph", "TranslatorGraph", "build", "check", "constants_of", "export_gan",
+]  # fmt: skip
 
 TOLERANCE = 1e-3
 """Largest relative error of an output, ONNX Runtime against PyTorch."""
@@ -72,7 +74,7 @@ class GeneratorGraph(nn.Module):
 
     filter = "latent"
 
-    def __init__(self, generator: Generator, distance: Distance) -> None:
+    def __init__(self, generator: Generator, distance: nn.Module) -> None:
         super().__init__()
         self.generator, self.distance = generator, distance
         self.register_buffer("mean_w", mean_w(generator))
@@ -202,6 +204,28 @@ def build(graph: Graph) -> ir.Model:
     export.clean(model)
     storage.store_compact(model, COMPACT_FROM)
     return model
+
+
+class _Undistanced(nn.Module):
+    """In place of a distance, where only the generator matters."""
+
+    def forward(self, images: Tensor, target: Tensor) -> Tensor:  # noqa: ARG002
+        return images.flatten(1).mean(1)
+
+
+def constants_of(generator: Generator) -> dict[str, str]:
+    """Return the names of a file's constants, and of the generator's weights that they are.
+
+    A traced graph numbers its constants as they are met. The generator's come first, and tracing
+    the same network again meets them in the same order.
+    """
+    graph = GeneratorGraph(generator, _Undistanced()).eval().requires_grad_(False)
+    module = gradient.trace(graph.forward, graph.example(2, 0), dynamic=graph.dynamic)
+    weights = [*generator.named_parameters(), *generator.named_buffers()]
+    names = {tensor.data_ptr(): name for name, tensor in weights}
+    constants = {node.target: node.target for node in module.graph.nodes if node.op == "get_attr"}
+    found = {name: names.get(getattr(module, name).data_ptr()) for name in map(str, constants)}
+    return {constant: name for constant, name in found.items() if name is not None}
 
 
 def check(graph: Graph, model: ir.Model) -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +14,12 @@ from ganfilters.errors import UsageError
 from ganfilters.models import ModelFile
 from ganfilters.onnxfile import extract
 
-from ..checkpoints import read_checkpoint
 from .directions import mean_w
-from .networks import GENERATORS, Generator, NetworkConfig
+from .networks import Generator
 from .standing import settle
+from .trained import read_trained
 
-__all__ = ["Sampler", "open_sampler", "read_generator"]
+__all__ = ["Sampler", "of_network", "open_sampler"]
 
 PART = 64
 
@@ -73,30 +72,18 @@ def open_sampler(model: Path, threads: int) -> Sampler:
     UsageError
         It holds no generator.
     """
-    return _from_run(model) if model.is_dir() else _from_file(model, threads)
+    if not model.is_dir():
+        return _from_file(model, threads)
+    trained = read_trained(model)
+    generator = trained.load().eval().requires_grad_(False)
+    if not isinstance(generator, Generator):
+        raise UsageError(f"{model} is a run on pairs, which generates no pictures of its own")
+    settle(generator)
+    return of_network(generator, trained.classes)
 
 
-def read_generator(run: Path) -> tuple[Generator, tuple[str, ...]]:
-    """Return the averaged generator of a run, on the CPU, and its classes.
-
-    Raises
-    ------
-    UsageError
-        The folder holds no such run.
-    """
-    state = read_checkpoint(run)
-    identity = json.loads(state["identity"]) if state is not None else {}
-    if state is None or "generator" not in state["averages"] or "classes" not in identity:
-        raise UsageError(f"{run} is no run of `ganfilters train gan` that generates pictures")
-    config = NetworkConfig(**identity["network"])
-    generator = GENERATORS[config.arch](config)
-    generator.load_state_dict(state["averages"]["generator"])
-    settle(generator.eval().requires_grad_(False))
-    return generator, tuple(identity["classes"])
-
-
-def _from_run(run: Path) -> Sampler:
-    generator, classes = read_generator(run)
+def of_network(generator: Generator, classes: tuple[str, ...]) -> Sampler:
+    """Return samples of a network on the CPU, in evaluation mode."""
     config, mean = generator.config, mean_w(generator)
 
     def make(

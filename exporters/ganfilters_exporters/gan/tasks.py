@@ -175,7 +175,7 @@ class Generation(Adversarial):
                 term = feature_matching(features(fake), real_features)
                 scalars["perceptual"] = term
                 total = total + self.config.perceptual * term
-        self.update("generator", total)
+        self.train_generator(total, step)
         if not self.alarm.checks:
             self.check_diversity()
         # The last check goes into every line: a plot of the log then shows when a collapse began.
@@ -299,7 +299,7 @@ class Translation(Adversarial):
                 term = perceptual_distance(features(made), features(wanted))
                 scalars["perceptual"] = term
                 total = total + config.perceptual * term
-        self.update("generator", total)
+        self.train_generator(total, step)
         return {"generator": game, "reconstruction": error, **scalars}
 
     @torch.no_grad()

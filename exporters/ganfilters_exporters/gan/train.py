@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -31,6 +32,7 @@ from .pairs import DEGRADATIONS, load_pairs
 from .sheet import grid, write_picture
 from .standing import settle
 from .tasks import Generation, Translation
+from .trained import generator_from, translator_from
 
 __all__ = ["GanRequest", "load_data", "make_task", "train_gan"]
 
@@ -59,6 +61,9 @@ class GanRequest:
         1 or 3; by default as stored in an ``.npz``, and 3 for folders.
     conditional : bool
         Learn the classes: labels of the ``.npz``, or names of the folders that pictures lie in.
+    init : Path or None
+        Trained network to start from, whose sizes replace `network`: an ``.onnx`` file, or the
+        folder of another run.
     pairs : Path or None
         Folder of pairs.
     degrade : str
@@ -82,6 +87,7 @@ class GanRequest:
     network: NetworkConfig = field(default_factory=lambda: NetworkConfig("dcgan", 64))
     channels: int | None = None
     conditional: bool = False
+    init: Path | None = None
     pairs: Path | None = None
     degrade: str = ""
     backbone: Path | None = None
@@ -145,14 +151,13 @@ def make_task(
         return _pair_task(request, features)
     stored = round(request.network.size / config.zoom)
     pictures = load_data(request.data, stored, request.channels, conditional=request.conditional)
-    network = NetworkConfig(
-        **{
-            **request.network.to_dict(),
-            "channels": int(pictures.pixels.shape[3]),
-            "classes": len(pictures.classes) if request.conditional else 0,
-        }
+    classes = pictures.classes if request.conditional else ()
+    channels = int(pictures.pixels.shape[3])
+    sizes = dataclasses.replace(request.network, channels=channels, classes=len(classes))
+    generator = (
+        generator_from(request.init, classes) if request.init else GENERATORS[sizes.arch](sizes)
     )
-    generator = GENERATORS[network.arch](network)
+    network = generator.config
     tells = config.auxiliary > 0 and network.classes > 0
     judge: torch.nn.Module
     if config.discriminator == "projected" and features is not None:
@@ -173,10 +178,14 @@ def _pair_task(request: GanRequest, features: LiteFeatures | None) -> Translatio
         inputs = DEGRADATIONS[request.degrade]
         targets = load_data(request.data, stored, request.channels, conditional=False)
     channels = int(targets.pixels.shape[3])
-    network = NetworkConfig(**{**request.network.to_dict(), "channels": channels})
-    judge = PatchDiscriminator(network, config.norm)  # type: ignore[arg-type]
+    translator = (
+        translator_from(request.init)
+        if request.init
+        else Translator(dataclasses.replace(request.network, channels=channels))
+    )
+    judge = PatchDiscriminator(translator.config, config.norm)  # type: ignore[arg-type]
     name = request.degrade or "pairs"
-    return Translation(config, targets, inputs, Translator(network), judge, features, name)
+    return Translation(config, targets, inputs, translator, judge, features, name)
 
 
 def train_gan(

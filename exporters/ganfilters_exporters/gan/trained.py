@@ -1,0 +1,205 @@
+"""Reading a trained generator back: to train it on, on other pictures or classes, or to sample."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from ganfilters.errors import UsageError
+
+from ..checkpoints import read_checkpoint, run_folder
+from ..stored import Stored, other_layout, read_stored
+from .networks import GENERATORS, Generator, NetworkConfig, Translator
+
+__all__ = ["Trained", "generator_from", "read_trained", "translator_from"]
+
+_FILTERS = ("latent", "translate")
+_EMBEDDING, _FIRST = "mapping.embedding.weight", "mapping.layers.0."
+
+_STRANGE = 0.5
+"""How far from the mean class a new one begins, in deviations of those that are known."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network as it was trained, by whatever file.
+
+    Attributes
+    ----------
+    path : Path
+        An ``.onnx`` file, or the folder of a run.
+    network : NetworkConfig
+        Its sizes.
+    classes : tuple of str
+        Names of its classes; empty without.
+    pairs : bool
+        It was trained on pairs.
+    """
+
+    path: Path
+    network: NetworkConfig
+    classes: tuple[str, ...]
+    pairs: bool
+    _weights: Stored | Mapping[str, Tensor]
+
+    def load(self) -> Generator | Translator:
+        """Return the network with its weights, of a run the averaged ones, on the CPU.
+
+        Raises
+        ------
+        UsageError
+            It is of another layout.
+        """
+        try:
+            config, weights = self.network, self._weights
+            network = Translator(config) if self.pairs else GENERATORS[config.arch](config)
+            network.eval().requires_grad_(False)
+            if not isinstance(weights, Stored):
+                network.load_state_dict(weights)
+            elif isinstance(network, Translator):
+                network.load_state_dict(weights.weights("network", network))
+            else:
+                _load_constants(network, weights)
+                _check(network, self)
+        except (KeyError, RuntimeError, TypeError) as error:
+            raise other_layout(self.path) from error
+        return network.train().requires_grad_(True)
+
+
+def read_trained(path: Path) -> Trained:
+    """Find out what a file or run of ``ganfilters train gan`` holds.
+
+    Parameters
+    ----------
+    path : Path
+        An ``.onnx`` file, the folder of a run, or the checkpoint in it.
+
+    Raises
+    ------
+    UsageError
+        It holds no such network.
+    """
+    folder = run_folder(path)
+    facts: dict[str, Any]
+    weights: Stored | Mapping[str, Tensor]
+    try:
+        if folder is not None:
+            state = read_checkpoint(folder)
+            facts = json.loads(state["identity"]) if state is not None else {}
+            if state is None or "network" not in facts or not {"classes", "task"} & facts.keys():
+                raise UsageError(f"{folder} is no folder of a run of `ganfilters train gan`")
+            weights, pairs = state["averages"]["generator"], "task" in facts
+        else:
+            weights = read_stored(path)
+            card, facts = weights.card, weights.card.extra
+            if card.filter not in _FILTERS:
+                raise UsageError(
+                    f"{path} is {card.title!r}, of the filter {card.filter}; --init needs a "
+                    "network of `ganfilters train gan`"
+                )
+            pairs = card.filter == "translate"
+        network = NetworkConfig(**facts["network"])
+    except (KeyError, TypeError) as error:
+        raise other_layout(path) from error
+    return Trained(folder or path, network, tuple(facts.get("classes", ())), pairs, weights)
+
+
+def generator_from(path: Path, classes: tuple[str, ...]) -> Generator:
+    """Return a trained generator for other classes: what it knows is kept, the others begin anew.
+
+    Parameters
+    ----------
+    path : Path
+        As `read_trained` takes it.
+    classes : tuple of str
+        Those it has by name are drawn as before, and a strange one begins near the mean of all.
+        With none, the network draws at first what it drew for that mean.
+
+    Raises
+    ------
+    UsageError
+        It cannot be; says why.
+    """
+    trained = read_trained(path)
+    had = trained.classes
+    if trained.pairs:
+        raise UsageError(f"{path} was trained on pairs; give --pairs DIR or --degrade KIND")
+    if classes and not had:
+        raise UsageError(f"{path} was trained without classes; leave out --conditional")
+    if had and not classes and not trained.network.mapping:
+        raise UsageError(
+            f"{path} has classes and no mapping network to do without them; give --conditional, "
+            "and a folder for each class"
+        )
+    network = cast("Generator", trained.load())
+    if had == classes:
+        return network
+    state = dict(network.state_dict())
+    known = state.pop(_EMBEDDING)
+    mean, deviation = known.mean(1, keepdim=True), known.std(1, keepdim=True)
+    if classes:
+        columns = mean + _STRANGE * deviation * torch.randn(len(known), len(classes))
+        for number, name in enumerate(classes):
+            if name in had:
+                columns[:, number] = known[:, had.index(name)]
+        state[_EMBEDDING] = columns
+    else:
+        # The first layer takes latent and embedding; what it makes of the latter joins its bias.
+        weight, z = state[_FIRST + "weight"], network.config.z
+        state[_FIRST + "weight"] = weight[:, :z]
+        state[_FIRST + "bias"] = state[_FIRST + "bias"] + (weight[:, z:] @ mean)[:, 0]
+    made = GENERATORS[trained.network.arch](
+        dataclasses.replace(trained.network, classes=len(classes))
+    )
+    made.load_state_dict(state)
+    return made
+
+
+def translator_from(path: Path) -> Translator:
+    """Return a network trained on pairs, from what `read_trained` takes.
+
+    Raises
+    ------
+    UsageError
+        It is none.
+    """
+    trained = read_trained(path)
+    if not trained.pairs:
+        raise UsageError(f"{path} generates pictures from noise; leave out --pairs and --degrade")
+    return cast("Translator", trained.load())
+
+
+def _load_constants(network: Generator, stored: Stored) -> None:
+    """Give a network the weights of a file, in which they are numbered."""
+    from .export import constants_of
+
+    state = dict(network.state_dict())
+    for constant, name in constants_of(network).items():
+        # Equal constants are stored once. Those that are equal begin so, and were never trained.
+        with contextlib.suppress(KeyError):
+            state[name] = stored.weight(constant)
+    network.load_state_dict(state)
+
+
+def _check(network: Generator, trained: Trained) -> None:
+    """Compare pictures with the file's own: its constants are numbered, which is easily wrong.
+
+    Raises
+    ------
+    KeyError
+        They are others.
+    """
+    from .samplers import of_network, open_sampler
+
+    made, _ = of_network(network, trained.classes).sample(4, 0)
+    wanted, _ = open_sampler(trained.path, 2).sample(4, 0)
+    if int((made.int() - wanted.int()).abs().max()) > 1:
+        raise KeyError(trained.path)
