@@ -161,7 +161,7 @@ def test_what_holds_no_generator_is_no_start(trained: Path, tmp_path: Path) -> N
     denoiser = ROOT / "plugins/ganfilters_denoise/models/denoise.onnx"
     with pytest.raises(UsageError, match="of the filter denoise; --init needs a network"):
         generator_from(denoiser, ())
-    with pytest.raises(UsageError, match="is no folder of a run of `ganfilters train gan`"):
+    with pytest.raises(UsageError, match="is no run of `ganfilters train gan`"):
         generator_from(tmp_path, ())
     with pytest.raises(UsageError, match="leave out --pairs and --degrade"):
         translator_from(trained / "toy.onnx")

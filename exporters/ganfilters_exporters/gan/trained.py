@@ -95,7 +95,7 @@ def read_trained(path: Path) -> Trained:
             state = read_checkpoint(folder)
             facts = json.loads(state["identity"]) if state is not None else {}
             if state is None or "network" not in facts or not {"classes", "task"} & facts.keys():
-                raise UsageError(f"{folder} is no folder of a run of `ganfilters train gan`")
+                raise UsageError(f"{folder} is no run of `ganfilters train gan`")
             weights, pairs = state["averages"]["generator"], "task" in facts
         else:
             weights = read_stored(path)
