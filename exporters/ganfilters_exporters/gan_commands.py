@@ -124,8 +124,9 @@ _OPTIONS = [
     click.option("--stop-on-collapse", is_flag=True, help="End a run whose samples collapse."),
     click.option("--no-export", is_flag=True,
                  help="Only train; the same command without it exports later."),
-    click.option("--licence", default="Apache-2.0", show_default=True,
-                 help="SPDX licence of the trained weights, for the model card."),
+    click.option("--licence",
+                 help="SPDX licence of the trained weights, for the model card.  "
+                 "[default: that of --init, or Apache-2.0]"),
     click.option("--attribution", default="", help="Whom the data's licence asks to name."),
     click.option("--title", default="", help="One line on the network, for the model card."),
     overwrite_option,
@@ -152,6 +153,11 @@ def gan(**values: Any) -> None:
     config = train_config(values)
     command = "ganfilters train gan " + shlex.join(shown(click.get_current_context()))
     request = _request(values, run, config.seed, command)
+    if config.steps <= request.gan.head_start:
+        raise UsageError(
+            f"--steps {config.steps} is no more than the discriminator's head start of "
+            f"{request.gan.head_start}; give more, or a smaller --head-start"
+        )
     try:
         result = train_gan(request, config, dry_run=dry)
     except FileExistsError as error:
@@ -207,6 +213,7 @@ def _request(values: dict[str, Any], run: Path, seed: int, command: str) -> Any:
         "reconstruction", "reconstruction_weight", "zoom", "flip",
     )  # fmt: skip
     values["head_start"] = values["head_start"] or 0
+    values["licence"] = values["licence"] or "Apache-2.0"
     how = GanConfig(
         augment=parse_augmentations(values["augment"]), feature_side=values["feature_size"],
         seed=seed, **{name: values[name] for name in same},
@@ -238,13 +245,21 @@ def _begun(values: dict[str, Any]) -> dict[str, Any]:
             flag = given[name].opts[-1]
             raise UsageError(f"{flag} is for a new network, and --init brings one; leave one out")
     trained = read_trained(values["init"])
+    if trained.pairs != bool(values["pairs"] or values["degrade"]):
+        if trained.pairs:
+            raise UsageError(f"{trained.path} was trained on pairs; give --pairs or --degrade")
+        raise UsageError(
+            f"{trained.path} generates pictures from noise; leave out --pairs and --degrade"
+        )
     network = trained.network.to_dict()
     if values["arch"] not in (None, network["arch"]):
         raise UsageError(
             f"--arch {values['arch']}: {values['init']} is {network['arch']}; leave it out"
         )
     start = _HEAD_START if values["head_start"] is None else values["head_start"]
-    return values | network | {"channels": str(network["channels"]), "head_start": start}
+    owners = [name for name in (trained.attribution, values["attribution"]) if name]
+    own = {"licence": values["licence"] or trained.licence, "attribution": "; ".join(owners)}
+    return values | network | own | {"channels": str(network["channels"]), "head_start": start}
 
 
 @click.group()

@@ -323,5 +323,6 @@ def _export(
 def _attribution(request: GanRequest, task: Adversarial, backbone: Backbone) -> str:
     """Name the owners of the data, and of the features that a generator's file holds."""
     features = f"features to compare pictures by: {backbone.attribution}"
-    parts = [request.attribution, features if isinstance(task, Generation) else ""]
+    named = isinstance(task, Generation) and features not in request.attribution
+    parts = [request.attribution, features if named else ""]
     return "; ".join(part for part in parts if part)

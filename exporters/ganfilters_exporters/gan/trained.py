@@ -42,6 +42,8 @@ class Trained:
         Names of its classes; empty without.
     pairs : bool
         It was trained on pairs.
+    licence, attribution : str
+        As the file's card says; empty for a run, which has none.
     """
 
     path: Path
@@ -49,6 +51,8 @@ class Trained:
     classes: tuple[str, ...]
     pairs: bool
     _weights: Stored | Mapping[str, Tensor]
+    licence: str = ""
+    attribution: str = ""
 
     def load(self) -> Generator | Translator:
         """Return the network with its weights, of a run the averaged ones, on the CPU.
@@ -89,6 +93,7 @@ def read_trained(path: Path) -> Trained:
     """
     folder = run_folder(path)
     facts: dict[str, Any]
+    owners: tuple[str, ...] = ()
     weights: Stored | Mapping[str, Tensor]
     try:
         if folder is not None:
@@ -105,11 +110,13 @@ def read_trained(path: Path) -> Trained:
                     f"{path} is {card.title!r}, of the filter {card.filter}; --init needs a "
                     "network of `ganfilters train gan`"
                 )
-            pairs = card.filter == "translate"
+            pairs, owners = card.filter == "translate", (card.licence, card.attribution)
         network = NetworkConfig(**facts["network"])
     except (KeyError, TypeError) as error:
         raise other_layout(path) from error
-    return Trained(folder or path, network, tuple(facts.get("classes", ())), pairs, weights)
+    return Trained(
+        folder or path, network, tuple(facts.get("classes", ())), pairs, weights, *owners
+    )
 
 
 def generator_from(path: Path, classes: tuple[str, ...]) -> Generator:
