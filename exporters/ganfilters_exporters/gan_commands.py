@@ -245,12 +245,8 @@ def _begun(values: dict[str, Any]) -> dict[str, Any]:
             flag = given[name].opts[-1]
             raise UsageError(f"{flag} is for a new network, and --init brings one; leave one out")
     trained = read_trained(values["init"])
-    if trained.pairs != bool(values["pairs"] or values["degrade"]):
-        if trained.pairs:
-            raise UsageError(f"{trained.path} was trained on pairs; give --pairs or --degrade")
-        raise UsageError(
-            f"{trained.path} generates pictures from noise; leave out --pairs and --degrade"
-        )
+    # Before the data are read, which takes longer.
+    trained.refuse_unless(pairs=bool(values["pairs"] or values["degrade"]))
     network = trained.network.to_dict()
     if values["arch"] not in (None, network["arch"]):
         raise UsageError(

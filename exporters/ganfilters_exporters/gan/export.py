@@ -223,8 +223,8 @@ def constants_of(generator: Generator) -> dict[str, str]:
     module = gradient.trace(graph.forward, graph.example(2, 0), dynamic=graph.dynamic)
     weights = [*generator.named_parameters(), *generator.named_buffers()]
     names = {tensor.data_ptr(): name for name, tensor in weights}
-    constants = {node.target: node.target for node in module.graph.nodes if node.op == "get_attr"}
-    found = {name: names.get(getattr(module, name).data_ptr()) for name in map(str, constants)}
+    constants = [str(node.target) for node in module.graph.nodes if node.op == "get_attr"]
+    found = {constant: names.get(getattr(module, constant).data_ptr()) for constant in constants}
     return {constant: name for constant, name in found.items() if name is not None}
 
 

@@ -54,6 +54,17 @@ class Trained:
     licence: str = ""
     attribution: str = ""
 
+    def refuse_unless(self, *, pairs: bool) -> None:
+        """Raise UsageError unless it is a network of pairs, or unless it is none."""
+        if self.pairs and not pairs:
+            raise UsageError(
+                f"{self.path} was trained on pairs; give --pairs DIR or --degrade KIND"
+            )
+        if pairs and not self.pairs:
+            raise UsageError(
+                f"{self.path} generates pictures from noise; leave out --pairs and --degrade"
+            )
+
     def load(self) -> Generator | Translator:
         """Return the network with its weights, of a run the averaged ones, on the CPU.
 
@@ -136,9 +147,8 @@ def generator_from(path: Path, classes: tuple[str, ...]) -> Generator:
         It cannot be; says why.
     """
     trained = read_trained(path)
+    trained.refuse_unless(pairs=False)
     had = trained.classes
-    if trained.pairs:
-        raise UsageError(f"{path} was trained on pairs; give --pairs DIR or --degrade KIND")
     if classes and not had:
         raise UsageError(f"{path} was trained without classes; leave out --conditional")
     if had and not classes and not trained.network.mapping:
@@ -179,8 +189,7 @@ def translator_from(path: Path) -> Translator:
         It is none.
     """
     trained = read_trained(path)
-    if not trained.pairs:
-        raise UsageError(f"{path} generates pictures from noise; leave out --pairs and --degrade")
+    trained.refuse_unless(pairs=True)
     return cast("Translator", trained.load())
 
 
