@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,7 +32,7 @@ class Log:
         self.last: dict[str, float] = {}
         self.shown: dict[str, float] = {}
         self._sums: dict[str, Tensor] = {}
-        self._count = 0
+        self._counts: Counter[str] = Counter()
         self._file = None
         if enabled:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,16 +50,19 @@ class Log:
             self._file = path.open("a", encoding="utf-8", buffering=1)
 
     def add(self, scalars: Mapping[str, Tensor]) -> None:
-        """Add a step's scalars, on the device: reading them would wait for it."""
+        """Add a step's scalars, on the device: reading them would wait for it.
+
+        Not every step has all; a line has the means of those that did.
+        """
         for key, value in scalars.items():
             self._sums[key] = self._sums[key] + value if key in self._sums else value
-        self._count += 1
+        self._counts.update(scalars.keys())
 
     def write(self, step: int, more: Mapping[str, float]) -> dict[str, float]:
         """Write a line and return it."""
-        self.shown = {key: float(value) / self._count for key, value in self._sums.items()}
+        self.shown = {key: float(value) / self._counts[key] for key, value in self._sums.items()}
         self.last = {"step": step, **self.shown, **more}
-        self._sums, self._count = {}, 0
+        self._sums, self._counts = {}, Counter()
         if self._file is not None:
             self._file.write(json.dumps(self.last) + "\n")
         return self.last
@@ -66,7 +70,7 @@ class Log:
     @property
     def pending(self) -> bool:
         """Whether there are steps that no line has."""
-        return self._count > 0
+        return bool(self._counts)
 
     def close(self) -> None:
         """Close the file."""
