@@ -40,7 +40,7 @@ _OPTIONS = [
     click.option("--arch", type=click.Choice(["mlp", "dcgan", "style"]),
                  help="Networks: dense, convolutional, or style.  [required, without --init]"),
     click.option("--init", type=EXISTING,
-                 help="Trained generator (.onnx, or a run's folder or checkpoint) to start from: "
+                 help="Trained network (.onnx, or a run's folder or checkpoint) to start from: "
                  "fewer pictures and less time are enough.  Classes that it has by name are kept."),
     click.option("--loss", type=click.Choice(_LOSSES),
                  help="The game.  [default: nonsaturating; style: hinge]"),
@@ -213,7 +213,6 @@ def _request(values: dict[str, Any], run: Path, seed: int, command: str) -> Any:
         "reconstruction", "reconstruction_weight", "zoom", "flip",
     )  # fmt: skip
     values["head_start"] = values["head_start"] or 0
-    values["licence"] = values["licence"] or "Apache-2.0"
     how = GanConfig(
         augment=parse_augmentations(values["augment"]), feature_side=values["feature_size"],
         seed=seed, **{name: values[name] for name in same},
@@ -242,7 +241,8 @@ def _begun(values: dict[str, Any]) -> dict[str, Any]:
     given = typed(click.get_current_context())
     for name in ("size", "channels", "z", "width", "mapping", "modulation", "noise"):
         if name in given:
-            flag = given[name].opts[-1]
+            off = values[name] is False  # --no-noise
+            flag = (given[name].secondary_opts if off else given[name].opts)[-1]
             raise UsageError(f"{flag} is for a new network, and --init brings one; leave one out")
     trained = read_trained(values["init"])
     # Before the data are read, which takes longer.
@@ -253,9 +253,7 @@ def _begun(values: dict[str, Any]) -> dict[str, Any]:
             f"--arch {values['arch']}: {values['init']} is {network['arch']}; leave it out"
         )
     start = _HEAD_START if values["head_start"] is None else values["head_start"]
-    owners = [name for name in (trained.attribution, values["attribution"]) if name]
-    own = {"licence": values["licence"] or trained.licence, "attribution": "; ".join(owners)}
-    return values | network | own | {"channels": str(network["channels"]), "head_start": start}
+    return values | network | {"channels": str(network["channels"]), "head_start": start}
 
 
 @click.group()

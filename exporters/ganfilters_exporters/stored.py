@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +14,17 @@ from torch import Tensor, nn
 
 from ganfilters.errors import UsageError
 
+from .checkpoints import run_folder
+from .files import last_name
 from .storage import unpacked
 
 if TYPE_CHECKING:  # training from a run's folder needs neither onnx nor pydantic
     from ganfilters.models import ModelCard
 
-__all__ = ["Stored", "other_layout", "read_stored"]
+__all__ = ["LICENCE", "Origin", "Stored", "other_layout", "read_stored"]
+
+LICENCE = "Apache-2.0"
+"""Of a network that nobody said anything else of."""
 
 # What a normalisation counts while it trains; a graph to run has no use for it.
 _COUNTER = "num_batches_tracked"
@@ -99,9 +104,62 @@ def read_stored(path: Path) -> Stored:
     return Stored(card, arrays)
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What the card of a network says that is also true of what is trained on from it.
+
+    Attributes
+    ----------
+    licence : str
+        SPDX expression; empty if nothing is known, as of a run, which has no card.
+    attribution : str
+        Whom to name.
+    data : tuple of str
+        Names of what it was trained on.
+    """
+
+    licence: str = ""
+    attribution: str = ""
+    data: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, path: Path | None) -> Origin:
+        """Return that of a file; of a run, and of nothing, an empty one."""
+        if path is None or run_folder(path) is not None:
+            return cls()
+        return cls.said_by(read_stored(path).card)
+
+    @classmethod
+    def said_by(cls, card: ModelCard) -> Origin:
+        """Return what a card says."""
+        return cls(card.licence, card.attribution, tuple(card.data))
+
+    def card(
+        self, licence: str | None, attribution: Iterable[str], data: Iterable[Path]
+    ) -> dict[str, Any]:
+        """Return the fields of a new card.
+
+        Parameters
+        ----------
+        licence : str or None
+            As the user chose it, or None to keep what there was.
+        attribution : iterable of str
+            Whom to name beside; who is named already is left out.
+        data : iterable of Path
+            What it was trained on beside; their last names, as a card goes to other people.
+        """
+        named = [self.attribution] if self.attribution else []
+        named += [each for each in attribution if each and each not in self.attribution]
+        return {
+            "licence": licence or self.licence or LICENCE,
+            "attribution": "; ".join(named),
+            "data": tuple(dict.fromkeys([*self.data, *map(last_name, data)])),
+        }
+
+
 def other_layout(path: Path) -> UsageError:
     """Return the error of a file or run whose weights fit no network of this version."""
     return UsageError(
-        f"{path} holds a network of another layout, made by an earlier version; train anew "
-        "without --init"
+        f"{path} holds a network of another layout, made by an earlier version; train anew, or "
+        "use that version"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -21,15 +22,18 @@ from PIL import Image
 from ganfilters.errors import UsageError
 from ganfilters.models import ModelFile
 from ganfilters_exporters.gan import evaluate as evaluating
+from ganfilters_exporters.gan.adversarial import GanConfig
 from ganfilters_exporters.gan.evaluate import EvaluationRequest, evaluate_gan
 from ganfilters_exporters.gan.export import export_gan
-from ganfilters_exporters.gan.networks import GENERATORS, NetworkConfig
+from ganfilters_exporters.gan.networks import GENERATORS, NetworkConfig, Translator
 from ganfilters_exporters.gan.plot import plot_run
 from ganfilters_exporters.gan.recipes import RECIPES, settings_of
 from ganfilters_exporters.gan.samplers import open_sampler
 from ganfilters_exporters.gan.tasks import Generation
-from ganfilters_exporters.gan.trained import generator_from, read_trained, translator_from
+from ganfilters_exporters.gan.train import GanRequest, make_task, train_gan
+from ganfilters_exporters.gan.trained import read_trained
 from ganfilters_exporters.gan_commands import evaluate, gan, plot
+from ganfilters_exporters.trainer import TrainConfig
 
 from .gan_toys import CLASSES, backbone, drawings, folders, npz
 
@@ -107,7 +111,8 @@ def test_training_begins_with_a_trained_network(trained: Path, tmp_path: Path) -
     with pytest.raises(UsageError, match="--steps 2 is no more than the discriminator's head"):
         CliRunner().invoke(gan, [*words, "--out", str(out)], catch_exceptions=False)
     words += ["--steps", "3", "--out", str(out), "--attribution", "Me"]
-    CliRunner().invoke(gan, words, catch_exceptions=False)
+    done = CliRunner().invoke(gan, words, catch_exceptions=False)
+    assert f"begins with {start}; classes: 3 known" in done.output
     made, wanted = (open_sampler(file, 1).sample(6, 0)[0].int() for file in (out, start))
     # Of three steps the generator learns in the last alone: it is near what it was.
     assert float((made - wanted).abs().float().mean()) < 16
@@ -115,10 +120,70 @@ def test_training_begins_with_a_trained_network(trained: Path, tmp_path: Path) -
     card, first = ModelFile(out).card, ModelFile(start).card
     assert card.licence == first.licence
     assert card.attribution == f"{first.attribution}; Me"
+    again = CliRunner().invoke(gan, [*words, "--steps", "4"], catch_exceptions=False)
+    assert "the run began" not in again.output
     # The folder of a run, and the checkpoint in it, are as good as the file.
     folder = Path(f"{start}.run")
     for source in (folder, folder / "checkpoint.pt"):
         assert read_trained(source).classes == ("0", "1", "2")
+    words[words.index(str(start))] = str(folder)
+    other = [*words, "--steps", "5", "--attribution", ""]
+    said = CliRunner().invoke(gan, other, catch_exceptions=False).output
+    assert "the run began with toy.onnx; toy.onnx.run is not used" in said
+
+
+def test_a_run_is_trained_on_without_its_classes(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.onnx", tmp_path / "second.onnx"
+    words = ["--arch", "mlp", "--mapping", "2", "--z", "8", "--no-export"]
+    call(npz(tmp_path), first, "--conditional", *words)
+    words = ["--data", str(tmp_path / "toy.npz"), "--init", f"{first}.run", "--out", str(second)]
+    words += ["--batch", "8", "--steps", "2", "--head-start", "1", "--device", "cpu"]
+    words += ["--threads", "1", "--no-export"]
+    done = CliRunner().invoke(gan, words, catch_exceptions=False)
+    assert "classes: 3 left out (0, 1, 2)" in done.output
+    network = read_trained(Path(f"{second}.run")).load()
+    assert network.config.classes == 0
+    known = read_trained(Path(f"{first}.run")).generator(()).state_dict()
+    # One step of Adam, which moves no weight by more than the rate.
+    weights = {name: weight.detach() for name, weight in network.named_parameters()}
+    moved = [float((weight - known[name]).abs().max()) for name, weight in weights.items()]
+    assert 0 < max(moved) < 5e-4
+    with pytest.raises(UsageError, match="was trained without classes; leave out --conditional"):
+        read_trained(Path(f"{second}.run")).generator(("ring",))
+
+
+def test_sizes_are_those_of_the_start_whoever_asks(trained: Path, tmp_path: Path) -> None:
+    given = GanRequest(
+        (trained / "toy.npz",), tmp_path / "x.onnx", tmp_path / "run", conditional=True,
+        init=trained / "toy.onnx", gan=GanConfig(batch=4),
+    )  # fmt: skip
+    task = make_task(given)
+    assert (task.network.size, task.network.channels, task.network.arch) == (16, 1, "mlp")
+    paired = dataclasses.replace(given, degrade="grey", conditional=False)
+    with pytest.raises(UsageError, match="leave out --pairs and --degrade"):
+        make_task(paired)
+
+
+def test_in_its_head_start_the_discriminator_learns_alone(trained: Path, tmp_path: Path) -> None:
+    given = GanRequest(
+        (trained / "toy.npz",), tmp_path / "x.onnx", tmp_path / "run", conditional=True,
+        init=trained / "toy.onnx", gan=GanConfig(batch=8, head_start=2), export=False,
+    )  # fmt: skip
+
+    def run(steps: int) -> dict[str, float]:
+        train_gan(given, TrainConfig(steps, device="cpu", log_every=1, quiet=True))
+        return json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[-1])
+
+    def weights() -> torch.Tensor:
+        network = read_trained(tmp_path / "run").load()
+        return torch.cat([p.detach().flatten() for p in network.parameters()])
+
+    assert "generator" not in run(2)
+    before = weights()
+    began = torch.cat([p.detach().flatten() for p in read_trained(given.init).load().parameters()])
+    assert torch.equal(before, began)
+    assert "generator" in run(3)
+    assert not torch.equal(weights(), before)
 
 
 def test_new_classes_begin_near_those_that_are_known(tmp_path: Path) -> None:
@@ -131,12 +196,17 @@ def test_new_classes_begin_near_those_that_are_known(tmp_path: Path) -> None:
     z, known = torch.randn(4, 6), torch.eye(3)[[1, 1, 1, 1]]
     with torch.no_grad():
         wanted = network(z, known)
-        other = generator_from(path, ("ring", CLASSES[1])).eval()
+        found = read_trained(path)
+        other = found.generator(("ring", CLASSES[1])).eval()
         assert torch.allclose(other(z, torch.eye(2)[[1, 1, 1, 1]]), wanted, atol=1e-3)
         strange = other(z, torch.eye(2)[[0, 0, 0, 0]])
         assert not torch.allclose(strange, wanted, atol=1e-3)
+        # Nearer to the mean of those it knows than they are to it themselves.
+        columns, new = network.mapping.embedding.weight, other.mapping.embedding.weight[:, 0]
+        mean, spread = columns.mean(1), columns.std(1)
+        assert 0 < float(((new - mean) / spread).abs().mean()) < 1
         # Without classes: what a blend of all in equal parts draws.
-        plain = generator_from(path, ()).eval()
+        plain = found.generator(()).eval()
         assert plain.config.classes == 0
         assert torch.allclose(plain(z), network(z, torch.full((4, 3), 1 / 3)), atol=1e-3)
 
@@ -145,10 +215,10 @@ def test_new_classes_begin_near_those_that_are_known(tmp_path: Path) -> None:
     ("words", "message"),
     [
         ("--size 16 --conditional", "--size is for a new network, and --init brings one"),
-        ("--no-noise --conditional", "is for a new network, and --init brings one"),
+        ("--no-noise --conditional", "--no-noise is for a new network, and --init brings one"),
         ("--arch dcgan --conditional", "toy.onnx is mlp; leave it out"),
         ("--degrade grey", "generates pictures from noise; leave out --pairs and --degrade"),
-        ("", "has classes and no mapping network to do without them; give --conditional"),
+        ("", "no mapping network to do without them; give --conditional, and data with classes"),
     ],
 )
 def test_what_a_trained_network_does_not_go_with(
@@ -164,11 +234,11 @@ def test_what_a_trained_network_does_not_go_with(
 def test_what_holds_no_generator_is_no_start(trained: Path, tmp_path: Path) -> None:
     denoiser = ROOT / "plugins/ganfilters_denoise/models/denoise.onnx"
     with pytest.raises(UsageError, match="of the filter denoise; --init needs a network"):
-        generator_from(denoiser, ())
+        read_trained(denoiser)
     with pytest.raises(UsageError, match="is no run of `ganfilters train gan`"):
-        generator_from(tmp_path, ())
+        read_trained(tmp_path)
     with pytest.raises(UsageError, match="leave out --pairs and --degrade"):
-        translator_from(trained / "toy.onnx")
+        read_trained(trained / "toy.onnx").translator()
     with pytest.raises(UsageError, match="give --arch mlp, dcgan or style, or --init"):
         CliRunner().invoke(
             gan,
@@ -181,17 +251,22 @@ def test_a_network_of_pairs_is_trained_on(trained: Path, tmp_path: Path) -> None
     words = ["--degrade", "grey", "--arch", "dcgan", "--channels", "3"]
     first, second = tmp_path / "first.onnx", tmp_path / "second.onnx"
     call(folders(tmp_path / "data"), first, *words)
-    found = translator_from(first)
+    found = read_trained(first).translator()
     words = ["--data", str(tmp_path / "data"), "--degrade", "grey", "--batch", "8", "--steps", "1"]
     words += ["--init", str(first), "--out", str(second), "--device", "cpu", "--threads", "1"]
     words += ["--head-start", "0", "--seed", "1"]
     CliRunner().invoke(gan, words, catch_exceptions=False)
-    made = translator_from(second)
+    made = read_trained(second).translator()
+    torch.manual_seed(1)
+    fresh = Translator(found.config)
     image = torch.rand(1, 3, 16, 16)
     with torch.no_grad():
-        assert torch.allclose(made.eval()(image), found.eval()(image), atol=1e-2)
+        wanted = found.eval()(image)
+        far = float((made.eval()(image) - wanted).abs().mean())
+        # Its first step is as long as any of Adam's; a new network is much farther away.
+        assert far < 0.2 * float((fresh.eval()(image) - wanted).abs().mean())
     with pytest.raises(UsageError, match="was trained on pairs; give --pairs DIR"):
-        generator_from(first, ())
+        read_trained(first).generator(())
 
 
 @pytest.mark.parametrize(

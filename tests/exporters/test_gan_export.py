@@ -17,7 +17,7 @@ from ganfilters_exporters.gan import export as exporting
 from ganfilters_exporters.gan.directions import find_directions, mean_w
 from ganfilters_exporters.gan.export import export_gan
 from ganfilters_exporters.gan.networks import GENERATORS, Generator, Translator
-from ganfilters_exporters.gan.trained import generator_from
+from ganfilters_exporters.gan.trained import read_trained
 
 from .gan_toys import NETWORKS, backbone
 
@@ -113,7 +113,7 @@ def test_a_file_computes_what_the_network_does(case: str, files: dict[str, File]
 @pytest.mark.parametrize("case", list(CASES))
 def test_weights_are_read_back(case: str, files: dict[str, File]) -> None:
     file = files[case]
-    network = generator_from(file.path, tuple(file.card.extra["classes"])).eval()
+    network = read_trained(file.path).generator(tuple(file.card.extra["classes"])).eval()
     wanted = generator(case)
     z, weights = torch.randn(3, wanted.config.z), None
     if wanted.config.classes:

@@ -135,10 +135,9 @@ class Adversarial(Task):
             self.frozen["features"] = features
         self.batch_images = config.batch * config.critic_steps
 
-    def train_generator(self, loss: Tensor, step: int) -> None:
-        """Update the generator, but for the discriminator's head start."""
-        if step >= self.config.head_start:
-            self.update("generator", loss)
+    def learning(self, step: int) -> bool:
+        """Return whether the generator learns in this step: not in the discriminator's start."""
+        return step >= self.config.head_start
 
     def judge(self, images: Tensor, condition: Tensor | None) -> Verdict:
         """Judge pictures in [-1, 1]; the condition is class weights, or what a pair begins from."""

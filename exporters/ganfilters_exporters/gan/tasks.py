@@ -150,16 +150,28 @@ class Generation(Adversarial):
             weights = None if batch.class_weights is None else batch.class_weights[number]
             # The last pictures are the generator's own update's too: on a CPU making them is most
             # of a step.
-            last = number == len(batch.images) - 1
+            last = number == len(batch.images) - 1 and self.learning(step)
             wanted = paired(weights) if self.config.diversity else weights
             with torch.set_grad_enabled(last), self.autocast():
                 fake = self.generate(wanted, count).float()
             found = self.train_discriminator(real, fake, weights, step, wanted)
             scalars = {k: scalars.get(k, 0) + v.detach() for k, v in found.items()}
         scalars = {key: value / len(batch.images) for key, value in scalars.items()}
+        if self.learning(step):
+            scalars = self._train_generator(fake, wanted, real) | scalars
+        if not self.alarm.checks:
+            self.check_diversity()
+        # The last check goes into every line: a plot of the log then shows when a collapse began.
+        return {**scalars, "diversity": torch.tensor(self.alarm.ratio, device=self.device)}
+
+    def _train_generator(
+        self, fake: Tensor, wanted: Tensor | None, real: Tensor
+    ) -> dict[str, Tensor]:
+        """Update the generator by its pictures, of classes `wanted`; return the terms."""
+        scalars = {}
         with self.autocast(), self.judge_fixed():
             scores, logits = self.judge(self.seen(fake), wanted)
-            loss = total = self.loss.generator(scores)
+            scalars["generator"] = total = self.loss.generator(scores)
             if logits is not None:
                 term = functional.cross_entropy(logits, cast("Tensor", wanted))
                 scalars["told"] = term
@@ -175,12 +187,8 @@ class Generation(Adversarial):
                 term = feature_matching(features(fake), real_features)
                 scalars["perceptual"] = term
                 total = total + self.config.perceptual * term
-        self.train_generator(total, step)
-        if not self.alarm.checks:
-            self.check_diversity()
-        # The last check goes into every line: a plot of the log then shows when a collapse began.
-        ratio = torch.tensor(self.alarm.ratio, device=loss.device)
-        return {"generator": loss, **scalars, "diversity": ratio}
+        self.update("generator", total)
+        return scalars
 
     @torch.no_grad()
     def samples(self, labels: Tensor | None, count: int, seed: int) -> Tensor:
@@ -286,10 +294,12 @@ class Translation(Adversarial):
         """Update the discriminator, some times, and the generator, once."""
         config = self.config
         given, wanted = batch.images
-        with self.autocast():
+        with torch.set_grad_enabled(self.learning(step)), self.autocast():
             made = self.modules["generator"](given).float()
         for _ in range(config.critic_steps):
             scalars = self.train_discriminator(wanted, made, given, step)
+        if not self.learning(step):
+            return scalars
         with self.autocast(), self.judge_fixed():
             game = self.loss.generator(self.score(made, given))
             error = RECONSTRUCTIONS[config.reconstruction](made, wanted)
@@ -299,7 +309,7 @@ class Translation(Adversarial):
                 term = perceptual_distance(features(made), features(wanted))
                 scalars["perceptual"] = term
                 total = total + config.perceptual * term
-        self.train_generator(total, step)
+        self.update("generator", total)
         return {"generator": game, "reconstruction": error, **scalars}
 
     @torch.no_grad()

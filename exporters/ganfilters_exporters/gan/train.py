@@ -6,6 +6,7 @@ import dataclasses
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ganfilters.errors import UsageError
 from ..backbones import BACKBONES, Backbone
 from ..data import Pictures, load_arrays, load_pictures
 from ..files import last_name, refuse_target
+from ..stored import Origin
 from ..trainer import Callback, TrainConfig, Trainer, TrainingError, TrainResult
 from .adversarial import Adversarial, GanConfig
 from .discriminators import LiteFeatures, ProjectedDiscriminator
@@ -32,7 +34,7 @@ from .pairs import DEGRADATIONS, load_pairs
 from .sheet import grid, write_picture
 from .standing import settle
 from .tasks import Generation, Translation
-from .trained import generator_from, translator_from
+from .trained import Trained, read_trained
 
 __all__ = ["GanRequest", "load_data", "make_task", "train_gan"]
 
@@ -58,7 +60,7 @@ class GanRequest:
     network : NetworkConfig
         Sizes; `channels` and `classes` are found from the data.
     channels : int or None
-        1 or 3; by default as stored in an ``.npz``, and 3 for folders.
+        1 or 3; by default as stored in an ``.npz``, and 3 for folders, and with `init` as it has.
     conditional : bool
         Learn the classes: labels of the ``.npz``, or names of the folders that pictures lie in.
     init : Path or None
@@ -76,8 +78,10 @@ class GanRequest:
         End a run whose samples are collapsed.
     export, overwrite : bool
         Whether to write `out`; whether an existing one is replaced.
-    title, licence, attribution, command : str
-        For the card; a title is made if it is empty.
+    title, attribution, command : str
+        For the card; a title is made if it is empty, and whom the card of `init` names is kept.
+    licence : str or None
+        SPDX expression for the card; by default that of `init`, or Apache-2.0.
     """
 
     data: tuple[Path, ...]
@@ -97,9 +101,19 @@ class GanRequest:
     export: bool = True
     overwrite: bool = False
     title: str = ""
-    licence: str = "Apache-2.0"
+    licence: str | None = None
     attribution: str = ""
     command: str = "ganfilters train gan"
+
+    @cached_property
+    def trained(self) -> Trained | None:
+        """What `init` holds, read once; a UsageError if that is nothing to begin with."""
+        return read_trained(self.init) if self.init else None
+
+    @property
+    def sizes(self) -> NetworkConfig:
+        """Those of `init`, or `network`."""
+        return self.trained.network if self.trained else self.network
 
 
 def load_data(
@@ -143,20 +157,21 @@ def make_task(
     request: GanRequest, backbone: Callable[[GanRequest], Backbone] = _backbone
 ) -> Generation | Translation:
     """Read the data and build the networks."""
-    config = request.gan
+    config, trained = request.gan, request.trained
+    if trained:  # before the data are read, which takes longer
+        trained.refuse_unless(pairs=bool(request.pairs or request.degrade))
     features = None
     if config.discriminator == "projected" or config.perceptual:
         features = LiteFeatures(backbone(request), config.feature_side)
     if request.pairs or request.degrade:
         return _pair_task(request, features)
-    stored = round(request.network.size / config.zoom)
-    pictures = load_data(request.data, stored, request.channels, conditional=request.conditional)
+    channels = trained.network.channels if trained else request.channels
+    stored = round(request.sizes.size / config.zoom)
+    pictures = load_data(request.data, stored, channels, conditional=request.conditional)
     classes = pictures.classes if request.conditional else ()
     channels = int(pictures.pixels.shape[3])
-    sizes = dataclasses.replace(request.network, channels=channels, classes=len(classes))
-    generator = (
-        generator_from(request.init, classes) if request.init else GENERATORS[sizes.arch](sizes)
-    )
+    sizes = dataclasses.replace(request.sizes, channels=channels, classes=len(classes))
+    generator = trained.generator(classes) if trained else GENERATORS[sizes.arch](sizes)
     network = generator.config
     tells = config.auxiliary > 0 and network.classes > 0
     judge: torch.nn.Module
@@ -169,20 +184,17 @@ def make_task(
 
 
 def _pair_task(request: GanRequest, features: LiteFeatures | None) -> Translation:
-    config = request.gan
-    stored = round(request.network.size / config.zoom)
+    config, trained = request.gan, request.trained
+    channels = trained.network.channels if trained else request.channels
+    stored = round(request.sizes.size / config.zoom)
     if request.pairs:
         inputs: Any
-        inputs, targets = load_pairs(request.pairs, stored, request.channels or 3)
+        inputs, targets = load_pairs(request.pairs, stored, channels or 3)
     else:
         inputs = DEGRADATIONS[request.degrade]
-        targets = load_data(request.data, stored, request.channels, conditional=False)
-    channels = int(targets.pixels.shape[3])
-    translator = (
-        translator_from(request.init)
-        if request.init
-        else Translator(dataclasses.replace(request.network, channels=channels))
-    )
+        targets = load_data(request.data, stored, channels, conditional=False)
+    sizes = dataclasses.replace(request.sizes, channels=int(targets.pixels.shape[3]))
+    translator = trained.translator() if trained else Translator(sizes)
     judge = PatchDiscriminator(translator.config, config.norm)  # type: ignore[arg-type]
     name = request.degrade or "pairs"
     return Translation(config, targets, inputs, translator, judge, features, name)
@@ -223,10 +235,11 @@ def train_gan(
     task = make_task(request, backbone)
     pictures = task.pictures if isinstance(task, Generation) else task.targets
     if not config.quiet:
-        _report(task, pictures)
+        _report(request, task, pictures)
     notes = {
         "command": request.command,
         "out": str(request.out.resolve()),
+        "init": last_name(request.init) if request.init else "",
         "gan": asdict(request.gan),
         "data": {"used": len(pictures), "skipped": list(pictures.skipped)},
     }
@@ -239,8 +252,11 @@ def train_gan(
     return result
 
 
-def _report(task: Adversarial, pictures: Pictures) -> None:
-    """Say how many pictures are used, which are not, and how large the networks are."""
+def _report(request: GanRequest, task: Adversarial, pictures: Pictures) -> None:
+    """Say how many pictures are used, which are not, how large the networks are, what is kept."""
+    if request.trained:
+        classes = pictures.classes if request.conditional else ()
+        print(request.trained.describe(classes), file=sys.stderr)  # noqa: T201
     text = f"{len(pictures)} pictures"
     if pictures.skipped:
         text += f", {len(pictures.skipped)} skipped, the first: {pictures.skipped[0]}"
@@ -308,9 +324,7 @@ def _export(
         "command": request.command,
         "seed": config.seed,
         "seconds": round(result.seconds, 1),
-        "licence": request.licence,
-        "attribution": _attribution(request, task, backbone),
-        "data": tuple(map(last_name, filter(None, (*request.data, request.pairs)))),
+        **_owners(request, task, backbone),
         "quality": {f"training_{key}": value for key, value in quality.items()},
         "extra": {"steps": result.step, "training": asdict(request.gan)},
     }
@@ -320,9 +334,11 @@ def _export(
     export_gan(network, request.out, classes, backbone=backbone, overwrite=True, card=card)
 
 
-def _attribution(request: GanRequest, task: Adversarial, backbone: Backbone) -> str:
-    """Name the owners of the data, and of the features that a generator's file holds."""
-    features = f"features to compare pictures by: {backbone.attribution}"
-    named = isinstance(task, Generation) and features not in request.attribution
-    parts = [request.attribution, features if named else ""]
-    return "; ".join(part for part in parts if part)
+def _owners(request: GanRequest, task: Adversarial, backbone: Backbone) -> dict[str, Any]:
+    """Return the card's licence and data, and the owners of these and of a generator's features."""
+    named = [request.attribution]
+    if isinstance(task, Generation):  # whose file holds them
+        named.append(f"features to compare pictures by: {backbone.attribution}")
+    origin = request.trained.origin if request.trained else Origin()
+    data = filter(None, (*request.data, request.pairs))
+    return origin.card(request.licence, named, data)

@@ -16,16 +16,19 @@ from torch import Tensor
 from ganfilters.errors import UsageError
 
 from ..checkpoints import read_checkpoint, run_folder
-from ..stored import Stored, other_layout, read_stored
+from ..stored import Origin, Stored, other_layout, read_stored
 from .networks import GENERATORS, Generator, NetworkConfig, Translator
 
-__all__ = ["Trained", "generator_from", "read_trained", "translator_from"]
+__all__ = ["Trained", "read_trained"]
 
 _FILTERS = ("latent", "translate")
 _EMBEDDING, _FIRST = "mapping.embedding.weight", "mapping.layers.0."
 
 _STRANGE = 0.5
 """How far from the mean class a new one begins, in deviations of those that are known."""
+
+_NAMED = 5
+"""Classes that are named before it becomes a list."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,8 @@ class Trained:
         Names of its classes; empty without.
     pairs : bool
         It was trained on pairs.
-    licence, attribution : str
-        As the file's card says; empty for a run, which has none.
+    origin : Origin
+        What the file's card says that is kept.
     """
 
     path: Path
@@ -51,8 +54,7 @@ class Trained:
     classes: tuple[str, ...]
     pairs: bool
     _weights: Stored | Mapping[str, Tensor]
-    licence: str = ""
-    attribution: str = ""
+    origin: Origin
 
     def refuse_unless(self, *, pairs: bool) -> None:
         """Raise UsageError unless it is a network of pairs, or unless it is none."""
@@ -88,6 +90,56 @@ class Trained:
             raise other_layout(self.path) from error
         return network.train().requires_grad_(True)
 
+    def generator(self, classes: tuple[str, ...]) -> Generator:
+        """Return the generator for other classes.
+
+        Parameters
+        ----------
+        classes : tuple of str
+            Those it has by name are drawn as before, and a strange one begins near the mean of
+            all. With none, the network draws at first what it drew for that mean.
+
+        Raises
+        ------
+        UsageError
+            It cannot be; says why.
+        """
+        self.refuse_unless(pairs=False)
+        if classes and not self.classes:
+            raise UsageError(f"{self.path} was trained without classes; leave out --conditional")
+        if self.classes and not classes and not self.network.mapping:
+            raise UsageError(
+                f"{self.path} has classes and no mapping network to do without them; give "
+                "--conditional, and data with classes"
+            )
+        network = cast("Generator", self.load())
+        return network if classes == self.classes else _with_classes(self, network, classes)
+
+    def translator(self) -> Translator:
+        """Return the network of pairs.
+
+        Raises
+        ------
+        UsageError
+            It is none.
+        """
+        self.refuse_unless(pairs=True)
+        return cast("Translator", self.load())
+
+    def describe(self, classes: tuple[str, ...]) -> str:
+        """Return a line on what is taken over for these classes."""
+        text = f"begins with {self.path}"
+        new = [name for name in classes if name not in self.classes]
+        left = [name for name in self.classes if name not in classes]
+        parts = [
+            f"{len(names)} {what} ({_some(names)})"
+            for what, names in (("new", new), ("left out", left))
+            if names
+        ]
+        if classes:
+            parts.insert(0, f"{len(classes) - len(new)} known")
+        return f"{text}; classes: {', '.join(parts)}" if parts else text
+
 
 def read_trained(path: Path) -> Trained:
     """Find out what a file or run of ``ganfilters train gan`` holds.
@@ -104,7 +156,7 @@ def read_trained(path: Path) -> Trained:
     """
     folder = run_folder(path)
     facts: dict[str, Any]
-    owners: tuple[str, ...] = ()
+    origin = Origin()
     weights: Stored | Mapping[str, Tensor]
     try:
         if folder is not None:
@@ -121,45 +173,17 @@ def read_trained(path: Path) -> Trained:
                     f"{path} is {card.title!r}, of the filter {card.filter}; --init needs a "
                     "network of `ganfilters train gan`"
                 )
-            pairs, owners = card.filter == "translate", (card.licence, card.attribution)
+            pairs, origin = card.filter == "translate", Origin.said_by(card)
         network = NetworkConfig(**facts["network"])
     except (KeyError, TypeError) as error:
         raise other_layout(path) from error
-    return Trained(
-        folder or path, network, tuple(facts.get("classes", ())), pairs, weights, *owners
-    )
+    classes = tuple(facts.get("classes", ()))
+    return Trained(folder or path, network, classes, pairs, weights, origin)
 
 
-def generator_from(path: Path, classes: tuple[str, ...]) -> Generator:
-    """Return a trained generator for other classes: what it knows is kept, the others begin anew.
-
-    Parameters
-    ----------
-    path : Path
-        As `read_trained` takes it.
-    classes : tuple of str
-        Those it has by name are drawn as before, and a strange one begins near the mean of all.
-        With none, the network draws at first what it drew for that mean.
-
-    Raises
-    ------
-    UsageError
-        It cannot be; says why.
-    """
-    trained = read_trained(path)
-    trained.refuse_unless(pairs=False)
-    had = trained.classes
-    if classes and not had:
-        raise UsageError(f"{path} was trained without classes; leave out --conditional")
-    if had and not classes and not trained.network.mapping:
-        raise UsageError(
-            f"{path} has classes and no mapping network to do without them; give --conditional, "
-            "and a folder for each class"
-        )
-    network = cast("Generator", trained.load())
-    if had == classes:
-        return network
-    state = dict(network.state_dict())
+def _with_classes(trained: Trained, network: Generator, classes: tuple[str, ...]) -> Generator:
+    """Return a network for other classes: what it knows is kept, the others begin anew."""
+    had, state = trained.classes, dict(network.state_dict())
     known = state.pop(_EMBEDDING)
     mean, deviation = known.mean(1, keepdim=True), known.std(1, keepdim=True)
     if classes:
@@ -180,17 +204,8 @@ def generator_from(path: Path, classes: tuple[str, ...]) -> Generator:
     return made
 
 
-def translator_from(path: Path) -> Translator:
-    """Return a network trained on pairs, from what `read_trained` takes.
-
-    Raises
-    ------
-    UsageError
-        It is none.
-    """
-    trained = read_trained(path)
-    trained.refuse_unless(pairs=True)
-    return cast("Translator", trained.load())
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
 
 
 def _load_constants(network: Generator, stored: Stored) -> None:
@@ -216,6 +231,6 @@ def _check(network: Generator, trained: Trained) -> None:
     from .samplers import of_network, open_sampler
 
     made, _ = of_network(network, trained.classes).sample(4, 0)
-    wanted, _ = open_sampler(trained.path, 2).sample(4, 0)
+    wanted, _ = open_sampler(trained.path, torch.get_num_threads()).sample(4, 0)
     if int((made.int() - wanted.int()).abs().max()) > 1:
         raise KeyError(trained.path)

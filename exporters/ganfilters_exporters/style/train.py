@@ -17,6 +17,7 @@ from ..backbones import BACKBONES
 from ..data import Pictures, load_pictures
 from ..files import last_name, refuse_target
 from ..losses import load_vgg16_features
+from ..stored import Origin
 from ..trainer import Callback, TrainConfig, Trainer, TrainResult
 from .network import MULTIPLE, NetworkConfig, StyleTable, Stylizer
 from .paintings import Painting, find_paintings, plural, read_options
@@ -30,7 +31,6 @@ __all__ = ["StyleRequest", "train_style"]
 SHEET_SIDE = 256
 SHEET_PHOTOS = 4
 ANY_SHEET_STYLES = 6
-LICENCE = "Apache-2.0"
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,7 @@ def train_style(
     notes = {
         "command": request.command,
         "out": str(request.out.resolve()),
+        "init": last_name(request.init) if request.init else "",
         "style": asdict(request.style),
         "photos": {"used": len(task.photos), "skipped": list(task.photos.skipped)},
         "styles": [str(path) for path in request.styles],
@@ -281,18 +282,15 @@ def _card(
     request: StyleRequest, trained: Trained | None, config: TrainConfig, result: TrainResult
 ) -> dict[str, Any]:
     """Return the card's fields; what the network began with stays on it."""
-    init = trained.card if trained is not None else None
+    origin = trained.origin if trained else Origin()
     quality = {k: v for k, v in result.scalars.items() if k in ("loss", "content", "style")}
     folders = (*request.styles, *request.corpus, *request.photos)
     return {
         "command": request.command,
         "seed": config.seed,
         "seconds": round(result.seconds, 1),
-        "licence": request.licence or (init.licence if init else LICENCE),
-        # The folders' names: a card goes to other people.
-        "data": tuple(dict.fromkeys([*(init.data if init else ()), *map(last_name, folders)])),
         "quality": {f"training_{key}": value for key, value in quality.items()},
-        "attribution": trained.attribution if trained is not None else "",
+        **origin.card(request.licence, (), folders),
         "extra": {
             "steps": result.step,
             "style_size": request.style.style_size,
