@@ -53,8 +53,9 @@ _COMMON = [
                  help="Photographs for the sample sheets.  [default: some of --photos]"),
     click.option("--no-export", is_flag=True,
                  help="Only train; the same command without it exports later."),
-    click.option("--licence", default="Apache-2.0", show_default=True,
-                 help="SPDX licence of the trained weights, for the model card."),
+    click.option("--licence",
+                 help="SPDX licence of the trained weights, for the model card.  "
+                 "[default: that of --init, or Apache-2.0]"),
     overwrite_option,
     training_options,
 ]  # fmt: skip
@@ -105,6 +106,10 @@ _DENOISE = [
     click.option("--rate", type=_RATE, default=1e-3, show_default=True, help="Learning rate."),
     click.option("--adversarial", type=_WEIGHT, default=0.0, show_default=True,
                  help="Weight of a discriminator, for texture; 0 for the least error."),
+    click.option("--texture-weight", "texture", type=_WEIGHT, default=0.0, show_default=True,
+                 help="Weight of the distance of textures; needs --adversarial and --teacher."),
+    click.option("--teacher", type=FILE,
+                 help="VGG16 weights for that distance: .safetensors, or torchvision's .pth."),
 ]  # fmt: skip
 
 
@@ -152,9 +157,19 @@ def _run(name: str, values: dict[str, Any], how: Any, request: Any, call: Any) -
     if not values["adversarial"]:
         # Of noise nothing else has a use for features; of holes their distance is part of the loss.
         refuse_unused(
-            ("loss", "r1", *(("features", "backbone") if name == "denoise" else ("warm_up",))),
+            (
+                "loss",
+                "r1",
+                *(
+                    ("features", "texture", "teacher", "backbone")
+                    if name == "denoise"
+                    else ("warm_up",)
+                ),
+            ),
             "--adversarial above 0",
         )
+    if name == "denoise" and not values["texture"]:
+        refuse_unused(("teacher",), "--texture-weight above 0")
     chosen = {key: values.pop(key) for key in list(values) if key in fields}
     words = shlex.join(shown(click.get_current_context()))
     made = request(

@@ -154,7 +154,8 @@ def test_a_run_is_trained_on_without_its_classes(tmp_path: Path) -> None:
 
 def test_sizes_are_those_of_the_start_whoever_asks(trained: Path, tmp_path: Path) -> None:
     given = GanRequest(
-        (trained / "toy.npz",), tmp_path / "x.onnx", tmp_path / "run", conditional=True,
+        data=(trained / "toy.npz",), out=tmp_path / "x.onnx", run=tmp_path / "run",
+        conditional=True,
         init=trained / "toy.onnx", gan=GanConfig(batch=4),
     )  # fmt: skip
     task = make_task(given)
@@ -166,7 +167,8 @@ def test_sizes_are_those_of_the_start_whoever_asks(trained: Path, tmp_path: Path
 
 def test_in_its_head_start_the_discriminator_learns_alone(trained: Path, tmp_path: Path) -> None:
     given = GanRequest(
-        (trained / "toy.npz",), tmp_path / "x.onnx", tmp_path / "run", conditional=True,
+        data=(trained / "toy.npz",), out=tmp_path / "x.onnx", run=tmp_path / "run",
+        conditional=True,
         init=trained / "toy.onnx", gan=GanConfig(batch=8, head_start=2), export=False,
     )  # fmt: skip
 

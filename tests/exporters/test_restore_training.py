@@ -291,6 +291,36 @@ def test_texture_is_trained_from_a_reconstruction(tmp_path: Path) -> None:
         train_denoise(changed(plain, adversarial=0.05), quick(4), backbone=backbone)
 
 
+@pytest.mark.parametrize("size", [32, 64])
+def test_textures_are_drawn_to_those_of_the_photographs(tmp_path: Path, size: int) -> None:
+    request = denoise_request(tmp_path, size=size, adversarial=0.05, texture=3.0)
+    request = dataclasses.replace(request, export=False)
+    with pytest.raises(UsageError, match="--texture-weight needs --teacher, weights of VGG16"):
+        train_denoise(request, quick(2), backbone=backbone)
+    train_denoise(request, quick(2), backbone=backbone, loss_network=loss_network())
+    assert {"texture", "weave", "game"} <= set(log(request.run)[-1])
+    plain = dataclasses.replace(changed(request, texture=0.0), run=tmp_path / "plain")
+    train_denoise(plain, quick(2), backbone=backbone)
+    found = [torch.load(r.run / "checkpoint.pt")["modules"]["generator"] for r in (request, plain)]
+    assert any(not torch.equal(found[0][name], found[1][name]) for name in found[0])
+
+
+def test_licence_and_data_of_the_start_are_kept(tmp_path: Path) -> None:
+    first = dataclasses.replace(denoise_request(tmp_path), licence="CC-BY-4.0")
+    train_denoise(first, quick(1), backbone=backbone)
+    more = pictures(tmp_path / "more", 4, 80)
+    second = dataclasses.replace(
+        first, init=first.out, out=tmp_path / "second.onnx", run=tmp_path / "second",
+        licence=None, photos=(more,),
+    )  # fmt: skip
+    train_denoise(second, quick(1), backbone=backbone)
+    card = ModelFile(second.out).card
+    assert (card.licence, card.data) == ("CC-BY-4.0", ("photos", "more"))
+    other = dataclasses.replace(second, licence="CC0-1.0", overwrite=True)
+    train_denoise(other, quick(2), backbone=backbone)
+    assert ModelFile(other.out).card.licence == "CC0-1.0"
+
+
 def test_a_denoiser_does_not_care_about_brightness() -> None:
     torch.manual_seed(0)
     network = Denoiser(DENOISER)
@@ -367,6 +397,10 @@ def test_the_commands_hand_over_what_was_typed(
         unused = CliRunner().invoke(command, [*words, *option])
         assert isinstance(unused.exception, UsageError)
         assert "has no use without --adversarial above 0" in str(unused.exception)
+    unused = CliRunner().invoke(
+        denoise, [*words, "--adversarial", "0.1", "--teacher", str(teacher)]
+    )
+    assert "--teacher has no use without --texture-weight above 0" in str(unused.exception)
     missing = CliRunner().invoke(inpaint, words)
     assert missing.exit_code == 2
     assert "--teacher" in missing.output

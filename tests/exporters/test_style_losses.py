@@ -18,6 +18,7 @@ from ganfilters_exporters.losses import (
     ContentLoss,
     GramLoss,
     PerceptualLoss,
+    TextureLoss,
     ToneLoss,
     TotalVariation,
     WeaveLoss,
@@ -197,3 +198,29 @@ def test_files_that_are_not_vgg16(tmp_path: Path) -> None:
         assert len(told.splitlines()) == 1
     with pytest.raises(UsageError, match=r"missing\.pth cannot be read: No such file"):
         load_vgg16_features(tmp_path / "missing.pth")
+
+
+def test_textures_are_compared_part_by_part() -> None:
+    torch.manual_seed(0)
+    loss = TextureLoss(("relu1_2", "relu2_2"), window=16)
+    network = loss_network()
+
+    def distance(found: Tensor, wanted: Tensor) -> float:
+        return float(loss(network(found), network(wanted), found.shape[2]).mean())
+
+    def noise() -> Tensor:
+        return torch.rand(1, 3, 64, 32)
+
+    # The left half is rough, the right one plain; the same roughness drawn anew is no other one.
+    rough, again = (torch.cat([noise(), torch.full((1, 3, 64, 32), 0.5)], 3) for _ in range(2))
+    swapped, plain = rough.flip(3), torch.full((1, 3, 64, 64), 0.5)
+    assert distance(rough, rough) == 0
+    assert distance(again, rough) < 0.1 * distance(plain, rough)
+    assert distance(again, rough) < 0.1 * distance(swapped, rough)
+    # Which Gram matrices of the whole do not tell apart.
+    grams = GramLoss({"relu1_2": 1.0, "relu2_2": 1.0})
+    whole = grams(network(swapped), grams.target(network(rough)))
+    assert float(whole) < 0.01
+    # Small pictures are one part.
+    small = torch.rand(2, 3, 8, 8)
+    assert loss(network(small), network(1 - small), 8).shape == (2,)

@@ -16,9 +16,9 @@ from ganfilters.errors import UsageError
 
 from ..backbones import BACKBONES, Backbone
 from ..data import Pictures, load_arrays, load_pictures
-from ..files import last_name, refuse_target
 from ..stored import Origin
-from ..trainer import Callback, TrainConfig, Trainer, TrainingError, TrainResult
+from ..trainer import Callback, TrainConfig, TrainingError, TrainResult
+from ..training import TrainRequest, train
 from .adversarial import Adversarial, GanConfig
 from .discriminators import LiteFeatures, ProjectedDiscriminator
 from .networks import (
@@ -43,18 +43,14 @@ SMALL = 48
 """Pictures below this side are drawn twice as large on sheets."""
 
 
-@dataclass(frozen=True)
-class GanRequest:
-    """What the user asks for.
+@dataclass(frozen=True, kw_only=True)
+class GanRequest(TrainRequest):
+    """What the user asks for. With `init` sizes are those of the trained network.
 
     Attributes
     ----------
     data : tuple of Path
         Folders of pictures, or one ``.npz``.
-    out : Path
-        The ``.onnx`` file.
-    run : Path
-        Folder of the run.
     gan : GanConfig
         How to train.
     network : NetworkConfig
@@ -63,47 +59,29 @@ class GanRequest:
         1 or 3; by default as stored in an ``.npz``, and 3 for folders, and with `init` as it has.
     conditional : bool
         Learn the classes: labels of the ``.npz``, or names of the folders that pictures lie in.
-    init : Path or None
-        Trained network to start from, whose sizes replace `network`: an ``.onnx`` file, or the
-        folder of another run.
     pairs : Path or None
         Folder of pairs.
     degrade : str
         Make pairs of the data by a key of :data:`.pairs.DEGRADATIONS`; empty for none.
-    backbone : Path or None
-        Weights of EfficientNet-Lite0; by default those of its package.
-    sheet_every, check_every : int
-        Steps from one sample sheet, and one check of diversity, to the next.
+    check_every : int
+        Steps from one check of diversity to the next.
     stop_on_collapse : bool
         End a run whose samples are collapsed.
-    export, overwrite : bool
-        Whether to write `out`; whether an existing one is replaced.
-    title, attribution, command : str
+    title, attribution : str
         For the card; a title is made if it is empty, and whom the card of `init` names is kept.
-    licence : str or None
-        SPDX expression for the card; by default that of `init`, or Apache-2.0.
     """
 
     data: tuple[Path, ...]
-    out: Path
-    run: Path
     gan: GanConfig = field(default_factory=GanConfig)
     network: NetworkConfig = field(default_factory=lambda: NetworkConfig("dcgan", 64))
     channels: int | None = None
     conditional: bool = False
-    init: Path | None = None
     pairs: Path | None = None
     degrade: str = ""
-    backbone: Path | None = None
-    sheet_every: int = 500
     check_every: int = 250
     stop_on_collapse: bool = False
-    export: bool = True
-    overwrite: bool = False
     title: str = ""
-    licence: str | None = None
     attribution: str = ""
-    command: str = "ganfilters train gan"
 
     @cached_property
     def trained(self) -> Trained | None:
@@ -229,27 +207,21 @@ def train_gan(
     TrainingError
         The samples are collapsed, and the run was to stop then.
     """
-    if request.export:
-        refuse_target(request.out, request.run, overwrite=request.overwrite)
+    request.check_target()
     torch.manual_seed(config.seed)
     task = make_task(request, backbone)
     pictures = task.pictures if isinstance(task, Generation) else task.targets
     if not config.quiet:
         _report(request, task, pictures)
     notes = {
-        "command": request.command,
-        "out": str(request.out.resolve()),
-        "init": last_name(request.init) if request.init else "",
         "gan": asdict(request.gan),
         "data": {"used": len(pictures), "skipped": list(pictures.skipped)},
     }
-    trainer = Trainer(task, request.run, config, _callbacks(request), notes)
-    if dry_run:
-        return trainer.dry_run()
-    result = trainer.run()
-    if request.export and result.stopped != "signal":
+
+    def export(result: TrainResult) -> None:
         _export(request, task, config, result, backbone(request))
-    return result
+
+    return train(task, request, config, _callbacks(request), notes, export, dry_run=dry_run)
 
 
 def _report(request: GanRequest, task: Adversarial, pictures: Pictures) -> None:
@@ -310,8 +282,6 @@ def _export(
     # Imported here: training needs neither onnx nor onnxruntime.
     from .export import export_gan
 
-    keep = ("diversity", "reconstruction", "perceptual")
-    quality = {k: v for k, v in result.scalars.items() if k in keep}
     classes: tuple[str, ...] = ()
     if isinstance(task, Generation) and task.network.classes:
         classes = task.pictures.classes
@@ -319,26 +289,17 @@ def _export(
     if classes:
         what += f", {len(classes)} classes"
     kind = "Image to image" if isinstance(task, Translation) else "Generator"
-    card = {
-        "title": request.title or f"{kind} ({what})",
-        "command": request.command,
-        "seed": config.seed,
-        "seconds": round(result.seconds, 1),
-        **_owners(request, task, backbone),
-        "quality": {f"training_{key}": value for key, value in quality.items()},
-        "extra": {"steps": result.step, "training": asdict(request.gan)},
-    }
+    named = [request.attribution]
+    if isinstance(task, Generation):  # whose file holds them
+        named.append(f"features to compare pictures by: {backbone.attribution}")
+    card = request.card(
+        config, result, request.trained.origin if request.trained else Origin(),
+        data=filter(None, (*request.data, request.pairs)), attribution=named,
+        measured=("diversity", "reconstruction", "perceptual"),
+        extra={"training": asdict(request.gan)},
+    )  # fmt: skip
+    card["title"] = request.title or f"{kind} ({what})"
     network: Any = task.best("generator").cpu()
     if isinstance(network, Generator):
         settle(network)
     export_gan(network, request.out, classes, backbone=backbone, overwrite=True, card=card)
-
-
-def _owners(request: GanRequest, task: Adversarial, backbone: Backbone) -> dict[str, Any]:
-    """Return the card's licence and data, and the owners of these and of a generator's features."""
-    named = [request.attribution]
-    if isinstance(task, Generation):  # whose file holds them
-        named.append(f"features to compare pictures by: {backbone.attribution}")
-    origin = request.trained.origin if request.trained else Origin()
-    data = filter(None, (*request.data, request.pairs))
-    return origin.card(request.licence, named, data)

@@ -11,6 +11,7 @@ from .style import (
     Weights,
     gram,
 )
+from .texture import TextureLoss
 
 __all__ = [
     "LAYERS",
@@ -18,6 +19,7 @@ __all__ = [
     "Features",
     "GramLoss",
     "PerceptualLoss",
+    "TextureLoss",
     "ToneLoss",
     "TotalVariation",
     "WeaveLoss",

@@ -13,6 +13,7 @@ from ..data import Pictures
 from ..gan.adversarial import Adversarial
 from ..gan.discriminators import LiteFeatures, ProjectedDiscriminator
 from ..gan.perceptual import perceptual_distance
+from ..losses import TextureLoss, WeaveLoss
 from ..task import Average, Task, warm_cosine
 from .degrade import Damaged, damage
 from .denoiser import Denoiser
@@ -20,11 +21,15 @@ from .shared import RestoringConfig, cuts, game, psnr
 
 __all__ = ["Denoising", "DenoisingConfig", "TexturedDenoising", "clean"]
 
-# Of the grid that a network paints which enlarges from a half of the size, in pixels; how many such
-# squares a side are compared in their mean; and the weight of that loss.
-_PERIOD = 2
+# Of the grids that a network paints which enlarges from an eighth of the size, in pixels (those of
+# 2 and 4 are among them); how many such squares a side are compared in their mean; and the weight
+# of that loss.
+_PERIOD = 8
 _SQUARES = 8
-_GRIDLESS = 10.0
+_GRIDLESS = 20.0
+
+# Weight of texture that is more regular than the photograph's, beside how unlike that it is.
+_WEAVELESS = 0.03
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,13 +37,20 @@ class DenoisingConfig(RestoringConfig):
     """How the denoising network is trained.
 
     `size` is a multiple of 8, and of 32 with a discriminator. Without one (`adversarial` of 0) it
-    is reconstruction alone, and `features`, `loss` and `r1` have no use; a game is for texture.
+    is reconstruction alone, and `features`, `loss`, `r1` and `texture` have no use; a game is for
+    texture.
+
+    Attributes
+    ----------
+    texture : float
+        Weight of the distance of textures as VGG16 sees them; 0 for none.
     """
 
     size: int = 96
     rate: float = 1e-3
     adversarial: float = 0.0
     features: float = 0.2
+    texture: float = 0.0
     zoom: tuple[float, float] = (0.43, 1.0)
     average: float = 0.999
 
@@ -60,13 +72,13 @@ def _reconstruct(network: nn.Module, damaged: Damaged) -> tuple[Tensor, Tensor]:
 
 
 def _grid(found: Tensor, wanted: Tensor) -> Tensor:
-    """Return how strong a grid of `_PERIOD` pixels the difference of pictures holds.
+    """Return how strong a grid of `_PERIOD` pixels, or a part of that, a difference holds.
 
     To a judge of texture a grid is better than nothing, and easily painted. Noise of the same
     strength is hardly one: each place of the grid is compared in its mean over some squares.
     """
     places = functional.pixel_unshuffle(found - wanted, _PERIOD)
-    means = functional.avg_pool2d(places, _SQUARES)
+    means = functional.avg_pool2d(places, min(_SQUARES, *places.shape[2:]))
     means = means.reshape(len(means), -1, _PERIOD**2, *means.shape[2:])
     apart: Tensor = (means - means.mean(2, keepdim=True)).abs().mean()
     return apart
@@ -170,6 +182,8 @@ class TexturedDenoising(_Cleaning, Adversarial):
         The network, trained to reconstruct.
     features : LiteFeatures
         Frozen features, for the discriminator and a distance.
+    teacher : nn.Module, optional
+        Features by layer, for the distance of textures; needed if that counts.
     """
 
     title = "Removes noise and JPEG artefacts, and leaves texture"
@@ -180,11 +194,16 @@ class TexturedDenoising(_Cleaning, Adversarial):
         pictures: Pictures,
         network: Denoiser,
         features: LiteFeatures,
+        teacher: nn.Module | None = None,
     ) -> None:
         judge = ProjectedDiscriminator(features, 0, seed=config.seed)
         super().__init__(game(config), network, judge, features)
         self.how, self.pictures, self.network = config, pictures, network
         self.clip = 10.0
+        self.texture, self.weave = TextureLoss(), WeaveLoss()
+        if teacher is not None:
+            self.frozen["teacher"] = teacher
+            self.frozen["weave"] = self.weave
 
     def step(self, batch: tuple[Tensor, Damaged], step: int) -> dict[str, Tensor]:
         """Update the discriminator, then the generator."""
@@ -205,6 +224,10 @@ class TexturedDenoising(_Cleaning, Adversarial):
             grid = _grid(cleaned, photos)
             total = error + 0.02 * estimate + how.features * far + how.adversarial * game
             total = total + _GRIDLESS * grid
+            if how.texture:
+                terms = self._textures(cleaned, photos)
+                total = total + how.texture * (terms["texture"] + _WEAVELESS * terms["weave"])
+                scalars |= terms
         self.update("generator", total)
         found = {name: value.detach() for name, value in scalars.items()}
         return {
@@ -216,3 +239,16 @@ class TexturedDenoising(_Cleaning, Adversarial):
             "psnr": psnr(cleaned, photos),
             **found,
         }
+
+    def _textures(self, cleaned: Tensor, photos: Tensor) -> dict[str, Tensor]:
+        """Return the distance of textures, and how much more regular those made up are."""
+        regular = self.weave(cleaned, self.weave.target(photos)).mean()
+        # A quarter of each is enough to learn from, and VGG16 is most of a step's time.
+        height, width = (side // 2 for side in photos.shape[2:])
+        top, left = (int(torch.randint(0, side + 1, ())) for side in (height, width))
+        found, wanted = (x[..., top : top + height, left : left + width] for x in (cleaned, photos))
+        teacher, until = self.frozen["teacher"], self.texture.layers[-1]
+        with torch.no_grad():
+            target = teacher(wanted, until=until)
+        texture = self.texture(teacher(found, until=until), target, height).mean()
+        return {"texture": texture, "weave": regular}

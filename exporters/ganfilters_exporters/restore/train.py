@@ -15,13 +15,14 @@ from ganfilters.errors import UsageError
 
 from ..backbones import BACKBONES, Backbone
 from ..data import Pictures, load_pictures, spread
-from ..files import last_name, refuse_target
 from ..gan.discriminators import LiteFeatures
 from ..gan.sheet import grid, write_picture
 from ..losses import load_vgg16_features
+from ..stored import Origin
 from ..style.sheet import load_samples, readable
 from ..task import Task
-from ..trainer import Callback, TrainConfig, Trainer, TrainResult
+from ..trainer import Callback, TrainConfig, TrainResult
+from ..training import TrainRequest, train
 from .degrade import jpeg
 from .denoiser import MULTIPLE, Denoiser, DenoiserConfig
 from .denoising import Denoising, DenoisingConfig, TexturedDenoising, clean
@@ -42,47 +43,24 @@ SHEET_QUALITY = 15.0
 _Backbone = Callable[[Path | None], Backbone]
 
 
-@dataclass(frozen=True)
-class Request:
+@dataclass(frozen=True, kw_only=True)
+class _Request(TrainRequest):
     """What the user asks for, in both commands.
 
     Attributes
     ----------
     photos : tuple of Path
         Folders or files.
-    out : Path
-        The ``.onnx`` file.
-    run : Path
-        Folder of the run.
-    init : Path or None
-        Trained network to start from: an ``.onnx`` file, or the folder of another run.
-    backbone : Path or None
-        Weights of EfficientNet-Lite0; by default those of its package.
-    sheet_every : int
-        Steps from one sample sheet to the next.
     sheet_photos : tuple of Path
         Photographs of the sheets; some of `photos` by default.
-    export, overwrite : bool
-        Whether to write `out`; whether an existing one is replaced.
-    licence, command : str
-        For the card.
     """
 
     photos: tuple[Path, ...]
-    out: Path
-    run: Path
-    init: Path | None = None
-    backbone: Path | None = None
-    sheet_every: int = 500
     sheet_photos: tuple[Path, ...] = ()
-    export: bool = True
-    overwrite: bool = False
-    licence: str = "Apache-2.0"
-    command: str = ""
 
 
-@dataclass(frozen=True)
-class InpaintRequest(Request):
+@dataclass(frozen=True, kw_only=True)
+class InpaintRequest(_Request):
     """What the user asks of ``train inpaint``.
 
     Attributes
@@ -95,23 +73,26 @@ class InpaintRequest(Request):
         Sizes of a new network.
     """
 
-    teacher: Path = Path()
+    teacher: Path
     how: FillingConfig = field(default_factory=FillingConfig)
     network: FillerConfig = field(default_factory=FillerConfig)
 
 
-@dataclass(frozen=True)
-class DenoiseRequest(Request):
+@dataclass(frozen=True, kw_only=True)
+class DenoiseRequest(_Request):
     """What the user asks of ``train denoise``.
 
     Attributes
     ----------
+    teacher : Path or None
+        VGG16 for the distance of textures, which needs it.
     how : DenoisingConfig
         How to train.
     network : DenoiserConfig
         Sizes of a new network.
     """
 
+    teacher: Path | None = None
     how: DenoisingConfig = field(default_factory=DenoisingConfig)
     network: DenoiserConfig = field(default_factory=DenoiserConfig)
 
@@ -164,6 +145,7 @@ def train_denoise(
     config: TrainConfig,
     *,
     dry_run: bool = False,
+    loss_network: nn.Module | None = None,
     backbone: _Backbone = BACKBONES["efficientnet-lite0"],
 ) -> TrainResult | dict[str, float]:
     """Train a denoising network in its run's folder, or go on with it, and export it.
@@ -173,24 +155,28 @@ def train_denoise(
     how = request.how
     _check(request, how.size, FEATURE_MULTIPLE if how.adversarial else MULTIPLE)
     torch.manual_seed(config.seed)
+    teacher = loss_network
+    if how.adversarial and how.texture and teacher is None:
+        if request.teacher is None:
+            raise UsageError("--texture-weight needs --teacher, weights of VGG16")
+        teacher = load_vgg16_features(request.teacher)
     pictures = _load(request, how.size, how.zoom)
     network = read_denoiser(request.init) if request.init else Denoiser(request.network)
     task: Denoising | TexturedDenoising = Denoising(how, pictures, network)
     if how.adversarial:
         features = LiteFeatures(backbone(request.backbone), how.size)
-        task = TexturedDenoising(how, pictures, network, features)
+        task = TexturedDenoising(how, pictures, network, features, teacher)
     return _train(request, config, task, pictures, _cleaning_sheet(request, pictures), dry_run)
 
 
-def _check(request: Request, size: int, multiple: int) -> None:
+def _check(request: _Request, size: int, multiple: int) -> None:
     """Find what is wrong before anything is read."""
     if size % multiple:
         raise UsageError(f"--size {size} is not a multiple of {multiple}")
-    if request.export:
-        refuse_target(request.out, request.run, overwrite=request.overwrite)
+    request.check_target()
 
 
-def _load(request: Request, size: int, zoom: tuple[float, float]) -> Pictures:
+def _load(request: _Request, size: int, zoom: tuple[float, float]) -> Pictures:
     # So large that no cut is enlarged, unless the photographs are that small themselves.
     return load_pictures(request.photos, round(size / zoom[0]), smallest=size)
 
@@ -211,33 +197,24 @@ def _train(
             text += f"; {len(pictures.skipped)} skipped, the first: {pictures.skipped[0]}"
         print(text, file=sys.stderr)  # noqa: T201
     notes = {
-        "command": request.command,
-        "out": str(request.out.resolve()),
         "how": asdict(request.how),
         "photos": {"used": len(pictures), "skipped": list(pictures.skipped)},
     }
-    trainer = Trainer(task, request.run, config, [Callback(request.sheet_every, draw)], notes)
-    if dry_run:
-        return trainer.dry_run()
-    result = trainer.run()
-    if request.export and result.stopped != "signal":
+
+    def export(result: TrainResult) -> None:
         # Imported here: training needs neither onnx nor onnxruntime.
         from .export import export_restorer
 
-        keep = ("pixels", "perceptual", "features", "psnr", "estimate")
-        quality = {f"training_{k}": v for k, v in result.scalars.items() if k in keep}
-        card = {
-            "command": request.command,
-            "seed": config.seed,
-            "seconds": round(result.seconds, 1),
-            "licence": request.licence,
-            "data": tuple(map(last_name, request.photos)),
-            "quality": quality,
-            "extra": {"steps": result.step, "training": asdict(request.how)},
-        }
+        card = request.card(
+            config, result, Origin.of(request.init), data=request.photos,
+            measured=("pixels", "perceptual", "features", "psnr", "estimate"),
+            extra={"training": asdict(request.how)},
+        )  # fmt: skip
         network: Any = task.best("generator").cpu()
         export_restorer(network, request.out, title=task.title, overwrite=True, card=card)
-    return result
+
+    callbacks = [Callback(request.sheet_every, draw)]
+    return train(task, request, config, callbacks, notes, export, dry_run=dry_run)
 
 
 def _samples(request: Any, pictures: Pictures) -> Tensor:

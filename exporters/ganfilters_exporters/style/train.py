@@ -15,10 +15,10 @@ from ganfilters.errors import UsageError
 
 from ..backbones import BACKBONES
 from ..data import Pictures, load_pictures
-from ..files import last_name, refuse_target
 from ..losses import load_vgg16_features
 from ..stored import Origin
-from ..trainer import Callback, TrainConfig, Trainer, TrainResult
+from ..trainer import Callback, TrainConfig, TrainResult
+from ..training import TrainRequest, train
 from .network import MULTIPLE, NetworkConfig, StyleTable, Stylizer
 from .paintings import Painting, find_paintings, plural, read_options
 from .predictor import PREDICTOR_MULTIPLE, PaintingStatistics
@@ -33,64 +33,39 @@ SHEET_PHOTOS = 4
 ANY_SHEET_STYLES = 6
 
 
-@dataclass(frozen=True)
-class StyleRequest:
+@dataclass(frozen=True, kw_only=True)
+class StyleRequest(TrainRequest):
     """What the user asks for.
+
+    Without a corpus the styles are added to the network of `init` and nothing else changes; with
+    one, everything is trained on from there.
 
     Attributes
     ----------
     styles, photos : tuple of Path
         Folders or files.
-    out : Path
-        The ``.onnx`` file.
     teacher : Path
         Weights of the loss network.
-    backbone : Path or None
-        Weights of EfficientNet-Lite0, for `corpus`; by default those of its package.
     corpus : tuple of Path
         Folders of paintings to learn any painting from; if there are any, `styles` may be empty.
-    init : Path or None
-        A trained network. Without a corpus the styles are added to it and nothing else changes;
-        with one, everything is trained on from there.
     options : Path or None
         TOML with options for single styles.
     style : StyleConfig
         How the network is trained.
     network : NetworkConfig
         Sizes of a new network.
-    run : Path
-        Folder of the run.
-    sheet_every : int
-        Steps from one sample sheet to the next.
     sheet_photos : tuple of Path
         Photographs of the sheets; by default some of `photos`, from all over them.
-    export : bool
-        Whether to write `out`.
-    overwrite : bool
-        Whether an existing `out` is replaced.
-    licence : str or None
-        SPDX expression for the card; by default that of `init`, or Apache-2.0.
-    command : str
-        What the user typed, for the card.
     """
 
     styles: tuple[Path, ...]
     photos: tuple[Path, ...]
-    out: Path
     teacher: Path
-    backbone: Path | None = None
     corpus: tuple[Path, ...] = ()
-    init: Path | None = None
     options: Path | None = None
     style: StyleConfig = field(default_factory=StyleConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
-    run: Path = Path("run")
-    sheet_every: int = 500
     sheet_photos: tuple[Path, ...] = ()
-    export: bool = True
-    overwrite: bool = False
-    licence: str | None = None
-    command: str = "ganfilters train style"
 
 
 def train_style(
@@ -129,22 +104,17 @@ def train_style(
     loss_network = loss_network or load_vgg16_features(request.teacher)
     task = _make_task(request, trained, loss_network, say)
     _report(task, say)
-    callback = Callback(request.sheet_every, _sheet_callback(request, task))
+    callbacks = [Callback(request.sheet_every, _sheet_callback(request, task))]
     notes = {
-        "command": request.command,
-        "out": str(request.out.resolve()),
-        "init": last_name(request.init) if request.init else "",
         "style": asdict(request.style),
         "photos": {"used": len(task.photos), "skipped": list(task.photos.skipped)},
         "styles": [str(path) for path in request.styles],
     }
-    trainer = Trainer(task, request.run, config, [callback], notes)
-    if dry_run:
-        return trainer.dry_run()
-    result = trainer.run()
-    if request.export and result.stopped != "signal":
+
+    def export(result: TrainResult) -> None:
         _export(request, trained, task, config, result)
-    return result
+
+    return train(task, request, config, callbacks, notes, export, dry_run=dry_run)
 
 
 def _check(request: StyleRequest) -> None:
@@ -160,8 +130,7 @@ def _check(request: StyleRequest) -> None:
     weights = request.style.weights
     if not any((weights.content, weights.style, weights.smooth, weights.tone, weights.weave)):
         raise UsageError("all weights of the loss are 0; nothing would be learned")
-    if request.export:
-        refuse_target(request.out, request.run, overwrite=request.overwrite)
+    request.check_target()
 
 
 def _make_task(
@@ -278,28 +247,6 @@ def _sheet_callback(
     return write
 
 
-def _card(
-    request: StyleRequest, trained: Trained | None, config: TrainConfig, result: TrainResult
-) -> dict[str, Any]:
-    """Return the card's fields; what the network began with stays on it."""
-    origin = trained.origin if trained else Origin()
-    quality = {k: v for k, v in result.scalars.items() if k in ("loss", "content", "style")}
-    folders = (*request.styles, *request.corpus, *request.photos)
-    return {
-        "command": request.command,
-        "seed": config.seed,
-        "seconds": round(result.seconds, 1),
-        "quality": {f"training_{key}": value for key, value in quality.items()},
-        **origin.card(request.licence, (), folders),
-        "extra": {
-            "steps": result.step,
-            "style_size": request.style.style_size,
-            "painting_size": 2 * request.style.corpus_size,
-            "grain": request.style.grain,
-        },
-    }
-
-
 def _export(
     request: StyleRequest,
     trained: Trained | None,
@@ -311,7 +258,16 @@ def _export(
     from .export import StyleGraph, export_style
     from .looks import looks_of
 
-    card = _card(request, trained, config, result)
+    card = request.card(
+        config, result, trained.origin if trained else Origin(),
+        data=(*request.styles, *request.corpus, *request.photos),
+        measured=("loss", "content", "style"),
+        extra={
+            "style_size": request.style.style_size,
+            "painting_size": 2 * request.style.corpus_size,
+            "grain": request.style.grain,
+        },
+    )  # fmt: skip
     net: Any = task.net if isinstance(task, OneStyle) else task.best("net")
     styles = [{"name": p.name, "title": p.title, "source": p.source} for p in task.named.paintings]
     rows = task.best("table").state_dict()["styles"].cpu() if styles else None

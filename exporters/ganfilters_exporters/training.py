@@ -1,0 +1,132 @@
+"""What every command that trains is asked for, and what each does with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .files import last_name, refuse_target
+from .stored import Origin
+from .task import Task
+from .trainer import Callback, TrainConfig, Trainer, TrainResult
+
+__all__ = ["TrainRequest", "train"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainRequest:
+    """What the user asks for, whatever is trained.
+
+    Attributes
+    ----------
+    out : Path
+        The ``.onnx`` file.
+    run : Path
+        Folder of the run.
+    init : Path or None
+        Trained network to start from: an ``.onnx`` file, the folder of another run, or the
+        checkpoint in it.
+    backbone : Path or None
+        Weights of EfficientNet-Lite0; by default those of its package.
+    sheet_every : int
+        Steps from one sample sheet to the next.
+    export, overwrite : bool
+        Whether to write `out`; whether an existing one is replaced.
+    licence : str or None
+        SPDX expression for the card; by default that of `init`, or Apache-2.0.
+    command : str
+        What the user typed, for the card.
+    """
+
+    out: Path
+    run: Path
+    init: Path | None = None
+    backbone: Path | None = None
+    sheet_every: int = 500
+    export: bool = True
+    overwrite: bool = False
+    licence: str | None = None
+    command: str = ""
+
+    def check_target(self) -> None:
+        """Refuse an `out` that could not be written; see `files.refuse_target`."""
+        if self.export:
+            refuse_target(self.out, self.run, overwrite=self.overwrite)
+
+    def notes(self) -> dict[str, Any]:
+        """Return what the run's folder says of it."""
+        return {
+            "command": self.command,
+            "out": str(self.out.resolve()),
+            "init": last_name(self.init) if self.init else "",
+        }
+
+    def card(
+        self,
+        config: TrainConfig,
+        result: TrainResult,
+        origin: Origin,
+        *,
+        data: Iterable[Path],
+        attribution: Iterable[str] = (),
+        measured: Sequence[str] = (),
+        extra: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Return the fields of the model card that training knows.
+
+        Parameters
+        ----------
+        config, result : TrainConfig, TrainResult
+            How it was trained.
+        origin : Origin
+            What the card of the start says.
+        data, attribution : iterable of Path, iterable of str
+            What it was trained on, and whom to name, beside those of the start.
+        measured : sequence of str
+            The scalars of the log that say how good it is.
+        extra : mapping
+            More to say.
+        """
+        figures = result.scalars.items()
+        return {
+            "command": self.command,
+            "seed": config.seed,
+            "seconds": round(result.seconds, 1),
+            **origin.card(self.licence, attribution, data),
+            "quality": {f"training_{key}": value for key, value in figures if key in measured},
+            "extra": {"steps": result.step, **extra},
+        }
+
+
+def train(
+    task: Task,
+    request: TrainRequest,
+    config: TrainConfig,
+    callbacks: Sequence[Callback],
+    notes: Mapping[str, Any],
+    export: Callable[[TrainResult], object],
+    *,
+    dry_run: bool,
+) -> TrainResult | dict[str, float]:
+    """Train in the run's folder, or go on with it, and export.
+
+    Parameters
+    ----------
+    task, request, config, callbacks
+        What is trained, where and how.
+    notes : mapping
+        What the run's folder says beside `TrainRequest.notes`.
+    export : callable
+        Writes the file; not called for a run that was told to stop.
+    dry_run : bool
+        Do two steps and write nothing; return time and memory.
+    """
+    trainer = Trainer(task, request.run, config, callbacks, {**request.notes(), **notes})
+    if dry_run:
+        return trainer.dry_run()
+    result = trainer.run()
+    if request.export and result.stopped != "signal":
+        export(result)
+    return result
