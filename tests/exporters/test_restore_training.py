@@ -298,7 +298,7 @@ def test_textures_are_drawn_to_those_of_the_photographs(tmp_path: Path, size: in
     with pytest.raises(UsageError, match="--texture-weight needs --teacher, weights of VGG16"):
         train_denoise(request, quick(2), backbone=backbone)
     train_denoise(request, quick(2), backbone=backbone, loss_network=loss_network())
-    assert {"texture", "weave", "game"} <= set(log(request.run)[-1])
+    assert {"texture", "excess", "game"} <= set(log(request.run)[-1])
     plain = dataclasses.replace(changed(request, texture=0.0), run=tmp_path / "plain")
     train_denoise(plain, quick(2), backbone=backbone)
     found = [torch.load(r.run / "checkpoint.pt")["modules"]["generator"] for r in (request, plain)]

@@ -18,6 +18,7 @@ from ganfilters_exporters.losses import (
     ContentLoss,
     GramLoss,
     PerceptualLoss,
+    SpectrumLoss,
     TextureLoss,
     ToneLoss,
     TotalVariation,
@@ -224,3 +225,23 @@ def test_textures_are_compared_part_by_part() -> None:
     # Small pictures are one part.
     small = torch.rand(2, 3, 8, 8)
     assert loss(network(small), network(1 - small), 8).shape == (2,)
+
+
+def test_power_that_was_not_there_is_found_wherever_its_phase_is() -> None:
+    torch.manual_seed(0)
+    loss, plain = SpectrumLoss(), torch.full((1, 3, 64, 64), 0.5)
+    place = torch.arange(64)
+    board = 0.05 * (-1.0) ** (place[:, None] + place)
+    drifting = board * torch.cos(place / 6)  # of any phase: means at its places are about zero
+    grain = 0.05 * torch.randn(1, 3, 64, 64)
+    found = {
+        name: float(loss(picture, plain))
+        for name, picture in (("same", plain), ("board", plain + board),
+                              ("drifting", plain + drifting), ("grain", plain + grain))
+    }  # fmt: skip
+    assert found["same"] == 0
+    assert min(found["board"], found["drifting"]) > 0.05
+    # The same kind of grain drawn anew is hardly more than there was, none at all is not either.
+    again = plain + 0.05 * torch.randn(1, 3, 64, 64)
+    assert float(loss(again, plain + grain)) < 0.1 * found["grain"]
+    assert float(loss(plain, plain + grain)) == 0

@@ -11,7 +11,7 @@ from .style import (
     Weights,
     gram,
 )
-from .texture import TextureLoss
+from .texture import SpectrumLoss, TextureLoss
 
 __all__ = [
     "LAYERS",
@@ -19,6 +19,7 @@ __all__ = [
     "Features",
     "GramLoss",
     "PerceptualLoss",
+    "SpectrumLoss",
     "TextureLoss",
     "ToneLoss",
     "TotalVariation",

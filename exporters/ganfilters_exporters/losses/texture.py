@@ -11,10 +11,13 @@ from torch.nn import functional
 from .features import LAYERS
 from .style import gram
 
-__all__ = ["TextureLoss"]
+__all__ = ["SpectrumLoss", "TextureLoss"]
 
 PLAIN = 0.1
 """Parts with smaller Gram matrices than this, relative to the mean, count as if they had it."""
+
+FAINT = 2 / 255
+"""Deviation of noise that is not seen, of pixels in [0, 1]."""
 
 
 class TextureLoss(nn.Module):
@@ -60,3 +63,41 @@ def _grams(features: Tensor, side: int) -> Tensor:
     parts = functional.unfold(features.float(), side, stride=side)
     parts = parts.view(count, channels, side, side, -1).permute(0, 4, 1, 2, 3)
     return gram(parts.flatten(0, 1)).view(count, -1, channels, channels)
+
+
+class SpectrumLoss(nn.Module):
+    """How much more power than another picture one has, by place and frequency.
+
+    To features learned from photographs a lattice at the highest frequencies is texture, and a
+    network paints it easily, also where nothing was. Wherever its phase is: so power is compared,
+    of parts, in bands (of the kind of Durall et al., "Watch your Up-Convolution: CNN Based
+    Generative Deep Neural Networks are Failing to Reproduce Spectral Distributions", 2020, whose
+    bands are rings and whose parts are pictures). Less power costs nothing.
+
+    Parameters
+    ----------
+    window : int
+        Side in pixels of the parts, which overlap by half; a multiple of 8.
+    """
+
+    shape: Tensor
+
+    def __init__(self, window: int = 32) -> None:
+        super().__init__()
+        self.window = window
+        hann = torch.hann_window(window, periodic=False)
+        self.register_buffer("shape", hann[:, None] * hann)
+
+    def forward(self, found: Tensor, wanted: Tensor) -> Tensor:
+        """Return (N,) for pictures (N, C, H, W) in [0, 1]: mean logarithm of the excess ratio."""
+        least = self.shape.square().sum() * FAINT**2
+        ratio = (self._power(found) + least) / (self._power(wanted) + least)
+        return ratio.log().clamp_min(0.0).mean((1, 2, 3))
+
+    def _power(self, image: Tensor) -> Tensor:
+        """Return the power of parts in 8 x 8 bands of frequencies, (N, C * parts, 8, 8)."""
+        half = self.window // 2
+        parts = image.float().unfold(2, 2 * half, half).unfold(3, 2 * half, half).flatten(1, 3)
+        parts = (parts - parts.mean((2, 3), keepdim=True)) * self.shape
+        power = torch.fft.fftshift(torch.fft.fft2(parts), dim=(2, 3)).abs().square()
+        return functional.avg_pool2d(power, self.window // 8)

@@ -13,7 +13,7 @@ from ..data import Pictures
 from ..gan.adversarial import Adversarial
 from ..gan.discriminators import LiteFeatures, ProjectedDiscriminator
 from ..gan.perceptual import perceptual_distance
-from ..losses import TextureLoss, WeaveLoss
+from ..losses import SpectrumLoss, TextureLoss
 from ..task import Average, Task, warm_cosine
 from .degrade import Damaged, damage
 from .denoiser import Denoiser
@@ -28,8 +28,8 @@ _PERIOD = 8
 _SQUARES = 8
 _GRIDLESS = 20.0
 
-# Weight of texture that is more regular than the photograph's, beside how unlike that it is.
-_WEAVELESS = 0.03
+# Weight of power that the photograph does not have, beside how unlike textures are.
+_EXCESS = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,10 +200,10 @@ class TexturedDenoising(_Cleaning, Adversarial):
         super().__init__(game(config), network, judge, features)
         self.how, self.pictures, self.network = config, pictures, network
         self.clip = 10.0
-        self.texture, self.weave = TextureLoss(), WeaveLoss()
+        self.texture, self.excess = TextureLoss(), SpectrumLoss()
         if teacher is not None:
             self.frozen["teacher"] = teacher
-            self.frozen["weave"] = self.weave
+            self.frozen["excess"] = self.excess
 
     def step(self, batch: tuple[Tensor, Damaged], step: int) -> dict[str, Tensor]:
         """Update the discriminator, then the generator."""
@@ -226,7 +226,7 @@ class TexturedDenoising(_Cleaning, Adversarial):
             total = total + _GRIDLESS * grid
             if how.texture:
                 terms = self._textures(cleaned, photos)
-                total = total + how.texture * (terms["texture"] + _WEAVELESS * terms["weave"])
+                total = total + how.texture * (terms["texture"] + _EXCESS * terms["excess"])
                 scalars |= terms
         self.update("generator", total)
         found = {name: value.detach() for name, value in scalars.items()}
@@ -241,8 +241,8 @@ class TexturedDenoising(_Cleaning, Adversarial):
         }
 
     def _textures(self, cleaned: Tensor, photos: Tensor) -> dict[str, Tensor]:
-        """Return the distance of textures, and how much more regular those made up are."""
-        regular = self.weave(cleaned, self.weave.target(photos)).mean()
+        """Return the distance of textures, and how much more power there is than there was."""
+        excess = self.excess(cleaned, photos).mean()
         # A quarter of each is enough to learn from, and VGG16 is most of a step's time.
         height, width = (side // 2 for side in photos.shape[2:])
         top, left = (int(torch.randint(0, side + 1, ())) for side in (height, width))
@@ -251,4 +251,4 @@ class TexturedDenoising(_Cleaning, Adversarial):
         with torch.no_grad():
             target = teacher(wanted, until=until)
         texture = self.texture(teacher(found, until=until), target, height).mean()
-        return {"texture": texture, "weave": regular}
+        return {"texture": texture, "excess": excess}
