@@ -33,6 +33,7 @@ class Log:
         self.shown: dict[str, float] = {}
         self._sums: dict[str, Tensor] = {}
         self._counts: Counter[str] = Counter()
+        self._steps = 0
         self._file = None
         if enabled:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,12 +58,13 @@ class Log:
         for key, value in scalars.items():
             self._sums[key] = self._sums[key] + value if key in self._sums else value
         self._counts.update(scalars.keys())
+        self._steps += 1
 
     def write(self, step: int, more: Mapping[str, float]) -> dict[str, float]:
         """Write a line and return it."""
         self.shown = {key: float(value) / self._counts[key] for key, value in self._sums.items()}
         self.last = {"step": step, **self.shown, **more}
-        self._sums, self._counts = {}, Counter()
+        self._sums, self._counts, self._steps = {}, Counter(), 0
         if self._file is not None:
             self._file.write(json.dumps(self.last) + "\n")
         return self.last
@@ -70,7 +72,7 @@ class Log:
     @property
     def pending(self) -> bool:
         """Whether there are steps that no line has."""
-        return bool(self._counts)
+        return self._steps > 0
 
     def close(self) -> None:
         """Close the file."""

@@ -107,7 +107,8 @@ _DENOISE = [
     click.option("--adversarial", type=_WEIGHT, default=0.0, show_default=True,
                  help="Weight of a discriminator, for texture; 0 for the least error."),
     click.option("--texture-weight", "texture", type=_WEIGHT, default=0.0, show_default=True,
-                 help="Weight of the distance of textures; needs --adversarial and --teacher."),
+                 help="Weight of the distance of textures, and of power where the photograph has "
+                 "none; needs --adversarial and --teacher."),
     click.option("--teacher", type=FILE,
                  help="VGG16 weights for that distance: .safetensors, or torchvision's .pth."),
 ]  # fmt: skip

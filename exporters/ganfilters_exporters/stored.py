@@ -15,16 +15,19 @@ from torch import Tensor, nn
 from ganfilters.errors import UsageError
 
 from .checkpoints import run_folder
-from .files import last_name
+from .files import last_name, read_config
 from .storage import unpacked
 
 if TYPE_CHECKING:  # training from a run's folder needs neither onnx nor pydantic
     from ganfilters.models import ModelCard
 
-__all__ = ["LICENCE", "Origin", "Stored", "other_layout", "read_stored"]
+__all__ = ["LICENCE", "OWNERS", "Origin", "Stored", "other_layout", "read_stored"]
 
 LICENCE = "Apache-2.0"
 """Of a network that nobody said anything else of."""
+
+OWNERS = "owners"
+"""Where a run's folder says what its network's card will say of owners and data."""
 
 # What a normalisation counts while it trains; a graph to run has no use for it.
 _COUNTER = "num_batches_tracked"
@@ -111,7 +114,7 @@ class Origin:
     Attributes
     ----------
     licence : str
-        SPDX expression; empty if nothing is known, as of a run, which has no card.
+        SPDX expression; empty if nothing is known.
     attribution : str
         Whom to name.
     data : tuple of str
@@ -124,9 +127,18 @@ class Origin:
 
     @classmethod
     def of(cls, path: Path | None) -> Origin:
-        """Return that of a file; of a run, and of nothing, an empty one."""
-        if path is None or run_folder(path) is not None:
+        """Return that of an ``.onnx`` file or of a run's folder; of nothing, an empty one.
+
+        Raises
+        ------
+        UsageError
+            It is no file of this project's.
+        """
+        if path is None:
             return cls()
+        folder = run_folder(path)
+        if folder is not None:
+            return cls(**read_config(folder).get(OWNERS, {}))
         return cls.said_by(read_stored(path).card)
 
     @classmethod
@@ -148,12 +160,12 @@ class Origin:
         data : iterable of Path
             What it was trained on beside; their last names, as a card goes to other people.
         """
-        named = [self.attribution] if self.attribution else []
-        named += [each for each in attribution if each and each not in self.attribution]
+        named = [each for text in (self.attribution, *attribution) for each in text.split("; ")]
+        names = [name for name in map(last_name, data) if name not in self.data]
         return {
             "licence": licence or self.licence or LICENCE,
-            "attribution": "; ".join(named),
-            "data": tuple(dict.fromkeys([*self.data, *map(last_name, data)])),
+            "attribution": "; ".join(dict.fromkeys(filter(None, named))),
+            "data": (*self.data, *names),
         }
 
 

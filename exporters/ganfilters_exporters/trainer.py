@@ -412,9 +412,11 @@ class Trainer:
         earlier = read_config(self.run_folder)
         then = {key: earlier[key] for key in now if key in earlier}
         for key, before, after in _changes(then, {key: now[key] for key in then}):
-            if key == "init":  # with whose weights the checkpoint's began
-                began = f"with {before}" if before else "with a new network"
-                self._say(f"the run began {began}; {after or 'a new one'} is not used")
+            if key == "init":  # with whose weights the run began, whatever is given now
+                self.notes["init"] = before
+                if "init" not in self.task.identity():
+                    began = f"with {before}" if before else "with a new network"
+                    self._say(f"the run began {began}; {after or 'a new one'} is not used")
             # Where to write, and what an earlier version did not know of, change no result.
             elif key not in ("command", "out") and before is not None:
                 self._say(f"{key} is {_short(after)} from here on; it was {_short(before)}")

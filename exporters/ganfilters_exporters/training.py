@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .files import last_name, refuse_target
-from .stored import Origin
+from .checkpoints import CHECKPOINT, run_folder
+from .files import read_config, refuse_target
+from .stored import OWNERS, Origin
 from .task import Task
 from .trainer import Callback, TrainConfig, Trainer, TrainResult
 
@@ -36,6 +38,8 @@ class TrainRequest:
         Whether to write `out`; whether an existing one is replaced.
     licence : str or None
         SPDX expression for the card; by default that of `init`, or Apache-2.0.
+    attribution : str
+        Whom to name on the card, beside those whom `init` names.
     command : str
         What the user typed, for the card.
     """
@@ -48,29 +52,55 @@ class TrainRequest:
     export: bool = True
     overwrite: bool = False
     licence: str | None = None
-    command: str = ""
+    attribution: str = ""
+    command: str = "ganfilters train"
+
+    @property
+    def data_paths(self) -> tuple[Path, ...]:
+        """What is trained on."""
+        raise NotImplementedError
+
+    @property
+    def goes_on(self) -> bool:
+        """The run has begun already."""
+        return (self.run / CHECKPOINT).exists()
+
+    @cached_property
+    def origin(self) -> Origin:
+        """What is kept of the start: of a run that goes on, of the one that it began with."""
+        began = read_config(self.run).get("origin") if self.goes_on else None
+        return Origin.of(self.init) if began is None else Origin(**began)
 
     def check_target(self) -> None:
-        """Refuse an `out` that could not be written; see `files.refuse_target`."""
+        """Refuse an `out` that could not be written.
+
+        Raises
+        ------
+        FileExistsError
+            It exists, and may not be replaced.
+        UsageError
+            Its name or its folder will not do.
+        """
         if self.export:
             refuse_target(self.out, self.run, overwrite=self.overwrite)
 
     def notes(self) -> dict[str, Any]:
         """Return what the run's folder says of it."""
+        start = self.init and (run_folder(self.init) or self.init).resolve()
         return {
             "command": self.command,
             "out": str(self.out.resolve()),
-            "init": last_name(self.init) if self.init else "",
+            "init": str(start or ""),
+            "origin": asdict(self.origin),
+            OWNERS: self.origin.card(self.licence, [self.attribution], self.data_paths),
         }
 
     def card(
         self,
         config: TrainConfig,
         result: TrainResult,
-        origin: Origin,
         *,
-        data: Iterable[Path],
-        attribution: Iterable[str] = (),
+        named: Iterable[str] = (),
         measured: Sequence[str] = (),
         extra: Mapping[str, Any],
     ) -> dict[str, Any]:
@@ -80,10 +110,8 @@ class TrainRequest:
         ----------
         config, result : TrainConfig, TrainResult
             How it was trained.
-        origin : Origin
-            What the card of the start says.
-        data, attribution : iterable of Path, iterable of str
-            What it was trained on, and whom to name, beside those of the start.
+        named : iterable of str
+            Owners of what else is in the file.
         measured : sequence of str
             The scalars of the log that say how good it is.
         extra : mapping
@@ -94,7 +122,7 @@ class TrainRequest:
             "command": self.command,
             "seed": config.seed,
             "seconds": round(result.seconds, 1),
-            **origin.card(self.licence, attribution, data),
+            **self.origin.card(self.licence, [self.attribution, *named], self.data_paths),
             "quality": {f"training_{key}": value for key, value in figures if key in measured},
             "extra": {"steps": result.step, **extra},
         }
@@ -121,7 +149,17 @@ def train(
     export : callable
         Writes the file; not called for a run that was told to stop.
     dry_run : bool
-        Do two steps and write nothing; return time and memory.
+        Do two steps and write nothing.
+
+    Returns
+    -------
+    TrainResult or dict
+        How it ended; of a dry run time and memory.
+
+    Raises
+    ------
+    UsageError, TrainingError, DiskFullError
+        Those of `Trainer.run`.
     """
     trainer = Trainer(task, request.run, config, callbacks, {**request.notes(), **notes})
     if dry_run:

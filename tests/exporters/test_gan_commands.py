@@ -126,10 +126,41 @@ def test_training_begins_with_a_trained_network(trained: Path, tmp_path: Path) -
     folder = Path(f"{start}.run")
     for source in (folder, folder / "checkpoint.pt"):
         assert read_trained(source).classes == ("0", "1", "2")
+    # Another start changes nothing any more: neither what is trained nor whom the card names.
     words[words.index(str(start))] = str(folder)
-    other = [*words, "--steps", "5", "--attribution", ""]
-    said = CliRunner().invoke(gan, other, catch_exceptions=False).output
-    assert "the run began with toy.onnx; toy.onnx.run is not used" in said
+    said = [
+        CliRunner().invoke(gan, [*words, "--steps", steps], catch_exceptions=False).output
+        for steps in ("5", "6")
+    ]
+    assert all(f"the run began with {start}; {folder} is not used" in text for text in said)
+    assert not any("begins with" in text for text in said)
+    assert ModelFile(out).card.attribution == card.attribution
+
+
+def test_licence_names_and_data_go_from_start_to_start(trained: Path, tmp_path: Path) -> None:
+    """Whether a start is a file or a run, and whatever the run that goes on is given."""
+    data, out = trained / "toy.npz", tmp_path / "x.onnx"
+    words = ["--conditional", "--arch", "mlp", "--out", str(out), "--device", "cpu", "--threads"]
+    words += ["1", "--batch", "8", "--steps", "1", "--no-export", "--head-start", "0"]
+    words += ["--data", str(data)]
+    licensed = ["--licence", "CC-BY-4.0", "--attribution", "Annette Meyer"]
+    sizes = ["--size", "16", "--width", "4"]
+    first, second = tmp_path / "first", tmp_path / "second"
+    CliRunner().invoke(
+        gan, [*words, *licensed, *sizes, "--run", str(first)], catch_exceptions=False
+    )
+    words.remove("--no-export")
+    more = ["--init", str(first), "--run", str(second), "--attribution", "Me"]
+    CliRunner().invoke(gan, [*words, *more], catch_exceptions=False)
+    card = ModelFile(out).card
+    assert card.licence == "CC-BY-4.0"
+    # Whole names are compared: Me is a part of Meyer.
+    assert card.attribution.startswith("Annette Meyer; Me; features")
+    assert card.data == ("toy.npz",)
+    again = ["--run", str(second), "--attribution", "Me", *sizes, "--steps", "2"]
+    CliRunner().invoke(gan, [*words, *again], catch_exceptions=False)
+    assert ModelFile(out).card.attribution == card.attribution
+    assert ModelFile(out).card.licence == "CC-BY-4.0"
 
 
 def test_a_run_is_trained_on_without_its_classes(tmp_path: Path) -> None:

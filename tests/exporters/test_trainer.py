@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from ganfilters.errors import DeviceError, UsageError
 from ganfilters_exporters.checkpoints import CHECKPOINT, PREVIOUS, write_checkpoint
 from ganfilters_exporters.files import DiskFullError
+from ganfilters_exporters.log import Log
 from ganfilters_exporters.trainer import (
     Average,
     Callback,
@@ -418,3 +419,16 @@ def test_a_full_disk_at_the_export_is_one_line(
     with pytest.raises(DiskFullError, match=r"m\.onnx cannot be written: no space left"):
         export.write(onnx_ir.from_proto(model), tmp_path / "m.onnx", card, overwrite=False)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_line_of_the_log_has_means_of_the_steps_that_had_a_scalar(tmp_path: Path) -> None:
+    log = Log(tmp_path / "log.jsonl", 0, enabled=True)
+    one, four = torch.tensor(1.0), torch.tensor(4.0)
+    log.add({"each": one})
+    log.add({"each": one, "some": four})
+    assert log.write(2, {}) == {"step": 2, "each": 1.0, "some": 4.0}
+    assert not log.pending
+    log.add({})  # a step with nothing to say is one
+    assert log.pending
+    assert log.write(3, {"rate": 0.1}) == {"step": 3, "rate": 0.1}
+    log.close()

@@ -16,7 +16,6 @@ from ganfilters.errors import UsageError
 
 from ..backbones import BACKBONES, Backbone
 from ..data import Pictures, load_arrays, load_pictures
-from ..stored import Origin
 from ..trainer import Callback, TrainConfig, TrainingError, TrainResult
 from ..training import TrainRequest, train
 from .adversarial import Adversarial, GanConfig
@@ -67,8 +66,8 @@ class GanRequest(TrainRequest):
         Steps from one check of diversity to the next.
     stop_on_collapse : bool
         End a run whose samples are collapsed.
-    title, attribution : str
-        For the card; a title is made if it is empty, and whom the card of `init` names is kept.
+    title : str
+        For the card; one is made if it is empty.
     """
 
     data: tuple[Path, ...]
@@ -81,12 +80,17 @@ class GanRequest(TrainRequest):
     check_every: int = 250
     stop_on_collapse: bool = False
     title: str = ""
-    attribution: str = ""
+    command: str = "ganfilters train gan"
 
     @cached_property
     def trained(self) -> Trained | None:
-        """What `init` holds, read once; a UsageError if that is nothing to begin with."""
+        """What `init` holds; a UsageError if that is nothing to begin with."""
         return read_trained(self.init) if self.init else None
+
+    @property
+    def data_paths(self) -> tuple[Path, ...]:
+        """What is trained on."""
+        return (*self.data, self.pairs) if self.pairs else self.data
 
     @property
     def sizes(self) -> NetworkConfig:
@@ -226,7 +230,7 @@ def train_gan(
 
 def _report(request: GanRequest, task: Adversarial, pictures: Pictures) -> None:
     """Say how many pictures are used, which are not, how large the networks are, what is kept."""
-    if request.trained:
+    if request.trained and not request.goes_on:
         classes = pictures.classes if request.conditional else ()
         print(request.trained.describe(classes), file=sys.stderr)  # noqa: T201
     text = f"{len(pictures)} pictures"
@@ -289,12 +293,10 @@ def _export(
     if classes:
         what += f", {len(classes)} classes"
     kind = "Image to image" if isinstance(task, Translation) else "Generator"
-    named = [request.attribution]
-    if isinstance(task, Generation):  # whose file holds them
-        named.append(f"features to compare pictures by: {backbone.attribution}")
+    # A generator's file holds them.
+    features = f"features to compare pictures by: {backbone.attribution}"
     card = request.card(
-        config, result, request.trained.origin if request.trained else Origin(),
-        data=filter(None, (*request.data, request.pairs)), attribution=named,
+        config, result, named=[features] if isinstance(task, Generation) else [],
         measured=("diversity", "reconstruction", "perceptual"),
         extra={"training": asdict(request.gan)},
     )  # fmt: skip

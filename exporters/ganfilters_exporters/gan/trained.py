@@ -16,7 +16,7 @@ from torch import Tensor
 from ganfilters.errors import UsageError
 
 from ..checkpoints import read_checkpoint, run_folder
-from ..stored import Origin, Stored, other_layout, read_stored
+from ..stored import Stored, other_layout, read_stored
 from .networks import GENERATORS, Generator, NetworkConfig, Translator
 
 __all__ = ["Trained", "read_trained"]
@@ -45,8 +45,6 @@ class Trained:
         Names of its classes; empty without.
     pairs : bool
         It was trained on pairs.
-    origin : Origin
-        What the file's card says that is kept.
     """
 
     path: Path
@@ -54,7 +52,6 @@ class Trained:
     classes: tuple[str, ...]
     pairs: bool
     _weights: Stored | Mapping[str, Tensor]
-    origin: Origin
 
     def refuse_unless(self, *, pairs: bool) -> None:
         """Raise UsageError unless it is a network of pairs, or unless it is none."""
@@ -121,7 +118,7 @@ class Trained:
         Raises
         ------
         UsageError
-            It is none.
+            It is none, or of another layout.
         """
         self.refuse_unless(pairs=True)
         return cast("Translator", self.load())
@@ -156,7 +153,6 @@ def read_trained(path: Path) -> Trained:
     """
     folder = run_folder(path)
     facts: dict[str, Any]
-    origin = Origin()
     weights: Stored | Mapping[str, Tensor]
     try:
         if folder is not None:
@@ -173,12 +169,12 @@ def read_trained(path: Path) -> Trained:
                     f"{path} is {card.title!r}, of the filter {card.filter}; --init needs a "
                     "network of `ganfilters train gan`"
                 )
-            pairs, origin = card.filter == "translate", Origin.said_by(card)
+            pairs = card.filter == "translate"
         network = NetworkConfig(**facts["network"])
     except (KeyError, TypeError) as error:
         raise other_layout(path) from error
     classes = tuple(facts.get("classes", ()))
-    return Trained(folder or path, network, classes, pairs, weights, origin)
+    return Trained(folder or path, network, classes, pairs, weights)
 
 
 def _with_classes(trained: Trained, network: Generator, classes: tuple[str, ...]) -> Generator:

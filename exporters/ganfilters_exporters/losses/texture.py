@@ -13,11 +13,14 @@ from .style import gram
 
 __all__ = ["SpectrumLoss", "TextureLoss"]
 
-PLAIN = 0.1
+_PLAIN = 0.1
 """Parts with smaller Gram matrices than this, relative to the mean, count as if they had it."""
 
-FAINT = 2 / 255
+_UNSEEN = 2 / 255
 """Deviation of noise that is not seen, of pixels in [0, 1]."""
+_CHANCE = 2.0
+"""The same texture drawn anew has so much more power, or less, in a band. Held against it, textures
+would become softer."""
 
 
 class TextureLoss(nn.Module):
@@ -53,7 +56,7 @@ class TextureLoss(nn.Module):
             above = (found - target).square().sum((2, 3))
             # What is made up in plain parts, whose matrices are small, is what the eye sees first;
             # but not without a bound.
-            terms.append((above / (size + PLAIN * size.mean() + 1e-12)).mean(1))
+            terms.append((above / (size + _PLAIN * size.mean() + 1e-12)).mean(1))
         return torch.stack(terms).mean(0)
 
 
@@ -89,10 +92,13 @@ class SpectrumLoss(nn.Module):
         self.register_buffer("shape", hann[:, None] * hann)
 
     def forward(self, found: Tensor, wanted: Tensor) -> Tensor:
-        """Return (N,) for pictures (N, C, H, W) in [0, 1]: mean logarithm of the excess ratio."""
-        least = self.shape.square().sum() * FAINT**2
+        """Return (N,) for pictures (N, C, H, W) in [0, 1].
+
+        The mean logarithm of the ratio of powers, of what is more than `_CHANCE`.
+        """
+        least = self.shape.square().sum() * _UNSEEN**2
         ratio = (self._power(found) + least) / (self._power(wanted) + least)
-        return ratio.log().clamp_min(0.0).mean((1, 2, 3))
+        return (ratio / _CHANCE).log().clamp_min(0.0).mean((1, 2, 3))
 
     def _power(self, image: Tensor) -> Tensor:
         """Return the power of parts in 8 x 8 bands of frequencies, (N, C * parts, 8, 8)."""

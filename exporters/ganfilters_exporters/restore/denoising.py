@@ -43,7 +43,8 @@ class DenoisingConfig(RestoringConfig):
     Attributes
     ----------
     texture : float
-        Weight of the distance of textures as VGG16 sees them; 0 for none.
+        Weight of the distance of textures as VGG16 sees them, and of power where the photograph
+        has none; 0 for neither.
     """
 
     size: int = 96
@@ -78,7 +79,8 @@ def _grid(found: Tensor, wanted: Tensor) -> Tensor:
     strength is hardly one: each place of the grid is compared in its mean over some squares.
     """
     places = functional.pixel_unshuffle(found - wanted, _PERIOD)
-    means = functional.avg_pool2d(places, min(_SQUARES, *places.shape[2:]))
+    down, right = (max(1, side // _SQUARES) for side in places.shape[2:])
+    means = functional.adaptive_avg_pool2d(places, (down, right))
     means = means.reshape(len(means), -1, _PERIOD**2, *means.shape[2:])
     apart: Tensor = (means - means.mean(2, keepdim=True)).abs().mean()
     return apart
@@ -184,6 +186,11 @@ class TexturedDenoising(_Cleaning, Adversarial):
         Frozen features, for the discriminator and a distance.
     teacher : nn.Module, optional
         Features by layer, for the distance of textures; needed if that counts.
+
+    Raises
+    ------
+    ValueError
+        There is no teacher, and it is needed.
     """
 
     title = "Removes noise and JPEG artefacts, and leaves texture"
@@ -198,10 +205,12 @@ class TexturedDenoising(_Cleaning, Adversarial):
     ) -> None:
         judge = ProjectedDiscriminator(features, 0, seed=config.seed)
         super().__init__(game(config), network, judge, features)
+        if config.texture and teacher is None:
+            raise ValueError("textures are compared by a teacher's features; give one")
         self.how, self.pictures, self.network = config, pictures, network
         self.clip = 10.0
         self.texture, self.excess = TextureLoss(), SpectrumLoss()
-        if teacher is not None:
+        if config.texture and teacher is not None:
             self.frozen["teacher"] = teacher
             self.frozen["excess"] = self.excess
 
@@ -243,12 +252,13 @@ class TexturedDenoising(_Cleaning, Adversarial):
     def _textures(self, cleaned: Tensor, photos: Tensor) -> dict[str, Tensor]:
         """Return the distance of textures, and how much more power there is than there was."""
         excess = self.excess(cleaned, photos).mean()
-        # A quarter of each is enough to learn from, and VGG16 is most of a step's time.
-        height, width = (side // 2 for side in photos.shape[2:])
-        top, left = (int(torch.randint(0, side + 1, ())) for side in (height, width))
-        found, wanted = (x[..., top : top + height, left : left + width] for x in (cleaned, photos))
+        # About a quarter of each is enough to learn from: VGG16 takes half of a step's time.
+        whole, window = photos.shape[2], self.texture.window
+        side = min(whole, max(1, whole // 2 // window) * window)
+        top, left = (int(torch.randint(0, whole - side + 1, ())) for _ in range(2))
+        found, wanted = (x[..., top : top + side, left : left + side] for x in (cleaned, photos))
         teacher, until = self.frozen["teacher"], self.texture.layers[-1]
         with torch.no_grad():
             target = teacher(wanted, until=until)
-        texture = self.texture(teacher(found, until=until), target, height).mean()
+        texture = self.texture(teacher(found, until=until), target, side).mean()
         return {"texture": texture, "excess": excess}

@@ -18,7 +18,6 @@ from ..data import Pictures, load_pictures, spread
 from ..gan.discriminators import LiteFeatures
 from ..gan.sheet import grid, write_picture
 from ..losses import load_vgg16_features
-from ..stored import Origin
 from ..style.sheet import load_samples, readable
 from ..task import Task
 from ..trainer import Callback, TrainConfig, TrainResult
@@ -57,6 +56,11 @@ class _Request(TrainRequest):
 
     photos: tuple[Path, ...]
     sheet_photos: tuple[Path, ...] = ()
+
+    @property
+    def data_paths(self) -> tuple[Path, ...]:
+        """What is trained on."""
+        return self.photos
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +154,7 @@ def train_denoise(
 ) -> TrainResult | dict[str, float]:
     """Train a denoising network in its run's folder, or go on with it, and export it.
 
-    Parameters, results and errors are those of `train_inpaint`.
+    Parameters, results and errors are those of `train_inpaint`; the loss network is for textures.
     """
     how = request.how
     _check(request, how.size, FEATURE_MULTIPLE if how.adversarial else MULTIPLE)
@@ -206,8 +210,7 @@ def _train(
         from .export import export_restorer
 
         card = request.card(
-            config, result, Origin.of(request.init), data=request.photos,
-            measured=("pixels", "perceptual", "features", "psnr", "estimate"),
+            config, result, measured=("pixels", "perceptual", "features", "psnr", "estimate"),
             extra={"training": asdict(request.how)},
         )  # fmt: skip
         network: Any = task.best("generator").cpu()

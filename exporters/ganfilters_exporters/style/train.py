@@ -16,7 +16,6 @@ from ganfilters.errors import UsageError
 from ..backbones import BACKBONES
 from ..data import Pictures, load_pictures
 from ..losses import load_vgg16_features
-from ..stored import Origin
 from ..trainer import Callback, TrainConfig, TrainResult
 from ..training import TrainRequest, train
 from .network import MULTIPLE, NetworkConfig, StyleTable, Stylizer
@@ -66,6 +65,12 @@ class StyleRequest(TrainRequest):
     style: StyleConfig = field(default_factory=StyleConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
     sheet_photos: tuple[Path, ...] = ()
+    command: str = "ganfilters train style"
+
+    @property
+    def data_paths(self) -> tuple[Path, ...]:
+        """What is trained on."""
+        return (*self.styles, *self.corpus, *self.photos)
 
 
 def train_style(
@@ -258,10 +263,11 @@ def _export(
     from .export import StyleGraph, export_style
     from .looks import looks_of
 
+    named = [trained.attribution] if trained is not None else []
+    if isinstance(task, AnyStyle) and (trained is None or trained.predictor is None):
+        named.append(BACKBONES["efficientnet-lite0"](request.backbone).attribution)
     card = request.card(
-        config, result, trained.origin if trained else Origin(),
-        data=(*request.styles, *request.corpus, *request.photos),
-        measured=("loss", "content", "style"),
+        config, result, named=named, measured=("loss", "content", "style"),
         extra={
             "style_size": request.style.style_size,
             "painting_size": 2 * request.style.corpus_size,
@@ -275,9 +281,6 @@ def _export(
     before = 0
     if isinstance(task, AnyStyle):
         predictor, seen = task.best("predictor").cpu(), task.frozen["statistics"].cpu()
-        if trained is None or trained.predictor is None:
-            used = BACKBONES["efficientnet-lite0"](request.backbone).attribution
-            card["attribution"] = "; ".join(filter(None, [card["attribution"], used]))
     elif isinstance(task, OneStyle) and trained is not None:
         known, before = trained.looks, len(trained.styles)
         styles = [*trained.styles, *styles]

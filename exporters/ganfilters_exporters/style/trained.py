@@ -15,7 +15,7 @@ from ganfilters.errors import UsageError
 from ..backbones import BACKBONES
 from ..checkpoints import CHECKPOINT, read_checkpoint, run_folder
 from ..files import read_config
-from ..stored import Origin, Stored, other_layout, read_stored
+from ..stored import Stored, other_layout, read_stored
 from .network import NetworkConfig, Stylizer
 from .predictor import PaintingStatistics, Predictor, blank_statistics
 
@@ -66,11 +66,6 @@ class Trained:
     def names(self) -> list[str]:
         """Names of the styles."""
         return [style["name"] for style in self.styles]
-
-    @property
-    def origin(self) -> Origin:
-        """What is kept on the cards of networks that are trained on from this one."""
-        return Origin.said_by(self.card) if self.card else Origin(attribution=self.attribution)
 
 
 def read_trained(path: Path, backbone: Path | None = None) -> Trained:
