@@ -20,7 +20,7 @@ _MODEL = ModelFile.packaged(
 _TEXTURED = ModelFile.packaged(
     "ganfilters_denoise",
     "models/texture.onnx",
-    sha256="b98d2178bf2d91437ed0fa6a29f46871b9bfde50ff7ac59aed0668b1b049d317",
+    sha256="81f722b0ee643492f7cad0016fe26be5efe02719fdc4e4fb5879000393cbae79",
 )
 
 _ESTIMATE = -1.0
