@@ -299,18 +299,43 @@ def test_texture_is_trained_from_a_reconstruction(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [32, 96])
-def test_textures_are_drawn_to_those_of_the_photographs(tmp_path: Path, size: int) -> None:
-    request = denoise_request(tmp_path, size=size, adversarial=1e-6, texture=30.0, features=0.0)
+def test_textures_are_compared_while_training(tmp_path: Path, size: int) -> None:
+    request = denoise_request(tmp_path, size=size, adversarial=0.05, texture=3.0)
     photos = pictures(tmp_path / "large", 4, 120)
     request = dataclasses.replace(request, export=False, photos=(photos,))
     with pytest.raises(UsageError, match="--texture-weight needs --teacher, weights of VGG16"):
         train_denoise(request, quick(2), backbone=backbone)
-    train_denoise(request, quick(60), backbone=backbone, loss_network=loss_network())
-    lines = log(request.run)
-    assert "game" in lines[-1]
-    for term in ("texture", "excess"):
-        first, last = (sum(line[term] for line in part) for part in (lines[:3], lines[-3:]))
-        assert last < 0.9 * first, term
+    train_denoise(request, quick(2), backbone=backbone, loss_network=loss_network())
+    assert {"texture", "excess", "game"} <= set(log(request.run)[-1])
+
+
+def test_textures_differ_the_more_noise_is_left() -> None:
+    torch.manual_seed(0)
+    how, features = denoising.DenoisingConfig(texture=1.0), training.LiteFeatures(backbone(), 64)
+    network, photos = Denoiser(DENOISER), torch.rand(2, 3, 64, 64)
+    with pytest.raises(ValueError, match="compared by a teacher's features"):
+        denoising.TexturedDenoising(how, None, network, features)  # type: ignore[arg-type]
+    task = denoising.TexturedDenoising(how, None, network, features, loss_network())  # type: ignore[arg-type]
+    noise = torch.randn(photos.shape)
+    terms = [task._textures(photos + scale * noise, photos) for scale in (0.0, 0.2, 0.6)]
+    for name in ("texture", "excess"):
+        none, some, more = (float(term[name]) for term in terms)
+        assert none == 0
+        assert more > 2 * some > 0
+
+
+def test_what_is_compared_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were brightness the texture, pictures would become dark; and light with the sign wrong."""
+
+    def bright(_: Any, cleaned: torch.Tensor, __: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"texture": cleaned.mean(), "excess": 0 * cleaned.mean()}
+
+    monkeypatch.setattr(denoising.TexturedDenoising, "_textures", bright)
+    request = denoise_request(tmp_path, size=32, adversarial=1e-6, texture=30.0, features=0.0)
+    request = dataclasses.replace(request, export=False)
+    train_denoise(request, quick(15), backbone=backbone, loss_network=loss_network())
+    lines = [line["texture"] for line in log(request.run)]
+    assert lines[-1] < 0.5 * lines[0]
 
 
 def test_licence_and_data_of_the_start_are_kept(tmp_path: Path) -> None:
