@@ -57,6 +57,16 @@ def gram(features: Tensor) -> Tensor:
         return product
 
 
+def windowed(image: Tensor, shape: Tensor) -> Tensor:
+    """Return parts of pictures for their spectra, (N, C, H, W) to (N, C * parts, side, side).
+
+    They overlap by half, have a mean of zero each, and are faded by `shape`, (side, side).
+    """
+    side = len(shape)
+    parts = image.unfold(2, side, side // 2).unfold(3, side, side // 2).flatten(1, 3)
+    return (parts - parts.mean((2, 3), keepdim=True)) * shape
+
+
 def _relative(difference: Tensor, reference: Tensor) -> Tensor:
     """Return |difference|^2 / |reference|^2 for each sample, (N, ...) to (N,)."""
     above = difference.flatten(1).square().sum(1)
@@ -217,9 +227,7 @@ class WeaveLoss(nn.Module):
         half = self.window // 2
         down, right = (-side % half for side in image.shape[2:])
         image = functional.pad(image, (0, right, 0, down), mode="reflect")
-        parts = image.unfold(2, 2 * half, half).unfold(3, 2 * half, half).flatten(1, 3)
-        parts = (parts - parts.mean((2, 3), keepdim=True)) * self.shape
-        power = torch.fft.rfft2(parts).abs().square()[..., self.band]
+        power = torch.fft.rfft2(windowed(image, self.shape)).abs().square()[..., self.band]
         # As if there were noise of a step of 8 bits: in what is flat nothing is regular.
         power = (power + self.shape.square().sum() / 255**2) * self.rise
         share = power / power.sum(2, keepdim=True)

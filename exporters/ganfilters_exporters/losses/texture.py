@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .features import LAYERS
-from .style import gram
+from .style import gram, windowed
 
 __all__ = ["SpectrumLoss", "TextureLoss"]
 
@@ -102,8 +102,6 @@ class SpectrumLoss(nn.Module):
 
     def _power(self, image: Tensor) -> Tensor:
         """Return the power of parts in 8 x 8 bands of frequencies, (N, C * parts, 8, 8)."""
-        half = self.window // 2
-        parts = image.float().unfold(2, 2 * half, half).unfold(3, 2 * half, half).flatten(1, 3)
-        parts = (parts - parts.mean((2, 3), keepdim=True)) * self.shape
-        power = torch.fft.fftshift(torch.fft.fft2(parts), dim=(2, 3)).abs().square()
+        spectra = torch.fft.fft2(windowed(image.float(), self.shape))
+        power = torch.fft.fftshift(spectra, dim=(2, 3)).abs().square()
         return functional.avg_pool2d(power, self.window // 8)
