@@ -391,7 +391,10 @@ class Job(Call):
         if isinstance(self.filter, ChainFilter):
             name = self.filter.chain.name
             version = version if name else ""
-            steps = tuple(job.step() for job in self.filter.jobs(self.params))
+            jobs = self.filter.jobs(self.params)
+            steps = tuple(
+                link.recorded(job.step()) for link, job in zip(self.filter.links, jobs, strict=True)
+            )
         used = self.guarded(lambda: self.filter.models_for(self.params))
         models = {model.path.name: model.verify() for model in used}
         return Step(

@@ -14,7 +14,7 @@ from ganfilters.limits import MAX_PIXELS
 from ganfilters.models import ModelFile
 from ganfilters.recipe import Reference
 
-__all__ = ["recall", "recall_model"]
+__all__ = ["recall", "recall_file", "recall_model"]
 
 
 def recall(
@@ -90,6 +90,14 @@ def recall_model(
             if ModelFile(place).verify() == wanted:
                 return place
     return None
+
+
+def recall_file(path: str | Path, folders: Sequence[Path] = ()) -> Path | None:
+    """Return where a file that a recipe names is, looked for as `recall` does; None if nowhere.
+
+    Recipes have no checksum of it.
+    """
+    return next(_places(str(path), folders), None)
 
 
 def _places(named: str | None, folders: Sequence[Path]) -> Iterator[Path]:

@@ -14,7 +14,7 @@ from ganfilters.chains.links import map_files, step_named
 from ganfilters.errors import UsageError
 from ganfilters.image import Animation, Image
 from ganfilters.progress import progress_part
-from ganfilters.recall import recall, recall_model
+from ganfilters.recall import recall, recall_file, recall_model
 from ganfilters.recipe import Passage, Recipe, Reference
 from ganfilters.schema import file_parameters, spelled
 
@@ -103,7 +103,9 @@ class Replay:
             if key in self.images:
                 return self.images[key]
             if isinstance(value, str):
-                return recall_model(value, step.models, self.folders) or value
+                if Path(value).name in step.models:
+                    return recall_model(value, step.models, self.folders) or value
+                return recall_file(value, self.folders) or value
             if not isinstance(value, Reference):
                 return value
             remedy = f"--image {spelled(key)}=FILE"

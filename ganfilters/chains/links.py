@@ -16,7 +16,7 @@ from ganfilters.image import Image
 from ganfilters.jobs import Options, check_area
 from ganfilters.progress import callers_own
 from ganfilters.recall import recall, recall_model
-from ganfilters.recipe import Reference
+from ganfilters.recipe import Reference, Step
 from ganfilters.registry import Entry
 from ganfilters.schema import spelled
 
@@ -93,23 +93,40 @@ class Link:
         with self.named():
             step = map_files(self.step, self.files, load)
             if step.mask is not None:
-                mask = convert.mask_image(step.mask, max_pixels=max_pixels)
-                step = replace(step, mask=self._named_for_recipes(mask))
+                step = replace(step, mask=convert.mask_image(step.mask, max_pixels=max_pixels))
             kinds = {p.name: p.kind for p in schema.parameters(self.entry.filter.Params)}
             decoded = {
-                name: self._named_for_recipes(Image.open(value, max_pixels=max_pixels))
+                name: Image.open(value, max_pixels=max_pixels)
                 for name, value in step.values.items()
                 if kinds.get(name) == "image" and isinstance(value, Path)
             }
             return replace(self, step=replace(step, values={**step.values, **decoded}))
 
-    def _named_for_recipes(self, image: Image) -> Image:
-        """Return the picture without the path of the user's own folders."""
-        source = image.metadata.source
-        if self.store is None or source is None or not Path(source).is_relative_to(self.store):
-            return image
-        name = Path(source).relative_to(self.store).as_posix()
-        return image.replace(metadata=replace(image.metadata, source=name))
+    def recorded(self, step: Step) -> Step:
+        """Return the record of the step without the path of the user's own folders."""
+        if self.store is None:
+            return step
+        names = schema.file_parameters(self.entry.filter.Params, step.params)
+        params = {
+            name: self._from_store(value) if name in names else value
+            for name, value in step.params.items()
+        }
+        selection = step.selection
+        if selection is not None:
+            mask = Reference(**self._from_store(selection.mask.model_dump()))
+            selection = selection.model_copy(update={"mask": mask})
+        return step.model_copy(update={"params": params, "selection": selection})
+
+    def _from_store(self, value: Any) -> Any:
+        """Return a recorded file, picture or list of them by its path from the store."""
+        if isinstance(value, (list, tuple)):
+            return [self._from_store(each) for each in value]
+        if isinstance(value, Mapping):
+            return {**value, "path": self._from_store(value.get("path"))}
+        if not isinstance(value, str) or self.store is None:
+            return value
+        path = Path(value)
+        return path.relative_to(self.store).as_posix() if path.is_relative_to(self.store) else value
 
     @property
     def files(self) -> frozenset[str]:

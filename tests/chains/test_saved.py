@@ -12,8 +12,34 @@ from ganfilters import Chain, GanfiltersError, Host, Image, UsageError
 from ganfilters.chains.store import ChainStore
 from ganfilters.registry import Registry
 from ganfilters.testing import Subject, run_checks
+from ganfilters_latent.filter import MODELS
 
 PLUGIN = Path(__file__).parents[1] / "cli" / "toys.py"
+
+FILES = """
+import numpy as np
+from pydantic import Field
+from ganfilters import Filter, ImageParam, InputFile, ModelParam, Params, hookimpl
+
+class FilesParams(Params):
+    pictures: tuple[ImageParam, ...] = Field((), description="Pictures")
+    net: ModelParam | None = Field(None, description="A network")
+    note: InputFile | None = Field(None, description="A file")
+
+class Files(Filter[FilesParams]):
+    name = "files"
+    summary = "Reads files of every kind"
+    Params = FilesParams
+    models_of = "latent"
+
+    def apply(self, image, params):
+        mean = np.mean([each.pixels.mean() for each in params.pictures])
+        return image.replace(pixels=image.pixels * mean * float(params.note.read_text()))
+
+@hookimpl
+def ganfilters_filters():
+    return [Files]
+"""
 
 
 @pytest.fixture
@@ -124,6 +150,31 @@ def test_files_are_copied(store: ChainStore, tmp_path: Path) -> None:
     assert str(tmp_path) not in recipe.to_json(), "the recipe tells nobody the user's folders"
     assert recipe.steps[0].steps[0].selection.mask.path == "my-look/m.png"
     np.testing.assert_array_equal(host.replay(recipe, Image(pixels())).pixels, made.pixels)
+
+
+def test_a_recipe_names_files_of_all_kinds_from_the_store(
+    store: ChainStore, tmp_path: Path
+) -> None:
+    """Pictures in a list, models and text files; and they are found there again."""
+    (tmp_path / "files.py").write_text(FILES)
+    shutil.copyfile(MODELS["kmnist-dense"].path, tmp_path / "net.onnx")
+    (tmp_path / "note.txt").write_text("0.25")
+    for name, value in (("a", 40), ("b", 200)):
+        Image.from_array(np.full((4, 4), value, np.uint8)).save(tmp_path / f"{name}.png")
+    (tmp_path / "look.toml").write_text(
+        '[[step]]\n[[step.step]]\nfilter = "files"\npictures = ["a.png", "b.png"]\n'
+        'net = "net.onnx"\nnote = "note.txt"\n'
+    )
+    plugins = [tmp_path / "files.py"]
+    store.save("my-look", Chain.load(tmp_path / "look.toml"), Registry.discover(plugins))
+    made = Host("cpu", plugins=plugins).apply("my-look", Image(pixels()))
+    recipe = made.metadata.recipe
+    assert str(store.folder) not in recipe.to_json()
+    (step,) = recipe.steps[0].steps[0].steps
+    assert [each["path"] for each in step.params["pictures"]] == ["my-look/a.png", "my-look/b.png"]
+    assert (step.params["net"], step.params["note"]) == ("my-look/net.onnx", "my-look/note.txt")
+    again = Host("cpu", plugins=plugins).replay(recipe, Image(pixels()))
+    np.testing.assert_array_equal(again.pixels, made.pixels)
 
 
 def test_from_a_picture(store: ChainStore, tmp_path: Path) -> None:
