@@ -14,6 +14,7 @@ from ..gan.adversarial import Adversarial
 from ..gan.discriminators import LiteFeatures, ProjectedDiscriminator
 from ..gan.networks import Verdict
 from ..gan.perceptual import perceptual_distance
+from ..losses import LAYERS
 from ..task import seed_of, warm_cosine
 from .filler import Filler
 from .masks import draw_masks
@@ -21,9 +22,9 @@ from .shared import RestoringConfig, cuts, game, psnr
 
 __all__ = ["Filling", "FillingConfig", "make_guesses"]
 
-PERCEPTUAL_LAYERS = 3
-"""Of VGG16: relu1_2, relu2_2 and relu3_3. Deeper ones cost more and say less of texture; what is
-far apart in the picture the discriminator's features compare."""
+PERCEPTUAL_LAYERS = LAYERS[:3]
+"""Of VGG16. Deeper ones cost more and say less of texture; what is far apart in the picture the
+discriminator's features compare."""
 
 _MISSING = 0.5
 """Part of a patch that is filled, from which on it is judged."""
@@ -208,12 +209,13 @@ class Filling(Adversarial):
         return {"pixels": pixels.mean(), "perceptual": self._near(found, wanted)}
 
     def _near(self, found: Tensor, wanted: Tensor) -> Tensor:
-        teacher = self.frozen["teacher"]
-        until = teacher.names[PERCEPTUAL_LAYERS - 1]  # type: ignore[index]
+        def seen(pictures: Tensor) -> list[Tensor]:
+            features = self.frozen["teacher"](pictures, until=PERCEPTUAL_LAYERS[-1])
+            return [features[name].float() for name in PERCEPTUAL_LAYERS]
+
         with torch.no_grad():
-            target = list(teacher(wanted, until=until).values())
-        made = list(teacher(found, until=until).values())
-        return perceptual_distance([x.float() for x in made], [x.float() for x in target])
+            target = seen(wanted)
+        return perceptual_distance(seen(found), target)
 
     def rate(self, step: int, steps: int) -> float:
         """Rise, stay about the same for half of the run, then fall to a tenth."""
