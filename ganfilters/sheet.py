@@ -16,7 +16,7 @@ from ganfilters import convert, schema
 from ganfilters.errors import UsageError, nearest
 from ganfilters.hidden import as_shown
 from ganfilters.image import Animation, FloatArray, Image, Metadata
-from ganfilters.progress import CancelToken, OnProgress, progress_part, reporting
+from ganfilters.progress import CancelToken, OnProgress, progress_part, report_progress, reporting
 from ganfilters.resample import resize
 from ganfilters.running import guarded
 
@@ -160,8 +160,9 @@ def contact_sheet(
     with reporting(on_progress, cancel):
         for number, (value, ready) in enumerate(zip(chosen, prepared, strict=True)):
             with progress_part(number / len(chosen), (number + 1) / len(chosen)):
-                made = ready.apply(small)
+                made = ready.within(small)
             cells.append((_label(value, files=files), _on_white(_reduced(made, thumbnail))))
+        report_progress(1.0)
     return Image(_laid_out(cells, across), metadata=Metadata())
 
 

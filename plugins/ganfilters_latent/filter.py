@@ -23,6 +23,7 @@ from ganfilters import (
     UsageError,
     WeightedNames,
     nearest,
+    report_progress,
     resize,
 )
 from ganfilters_latent.network import Network
@@ -328,6 +329,7 @@ class Latent(Filter[LatentParams]):
         noise = network.noise(params.seed)[None]  # one for all, or it would flicker
         for start in range(0, len(curve), _WALK_BATCH):
             w = curve[start : start + _WALK_BATCH]
+            report_progress(start / len(curve), f"frame {start + 1} of {len(curve)}")
             for pixels in network.pictures(w, noise.repeat(len(w), 0), params.noise):
                 if image is None:
                     yield Image(_sized(pixels, params.size))

@@ -14,7 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from ganfilters import FloatArray, ModelCard, ModelFile, Runtime, UsageError, nearest
+from ganfilters import (
+    FloatArray,
+    ModelCard,
+    ModelFile,
+    Runtime,
+    UsageError,
+    nearest,
+    report_progress,
+)
 
 __all__ = ["Network"]
 
@@ -149,15 +157,17 @@ class Network:
             What noise is multiplied by.
         """
         session = self.runtime.session(self.model, ["image"])
-        made = []
+        made = np.empty((len(w), self.size, self.size, 3), np.float32)
         for start in range(0, len(w), _BATCH):
+            if len(w) > _BATCH:  # a few are soon made, and part of what others report
+                report_progress(start / len(w), f"picture {start + 1} of {len(w)}")
             part = slice(start, start + _BATCH)
             feeds = self.given(w[part])
             feeds |= {"noise": noise[part], "noise_strength": np.array(strength, np.float32)}
             (images,) = session.run(feeds, ["image"])
-            made.append(np.clip(images, 0.0, 1.0).transpose(0, 2, 3, 1))
-        whole: FloatArray = np.concatenate(made)
-        return np.broadcast_to(whole, (*whole.shape[:3], 3)).copy()
+            # Grey ones get three equal channels.
+            made[part] = np.clip(images, 0.0, 1.0).transpose(0, 2, 3, 1)
+        return made
 
     def given(self, w: FloatArray) -> dict[str, Any]:
         """Return the inputs that make the network take these w, (N, layers, W)."""

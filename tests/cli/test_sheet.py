@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from ganfilters import Host, Image, Prepared, UsageError
+from ganfilters import Cancelled, Host, Image, Prepared, UsageError
 from ganfilters.sheet import contact_sheet, values_of
 
 from .conftest import TOYS, Run, error, picture, pixels, records
@@ -39,13 +40,13 @@ def test_filters_work_at_twice_the_size_that_is_shown(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[int, ...]] = []
-    apply = Prepared.apply
+    within = Prepared.within
 
-    def noted(self: Prepared, image: Any = None, **how: Any) -> Any:
+    def noted(self: Prepared, image: Any) -> Any:
         seen.append(image.pixels.shape)
-        return apply(self, image, **how)
+        return within(self, image)
 
-    monkeypatch.setattr(Prepared, "apply", noted)
+    monkeypatch.setattr(Prepared, "within", noted)
     for side, wanted in ((400, 100), (60, 60)):  # a small picture is not enlarged
         seen.clear()
         contact_sheet(host, "invert", np.zeros((side, side, 3), np.uint8), thumbnail=50)
@@ -112,6 +113,13 @@ def test_from_python(host: Host) -> None:
     )  # fmt: skip
     assert made.pixels.dtype == np.float32
     assert seen == sorted(seen)
+    assert seen[-1] == 1.0
+    cancel = threading.Event()
+    with pytest.raises(Cancelled):
+        contact_sheet(
+            host, "invert", np.zeros((30, 20, 3), np.uint8), values=["half", "none"],
+            thumbnail=32, cancel=cancel, on_progress=lambda *_: cancel.set(),
+        )  # fmt: skip
     with pytest.raises(UsageError, match="thumbnail is 8; it must be from 32 to 2048"):
         contact_sheet(host, "invert", np.zeros((8, 8, 3), np.uint8), thumbnail=8)
 
