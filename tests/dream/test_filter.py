@@ -131,6 +131,8 @@ def test_zoom_frames(host: Host, photo: np.ndarray) -> None:
     np.testing.assert_allclose(frames[0].pixels, still, atol=1e-6)
     assert all(frame.pixels.shape == photo.shape for frame in frames)
     assert isinstance(host.apply("dream", photo, **options), Animation)
+    with pytest.raises(UsageError, match="keeps its own size"):
+        next(host.frames("dream", photo, size="32x32", **options))
 
 
 def test_every_preset_runs_and_looks_of_its_own(host: Host, photo: np.ndarray) -> None:
