@@ -113,6 +113,8 @@ class Work:
         self, frames: Iterator[Image], target: str, image: Image | Animation | None
     ) -> Any:
         self._check_holds_frames(target, image if isinstance(image, Image) else None)
+        if target != STREAM:
+            _make_folder(target)
         recipe = None
         # Formats with an index cannot be written to a pipe, so the file is made first.
         with tempfile.TemporaryDirectory(prefix="ganfilters-") as folder:
@@ -197,17 +199,21 @@ def write_result(
         It cannot be written.
     """
     if target != STREAM:
-        path = Path(target)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            reason = error.strerror or error
-            raise ImageError(f"the folder {path.parent} cannot be made: {reason}") from error
-        imageio.write(made, path, format=format, quality=quality, overwrite=overwrite)
+        _make_folder(target)
+        imageio.write(made, Path(target), format=format, quality=quality, overwrite=overwrite)
         return
     # Whole before its first byte is out, so that an error leaves the pipe empty.
     sys.stdout.buffer.write(imageio.encode(made, format or "PNG", quality=quality))
     sys.stdout.buffer.flush()
+
+
+def _make_folder(target: str) -> None:
+    folder = Path(target).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ImageError(f"the folder {folder} cannot be made: {reason}") from error
 
 
 def _copy_to_stdout(path: Path) -> None:

@@ -29,6 +29,13 @@ def test_a_folder_keeps_its_tree(apply: Run) -> None:
     assert result.stderr.strip() == "3 done, 0 failed"
 
 
+def test_animations_go_to_a_new_folder(apply: Run) -> None:
+    tree()
+    result = apply("fading", "photos", "out/new", "--recursive", "--format", "gif", "--frames", "2")
+    assert result.exit_code == 0, result.output
+    assert made("out") == ["new/a.gif", "new/b.gif", "new/deep/er/c.gif"]
+
+
 def test_without_recursive_only_the_top_is_taken(apply: Run) -> None:
     tree()
     apply("invert", "photos", "out")
