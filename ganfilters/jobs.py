@@ -7,7 +7,7 @@ metadata kept, and the record of it all. `ganfilters.running` makes the call its
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,12 +19,15 @@ from ganfilters.filter import Filter, Params, Traits
 from ganfilters.hidden import as_shown
 from ganfilters.image import Animation, FloatArray, Image, Metadata
 from ganfilters.limits import FEATHER_MAX, MAX_PIXELS
-from ganfilters.progress import progress_part, report_progress
+from ganfilters.progress import progress_part, progress_silent, report_progress
 from ganfilters.recipe import Recipe, Reference, Selection, Step
 from ganfilters.running import Call, Made, checked, read_only, run
 from ganfilters.selection import blend, blend_alpha, feathered, prepare_mask
 
 __all__ = ["Job", "Options", "check_area"]
+
+# Pixels of a mask that is kept for the next picture; a larger one takes too much memory.
+_KEPT_MASK = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +98,10 @@ class Job(Call):
     """
 
     options: Options
+    # The last size and its mask, plain and feathered: a film's frames have one, most folders too.
+    _weights: dict[tuple[int, int], tuple[FloatArray, FloatArray]] = field(
+        init=False, default_factory=dict, repr=False
+    )
 
     @property
     def traits(self) -> Traits:
@@ -140,10 +147,18 @@ class Job(Call):
 
     def weight(self, source: Image) -> tuple[Image, FloatArray | None]:
         """Return the picture with the mask of the options, and the feathered mask."""
-        mask = self._mask(source.width, source.height)
-        if mask is None:
-            return source, None
-        return source.replace(mask=mask), feathered(mask, self.options.feather)
+        size = source.width, source.height
+        found = self._weights.get(size)
+        if found is None:
+            mask = self._mask(*size)
+            if mask is None:
+                return source, None
+            found = read_only(mask), read_only(feathered(mask, self.options.feather))
+            self._weights.clear()
+            if mask.size <= _KEPT_MASK:
+                self._weights[size] = found
+        mask, weight = found
+        return source.replace(mask=mask), weight
 
     def _mask(self, width: int, height: int) -> FloatArray | None:
         """Return the mask of the options for a picture of a size, if there is one."""
@@ -250,20 +265,33 @@ class Job(Call):
 
     def moving(self, shown: Image | None) -> Iterator[FloatArray] | None:
         """Return the frames' pixels if the parameters ask for an animation, else None."""
+        # Any picture will do to ask, and most pictures stay still: what is hidden in a large one
+        # is filled only if it moves.
+        if not self.animates(given=shown is not None):
+            return None
         if shown is not None:
             shown = Image(read_only(as_shown(shown).pixels))
         frames = self.guarded(lambda: self.filter.frames(shown, self.given))
-        if frames is None:
-            return None
+        return None if frames is None else self._frames(frames)
+
+    def animates(self, *, given: bool) -> bool:
+        """Return whether the parameters ask for an animation, of a picture or of nothing."""
+        if type(self.filter).frames is Filter.frames:
+            return False
+        picture = Image(read_only(np.full((64, 64, 3), 0.5, np.float32))) if given else None
+        if self.guarded(lambda: self.filter.frames(picture, self.given)) is None:
+            return False
         if self.options.mask is not None or self.options.strength != 1.0:
             raise UsageError(
                 "an animation cannot be combined with a mask or strength; leave it out"
             )
-        return self._frames(frames)
+        return True
 
     def _frames(self, frames: Iterator[Image]) -> Iterator[FloatArray]:
         end = object()
         while True:
+            with progress_silent():
+                report_progress(0.0)  # a filter that reports nothing can be stopped all the same
             frame = self.guarded(lambda: next(frames, end))
             if frame is end:
                 return
@@ -345,9 +373,9 @@ class Job(Call):
     def frames(self, source: Image | Animation | None, device: str) -> Iterator[Image] | None:
         """Return the finished frames if the parameters ask for an animation, else None."""
         still = source.first() if isinstance(source, Animation) else source
-        if still is None and self.traits.input == "required":
-            raise UsageError(f"the filter {self.name} needs an input picture")
-        moving = self.moving(still)
+        job = self if still is None else self._with_mask_of(still)
+        job.check_input(given=still is not None, masked=job.options.mask is not None)
+        moving = job.moving(still)
         if moving is None:
             return None
         if isinstance(source, Animation):

@@ -186,16 +186,12 @@ class ChainFilter(Filter[Params]):
         jobs = self.jobs(params)
         turning = None
         for link, job in zip(self.links, jobs, strict=True):
-            # Whether a filter makes frames is a matter of its parameters, so any picture will do.
-            shown = image
-            if image is None and link.number > 1:
-                shown = Image(np.full((64, 64, 3), 0.5, np.float32))
             with link.named():
-                moving = job.moving(shown)
-                if moving is not None and turning is not None:
+                if not job.animates(given=image is not None or link.number > 1):
+                    continue
+                if turning is not None:
                     raise UsageError("an animation can only be made from a still picture")
-            if moving is not None:
-                turning = link.number - 1
+            turning = link.number - 1
         return None if turning is None else self._stream(image, jobs, turning)
 
     def _stream(self, image: Image | None, jobs: Sequence[Job], turning: int) -> Iterator[Image]:

@@ -19,7 +19,10 @@ from ganfilters import (
     OutOfMemory,
     PluginError,
     UsageError,
+    jobs,
 )
+from ganfilters.hidden import as_shown
+from ganfilters.selection import feathered
 
 from . import toys
 
@@ -298,6 +301,65 @@ class TestGenerating:
         with pytest.raises(Cancelled):
             next(moving)
         assert seen == [0.0]
+
+
+class TestAnimations:
+    def test_frames_of_a_filter_that_reports_nothing_can_be_stopped(self, host: Host) -> None:
+        cancel = threading.Event()
+        moving = host.frames("fading", pixels(), count=9, cancel=cancel)
+        assert moving is not None
+        next(moving)
+        cancel.set()
+        with pytest.raises(Cancelled):
+            next(moving)
+
+    def test_the_masks_and_inputs_that_a_still_refuses_are_refused(self, host: Host) -> None:
+        masked = Image(pixels(), mask=np.ones((20, 30), np.float32))
+        for call in (host.frames, host.apply):
+            with pytest.raises(UsageError, match="cannot be combined with a mask"):
+                call("fading", masked, count=3)
+            with pytest.raises(UsageError, match="takes no input"):
+                call("noise", pixels(), count=3)
+
+    def test_what_is_hidden_is_filled_once_and_only_if_it_moves(
+        self, host: Host, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        alpha = np.ones((20, 30), np.float32)
+        alpha[:, 20:] = 0
+        filled: list[Image] = []
+
+        def noted(image: Image) -> Image:
+            filled.append(image)
+            return as_shown(image)
+
+        monkeypatch.setattr(jobs, "as_shown", noted)
+        cut_out = Image(pixels(), alpha=alpha)
+        host.apply("fading", cut_out)
+        assert not filled
+        moving = host.frames("fading", cut_out, count=2)
+        assert moving is not None
+        first = next(moving)
+        assert len(filled) == 1
+        np.testing.assert_allclose(first.pixels[:, 20:], as_shown(cut_out).pixels[:, 20:])
+
+    def test_a_mask_is_feathered_once_for_pictures_of_one_size(
+        self, host: Host, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        calls: list[float] = []
+
+        def noted(mask: np.ndarray, radius: float) -> np.ndarray:
+            calls.append(radius)
+            return feathered(mask, radius)
+
+        monkeypatch.setattr(jobs, "feathered", noted)
+        mask = np.zeros((20, 30), np.float32)
+        mask[5:15, 5:25] = 1
+        film = Animation(tuple(Image(pixels(seed=n)) for n in range(4)), (40.0,) * 4)
+        made = host.apply("invert", film, mask=mask, feather=4)
+        assert calls == [4.0]
+        for before, after in zip(film.frames, made.frames, strict=True):
+            alone = host.apply("invert", before, mask=mask, feather=4)
+            np.testing.assert_array_equal(after.pixels, alone.pixels)
 
 
 class TestProgress:

@@ -103,6 +103,24 @@ class Noise(Filter[NoiseParams]):
             yield self.generate(params.model_copy(update={"seed": params.seed + index}))
 
 
+class Fading(Filter[NoiseParams]):
+    """Makes frames of a picture, and reports nothing."""
+
+    name = "fading"
+    summary = "Fades to black"
+    Params = NoiseParams
+
+    def apply(self, image: Image, params: NoiseParams) -> Image:
+        return image
+
+    def frames(self, image: Image | None, params: NoiseParams) -> Iterator[Image] | None:
+        return self._frames(image, params) if params.count and image is not None else None
+
+    def _frames(self, image: Image, params: NoiseParams) -> Iterator[Image]:
+        for index in range(params.count):
+            yield Image(image.pixels * np.float32(1 - index / params.count))
+
+
 class NeedsMask(Invert):
     name = "needs-mask"
     traits = Traits(mask="required")
@@ -231,7 +249,7 @@ class Wild(Filter[WildParams]):
         return made() if callable(made) else made
 
 
-TOYS = [Invert, Blur, Hungry, Noise, NeedsMask, Mix, Steps, Catches, Half, Small, Own, Wild]
+TOYS = [Invert, Blur, Hungry, Noise, Fading, NeedsMask, Mix, Steps, Catches, Half, Small, Own, Wild]
 
 
 def registry(*more: type) -> Registry:
