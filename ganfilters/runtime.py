@@ -111,11 +111,12 @@ class BoundRun:
         self._options = ort.RunOptions()
         self._options.log_severity_level = 4
         where = "cuda" if device in ("cuda", "tensorrt") else "cpu"
-        # The binding does not own what it points to.
-        self._held = [
-            ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(value), where, 0)
-            for value in constants.values()
-        ]
+        with _translated(label):
+            # The binding does not own what it points to.
+            self._held = [
+                ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(value), where, 0)
+                for value in constants.values()
+            ]
         for name, value in zip(constants, self._held, strict=True):
             self._binding.bind_ortvalue_input(name, value)
 
@@ -260,7 +261,17 @@ def _resolve(device: str) -> str:
 
 
 def _start(device: str, model: str | bytes, threads: int | None, label: str = "") -> Any:
-    """Create an onnxruntime session on `device`, or say why that cannot be."""
+    """Create an onnxruntime session on `device`, or say why that cannot be.
+
+    Parameters
+    ----------
+    device, threads
+        As for `Runtime`.
+    model
+        A file, or what is in it.
+    label
+        What to call the model. Without one it is only there to see whether the device starts.
+    """
     provider = provider_of(device)
     import onnxruntime as ort
 
@@ -285,10 +296,16 @@ def _start(device: str, model: str | bytes, threads: int | None, label: str = ""
             model, options, providers=[(provider, _OPTIONS.get(device, {}))]
         )
     except Exception as error:  # onnxruntime's exceptions share no base class
-        if not label or device != "cpu":
+        if not label:
             raise DeviceError(
                 f"device {device} does not start: {_first_line(error)}; "
                 "`ganfilters doctor` lists what is missing"
+            ) from error
+        # The device has started before, so it is the model, or there is no room for it.
+        if _is_out_of_memory(error):
+            raise OutOfMemory(
+                f"out of memory while loading {label}; close other programs that use the device, "
+                "or use another --device"
             ) from error
         raise ModelError(f"{label} cannot be loaded: {_first_line(error)}") from error
     if session.get_providers()[0] != provider:
@@ -330,13 +347,17 @@ class _translated:  # noqa: N801 - used as a function
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if error is None or isinstance(error, GanfiltersError) or not isinstance(error, Exception):
             return
-        text = str(error)
-        if isinstance(error, MemoryError) or any(sign in text.lower() for sign in _OUT_OF_MEMORY):
+        if _is_out_of_memory(error):
             raise OutOfMemory(
                 f"out of memory while running {self._label}; use a smaller picture or another "
                 "--device"
             ) from error
         raise ModelError(f"{self._label} failed: {_first_line(error)}") from error
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(sign in text for sign in _OUT_OF_MEMORY)
 
 
 def _first_line(error: BaseException) -> str:

@@ -174,6 +174,38 @@ def test_a_missing_driver_is_named_without_touching_onnxruntime(monkeypatch) -> 
     )
 
 
+@pytest.mark.parametrize(
+    ("said", "kind", "words"),
+    [
+        ("Failed to allocate memory for requested buffer", OutOfMemory, "while loading net.onnx"),
+        ("INVALID_GRAPH : no such operator", ModelError, "net.onnx cannot be loaded: INVALID"),
+    ],
+)
+def test_what_a_started_gpu_does_not_load_is_no_fault_of_the_gpu(
+    monkeypatch, tmp_path: Path, said: str, kind: type[Exception], words: str
+) -> None:
+    import onnxruntime
+
+    from ganfilters import runtime
+
+    model = network(tmp_path / "net.onnx")
+
+    class Started:
+        def __init__(self, source: str | bytes, *_: object, **__: object) -> None:
+            if isinstance(source, str):
+                raise RuntimeError(said)
+
+        def get_providers(self) -> list[str]:
+            return ["CUDAExecutionProvider"]
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Started)
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setattr(runtime, "missing_libraries", lambda device: "")
+    with pytest.raises(kind, match=words):
+        Runtime("cuda").session(model)
+
+
 def test_a_silent_fall_back_to_the_cpu_is_an_error(monkeypatch) -> None:
     import onnxruntime
 
