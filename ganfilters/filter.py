@@ -200,6 +200,26 @@ class Filter(ABC, Generic[P]):
         """
         return None
 
+    def result_size(
+        self,
+        size: tuple[int, int] | None,
+        params: P,  # noqa: ARG002
+    ) -> tuple[int, int] | None:
+        """Return how large the result will be, width and height; None if that is not known.
+
+        The host refuses what is over its limit before it is made. Override it in a filter that
+        enlarges pictures or puts several into one; a parameter of the type `Size` is checked
+        without.
+
+        Parameters
+        ----------
+        size
+            Width and height of the picture; None where there is none.
+        params
+            Checked values.
+        """
+        return size
+
     @abstractmethod
     def apply(self, image: Image, params: P) -> Image:
         """Return the filtered picture.

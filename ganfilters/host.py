@@ -23,7 +23,7 @@ from ganfilters.chains import Chain
 from ganfilters.errors import UsageError
 from ganfilters.filter import Filter, Params
 from ganfilters.image import Animation, Image
-from ganfilters.jobs import Job, Options, check_area
+from ganfilters.jobs import Job, Options
 from ganfilters.limits import MAX_PIXELS
 from ganfilters.progress import CancelToken, OnProgress, report_progress, reporting
 from ganfilters.recipe import Recipe
@@ -357,7 +357,6 @@ class Host:
         """
         entry = self.entry(filter)
         checked = schema.validate(entry.filter.Params, params, max_pixels=self.max_pixels)
-        check_area(checked, self.max_pixels)
         options = Options.read(mask, invert_mask, feather, strength, max_pixels=self.max_pixels)
         job = Job(entry, self._instance(entry), checked, options)
         job.check_params()
@@ -418,7 +417,8 @@ class Host:
         """
         from ganfilters.replaying import Replay
 
-        again = Replay(recipe, mask=mask, images=images or {}, folders=folders)
+        given = None if mask is None else convert.mask_image(mask, max_pixels=self.max_pixels)
+        again = Replay(recipe, mask=given, images=images or {}, folders=folders)
         with reporting(on_progress, cancel):
             result = again.run(self, image, on_warning=on_warning)
             report_progress(1.0)

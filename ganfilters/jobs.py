@@ -15,7 +15,7 @@ import numpy as np
 
 from ganfilters import convert, schema
 from ganfilters.errors import ImageError, NothingToDo, UsageError
-from ganfilters.filter import Filter, Params, Traits
+from ganfilters.filter import Filter, Traits
 from ganfilters.hidden import as_shown
 from ganfilters.image import Animation, FloatArray, Image, Metadata
 from ganfilters.limits import FEATHER_MAX, MAX_PIXELS
@@ -24,7 +24,7 @@ from ganfilters.recipe import Recipe, Reference, Selection, Step
 from ganfilters.running import Call, Made, checked, read_only, run
 from ganfilters.selection import blend, blend_alpha, feathered, prepare_mask
 
-__all__ = ["Job", "Options", "check_area"]
+__all__ = ["Job", "Options"]
 
 # Pixels of a mask that is kept for the next picture; a larger one takes too much memory.
 _KEPT_MASK = 1 << 24
@@ -40,6 +40,8 @@ class Options:
         Decoded; None for everywhere.
     fit_mask
         Resize a mask of another size to the picture's: one in a chain is for any picture.
+    max_pixels
+        Largest picture that is read or made.
     """
 
     mask: Image | None = None
@@ -47,6 +49,7 @@ class Options:
     feather: float = 0.0
     strength: float = 1.0
     fit_mask: bool = False
+    max_pixels: int = MAX_PIXELS
 
     @classmethod
     def read(
@@ -79,7 +82,7 @@ class Options:
             loaded = None if mask is None else convert.mask_image(mask, max_pixels=max_pixels)
         except ImageError as error:
             raise ImageError(f"mask: {error}") from error
-        return cls(loaded, invert_mask, feather, strength, fit_mask)
+        return cls(loaded, invert_mask, feather, strength, fit_mask, max_pixels)
 
     @cached_property
     def reference(self) -> Reference | None:
@@ -130,6 +133,7 @@ class Job(Call):
             unchanged; None if there is no such pixel by construction.
         """
         self._check_size(source)
+        self._check_result((source.width, source.height))
         if self.traits.selection == "filter":
             weight = None
         made = run(self, source, weight)
@@ -258,9 +262,27 @@ class Job(Call):
                 f"{self.name} takes at most {largest} a side; make it smaller"
             )
 
+    def _check_result(self, size: tuple[int, int] | None) -> None:
+        """Refuse to make what is larger than what would be read, of a picture of this size.
+
+        Raises
+        ------
+        UsageError
+            It has more pixels than the limit.
+        """
+        limit = self.options.max_pixels
+        for parameter in schema.parameters(type(self.params)) if size is None else ():
+            value = getattr(self.params, parameter.name) if parameter.kind == "size" else None
+            if value is not None:
+                _refuse_over(limit, parameter.name, value)
+        found = self.guarded(lambda: self.filter.result_size(size, self.given))
+        if found is not None and found != size:
+            _refuse_over(limit, "the result", found)
+
     def made(self) -> FloatArray:
         """Return the pixels of a picture made from nothing."""
         self.check_input(given=False, masked=False)
+        self._check_result(None)
         return checked(self, self.guarded(lambda: self.filter.generate(self.given)), None)
 
     def moving(self, shown: Image | None) -> Iterator[FloatArray] | None:
@@ -269,6 +291,7 @@ class Job(Call):
         # is filled only if it moves.
         if not self.animates(given=shown is not None):
             return None
+        self._check_result(None if shown is None else (shown.width, shown.height))
         if shown is not None:
             shown = Image(read_only(as_shown(shown).pixels))
         frames = self.guarded(lambda: self.filter.frames(shown, self.given))
@@ -442,21 +465,12 @@ def _flat(step: Step) -> tuple[Step, ...]:
     return step.steps if step.steps and bare else (step,)
 
 
-def check_area(params: Params, max_pixels: int) -> None:
-    """Refuse to make a picture larger than what would be read.
-
-    Raises
-    ------
-    UsageError
-        A size among the parameters has more than `max_pixels` pixels.
-    """
-    for parameter in schema.parameters(type(params)):
-        value = getattr(params, parameter.name, None) if parameter.kind == "size" else None
-        if value is not None and value[0] * value[1] > max_pixels:
-            raise UsageError(
-                f"{parameter.name} is {value[0]}x{value[1]}, over the limit of "
-                f"{max_pixels} pixels; --max-pixels raises it"
-            )
+def _refuse_over(max_pixels: int, what: str, size: tuple[int, int]) -> None:
+    if size[0] * size[1] > max_pixels:
+        raise UsageError(
+            f"{what} is {size[0]}x{size[1]}, over the limit of {max_pixels} pixels; "
+            "--max-pixels raises it"
+        )
 
 
 def _fitted(plane: FloatArray, width: int, height: int) -> FloatArray:

@@ -26,10 +26,10 @@ __all__ = ["Replay"]
 
 @dataclass(frozen=True, eq=False)
 class Replay:
-    """A recipe, and where its files are now; parameters as for `Host.replay`."""
+    """A recipe, and where its files are now; parameters as for `Host.replay`, the mask decoded."""
 
     recipe: Recipe
-    mask: Any = None
+    mask: Image | None = None
     images: Mapping[str, Any] = field(default_factory=dict)
     folders: Sequence[Path] = ()
 
@@ -73,7 +73,7 @@ class Replay:
                 _numbered(index, steps[index], len(recipe.steps)),
             ):
                 if passage is not None and index > begin:
-                    current = _through_file(current, passage, index, on_warning)
+                    current = _through_file(current, passage, index, on_warning, host.max_pixels)
                 current = self._prepared(host, steps[index]).within(current)
         return current if kind is None else kind.give_back(current)
 
@@ -98,7 +98,7 @@ class Replay:
             limit = host.max_pixels
             if key == "mask":
                 if self._is_given(value):
-                    return convert.mask_image(self.mask, max_pixels=limit)
+                    return self.mask
                 return recall(value, "the mask", "--mask FILE", self.folders, max_pixels=limit)
             if key in self.images:
                 return self.images[key]
@@ -128,7 +128,7 @@ class Replay:
         steps = [recorded(step, None) for step in self.recipe.steps]
         if len({mask.sha256 for mask in _masks(steps)}) == 1:
             return True  # also in place of one with other pixels: that is the caller's choice
-        return _reference(convert.mask_image(self.mask)).sha256 == reference.sha256
+        return _reference(self.mask).sha256 == reference.sha256
 
     def _check_mask(self, steps: Sequence[ChainStep]) -> None:
         if self.mask is None:
@@ -165,11 +165,12 @@ def _through_file(
     passage: Passage,
     index: int,
     on_warning: Callable[[str], None] | None,
+    max_pixels: int,
 ) -> Image | Animation:
     """Return the picture as it is once written and read again, as it was the first time."""
     saved = passage.saved
     data = imageio.encode(image, saved.format, quality=saved.quality, bit_depth=saved.bit_depth)
-    again = imageio.read(data)
+    again = imageio.read(data, max_pixels=max_pixels)
     if on_warning is not None and _reference(again).sha256 != passage.picture.sha256:
         name = f" ({passage.picture.path})" if passage.picture.path else ""
         on_warning(

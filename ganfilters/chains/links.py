@@ -13,7 +13,7 @@ from ganfilters.chains.data import ChainStep
 from ganfilters.errors import Cancelled, GanfiltersError, NothingToDo, UsageError
 from ganfilters.filter import Params
 from ganfilters.image import Image
-from ganfilters.jobs import Options, check_area
+from ganfilters.jobs import Options
 from ganfilters.progress import callers_own
 from ganfilters.recall import recall, recall_model
 from ganfilters.recipe import Reference, Step
@@ -148,7 +148,6 @@ class Link:
             params = schema.validate(
                 self.entry.filter.Params, values, names=spelled, max_pixels=max_pixels
             )
-            check_area(params, max_pixels)
             options = Options.read(
                 step.mask,
                 step.invert_mask,

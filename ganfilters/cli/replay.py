@@ -11,6 +11,7 @@ import click
 from ganfilters.cli._output import ProgressBar
 from ganfilters.cli._state import State
 from ganfilters.errors import GanfiltersError, UsageError
+from ganfilters.limits import MAX_PIXELS
 from ganfilters.schema import underscored
 
 if TYPE_CHECKING:
@@ -47,6 +48,13 @@ _LOSSY = {"JPEG", "WEBP", "AVIF", "GIF", "MP4", "WEBM"}
 )
 @click.option("--device", default="auto", metavar="NAME", help="Device.  [default auto]")
 @click.option("--threads", type=click.IntRange(1), metavar="N", help="CPU threads of a network.")
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(1),
+    metavar="N",
+    default=MAX_PIXELS,
+    help=f"Refuse larger pictures.  [default {MAX_PIXELS}]",
+)
 @click.option("--overwrite", is_flag=True, help="Replace NEW if it exists.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 @click.option("--quiet", "-q", is_flag=True, help="Print errors only.")
@@ -71,7 +79,8 @@ def command(ctx: click.Context, /, out: str, paths: tuple[str, ...], **given: An
     from ganfilters.replaying import Replay
 
     state = ctx.ensure_object(State)
-    old = _read(out)
+    limit = given["max_pixels"]
+    old = _read(out, limit)
     recipe = _recipe(out, old)
     source, new = _paths(paths, recipe)
     if new == STREAM:
@@ -79,11 +88,11 @@ def command(ctx: click.Context, /, out: str, paths: tuple[str, ...], **given: An
     check_target(new, source, overwrite=given["overwrite"])
     check_target(new, out, overwrite=given["overwrite"])
     format_of(new)
-    image = read_source(source) if source is not None else None
+    image = read_source(source, max_pixels=limit) if source is not None else None
     again = Replay(recipe)
     for warning in _differences(state, recipe, again.start(image), source):
         _warn(warning)
-    host = state.host(given["device"], threads=given["threads"])
+    host = state.host(given["device"], threads=given["threads"], max_pixels=limit)
     with ProgressBar(1, quiet=given["quiet"]) as bar:
         bar.begin(0, new)
         made = host.replay(
@@ -102,7 +111,7 @@ def command(ctx: click.Context, /, out: str, paths: tuple[str, ...], **given: An
     if given["verify"]:
         # Compared as read back from the file, the way anyone else would compare them.
         same_device = recipe.device == host.device
-        verdict = _compare(old, _read(new), same_device=same_device)
+        verdict = _compare(old, _read(new, limit), same_device=same_device)
         record["verify"] = verdict
         code = 0 if verdict["same"] else 1
     if given["as_json"]:
@@ -116,12 +125,14 @@ def _warn(text: str) -> None:
     click.echo(f"ganfilters: warning: {text}", err=True)
 
 
-def _read(path: str) -> Image | Animation:
+def _read(path: str, max_pixels: int) -> Image | Animation:
     """Read a picture or, what no filter takes, a video."""
     from ganfilters.cli._work import read_source
     from ganfilters.imageio import is_video, read_video
 
-    return read_video(path) if is_video(path) else read_source(path)
+    if is_video(path):
+        return read_video(path, max_pixels=max_pixels)
+    return read_source(path, max_pixels=max_pixels)
 
 
 def _recipe(out: str, old: Image | Animation) -> Recipe:

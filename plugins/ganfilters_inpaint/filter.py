@@ -61,8 +61,6 @@ _SELECTED = 0.1
 _CONTEXT = 1.0
 _CONTEXT_MIN = 64
 _CONTEXT_THIN = 24
-# A larger result than the host would read is a slip of the keyboard.
-_LARGEST_RESULT = 200_000_000
 _COLOUR = re.compile(r"#?([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
 
 
@@ -261,16 +259,17 @@ class Outpaint(_Fill[OutpaintParams]):
     traits = Traits(keeps_size=False, selection="filter", alpha="edited")
     models_of = "inpaint"
 
+    def result_size(
+        self, size: tuple[int, int] | None, params: OutpaintParams
+    ) -> tuple[int, int] | None:
+        """Return the size with what is added."""
+        left, top, right, bottom = params.expand
+        return None if size is None else (size[0] + left + right, size[1] + top + bottom)
+
     def apply(self, image: Image, params: OutpaintParams) -> Image:
         """Return the larger picture."""
         left, top, right, bottom = params.expand
         margins = ((top, bottom), (left, right))
-        width, height = image.width + left + right, image.height + top + bottom
-        if width * height > _LARGEST_RESULT:
-            raise UsageError(
-                f"`expand` makes a picture of {width} x {height} pixels; at most "
-                f"{_LARGEST_RESULT // 10**6} megapixels can be made"
-            )
         pixels = np.pad(image.pixels, (*margins, (0, 0)), mode="edge")
         hole = np.pad(np.zeros(image.pixels.shape[:2], np.bool_), margins, constant_values=True)
         masked = _selected(image.mask)

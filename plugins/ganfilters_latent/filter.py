@@ -277,6 +277,15 @@ class Latent(Filter[LatentParams]):
             network.class_weights(params.class_, params.seed)
         self._changed(network, params, np.broadcast_to(network.mean_w[:1], network.shape))
 
+    def result_size(
+        self, size: tuple[int, int] | None, params: LatentParams
+    ) -> tuple[int, int] | None:
+        """Return the size of a sheet, which is laid out before it gets another."""
+        if size is not None or params.grid is None:
+            return size
+        side = self._network(params).size
+        return side * params.grid[0], side * params.grid[1]
+
     def generate(self, params: LatentParams) -> Image:
         """Return a picture made from nothing."""
         if params.project:

@@ -29,6 +29,16 @@ def test_the_same_picture_is_made_again(apply: Run, again: Run) -> None:
     assert (pixels("new.png") == pixels("out.png")).all()
 
 
+def test_the_largest_picture_is_as_asked(apply: Run, again: Run) -> None:
+    picture("in.png", size=(12, 8))
+    apply("noise", "in.png", "out.png")
+    text = error(again("out.png", "in.png", "new.png", "--max-pixels", "95"))
+    assert "12 x 8 is" in text
+    assert "over the limit" in text
+    assert not Path("new.png").exists()
+    assert again("out.png", "in.png", "new.png", "--max-pixels", "96").exit_code == 0
+
+
 @pytest.mark.parametrize("words", [["out.png", "new.png"], ["out.png", "-", "new.png"]])
 def test_a_picture_made_from_nothing(apply: Run, again: Run, words: list[str]) -> None:
     apply("noise", "out.png", "--seed", "7")

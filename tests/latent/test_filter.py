@@ -76,6 +76,21 @@ def test_a_sheet_holds_the_pictures_of_its_seeds(host: Host, style: Path) -> Non
     assert np.abs(sheet[16:, 32:] - drawn(host, style, seed=8)).max() <= 1
 
 
+@pytest.mark.parametrize("how", [{"grid": "5x4"}, {"walk": "1,2", "frames": 20}])
+def test_sheets_and_walks_say_how_far_they_are(host: Host, how: dict[str, Any]) -> None:
+    seen: list[float] = []
+    host.apply("latent", model="kmnist-dense", on_progress=lambda done, _: seen.append(done), **how)
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 3
+
+
+def test_a_sheet_over_the_limit_is_refused() -> None:
+    small = Host("cpu", max_pixels=28 * 28 * 4)
+    assert small.apply("latent", model="kmnist-dense", grid="2x2").width == 56
+    with pytest.raises(UsageError, match="the result is 84x56, over the limit of 3136 pixels"):
+        small.apply("latent", model="kmnist-dense", grid="3x2")
+
+
 def test_size_enlarges_and_cuts(host: Host, style: Path) -> None:
     made = drawn(host, style, seed=1, size="64x32")
     assert made.shape == (32, 64, 3)
