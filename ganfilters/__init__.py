@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from ganfilters.progress import progress_part, report_progress
     from ganfilters.recipe import Recipe
     from ganfilters.registry import Entry, LoadError, PluginInfo, Registry
-    from ganfilters.resample import resize
+    from ganfilters.resample import resize, resize_mask
     from ganfilters.runtime import Runtime, Session
     from ganfilters.sheet import contact_sheet
     from ganfilters.tiling import pad_to, padded_size
@@ -101,6 +101,7 @@ __all__ = [
     "progress_part",
     "report_progress",
     "resize",
+    "resize_mask",
 ]
 
 _HOME = {
@@ -117,7 +118,7 @@ _HOME = {
     "progress": "progress_part report_progress",
     "recipe": "Recipe",
     "registry": "Entry LoadError PluginInfo Registry",
-    "resample": "resize",
+    "resample": "resize resize_mask",
     "runtime": "Runtime Session",
     "sheet": "contact_sheet",
     "tiling": "pad_to padded_size",

@@ -252,6 +252,7 @@ class Filter(ABC, Generic[P]):
         """Return the frames of an animation if `params` ask for one, else None.
 
         Called instead of `apply` and `generate` (`image` is None for the latter). Frames are
-        written as they come, so yield them one by one.
+        written as they come, so yield them one by one. Whether there are any must be a matter of
+        `params` alone: it is asked with any picture first.
         """
         return None

@@ -21,6 +21,7 @@ from ganfilters.image import Animation, FloatArray, Image, Metadata
 from ganfilters.limits import FEATHER_MAX, MAX_PIXELS
 from ganfilters.progress import progress_part, progress_silent, report_progress
 from ganfilters.recipe import Recipe, Reference, Selection, Step
+from ganfilters.resample import resize_mask
 from ganfilters.running import Call, Made, checked, read_only, run
 from ganfilters.selection import blend, blend_alpha, feathered, prepare_mask
 
@@ -171,7 +172,7 @@ class Job(Call):
             return None
         if self.options.fit_mask:
             plane = convert.read_mask(given, given.width, given.height)
-            plane = _fitted(plane, width, height)
+            plane = resize_mask(plane, width, height)
         else:
             plane = convert.read_mask(given, width, height)
         # Others may have more to go by than the mask, and say themselves if there is nothing.
@@ -471,16 +472,6 @@ def _refuse_over(max_pixels: int, what: str, size: tuple[int, int]) -> None:
             f"{what} is {size[0]}x{size[1]}, over the limit of {max_pixels} pixels; "
             "--max-pixels raises it"
         )
-
-
-def _fitted(plane: FloatArray, width: int, height: int) -> FloatArray:
-    """Return a mask at another size; bilinear, since a wider filter would ring beyond edges."""
-    if plane.shape == (height, width):
-        return plane
-    from PIL import Image as PILImage
-
-    resized = PILImage.fromarray(plane).resize((width, height), PILImage.Resampling.BILINEAR)
-    return np.clip(np.asarray(resized, np.float32), 0.0, 1.0)
 
 
 def _number(name: str, value: Any) -> float:

@@ -7,7 +7,7 @@ import PIL.Image
 
 from ganfilters.image import FloatArray
 
-__all__ = ["resize"]
+__all__ = ["resize", "resize_mask"]
 
 
 def resize(
@@ -41,3 +41,23 @@ def resize(
         resized = plane.resize((width, height), PIL.Image.Resampling.LANCZOS, box=box)
         result[..., channel] = np.asarray(resized)
     return result[..., 0] if pixels.ndim == 2 else result
+
+
+def resize_mask(plane: FloatArray, width: int, height: int) -> FloatArray:
+    """Resize a mask, H x W in [0, 1], with bilinear filtering.
+
+    A wider filter would ring: beyond the edges of what is selected a little would be selected too.
+
+    Parameters
+    ----------
+    plane
+        float32, H x W.
+    width, height
+        Size of the result in pixels.
+    """
+    if plane.shape == (height, width):
+        return plane
+    whole = PIL.Image.fromarray(np.ascontiguousarray(plane))
+    resized = whole.resize((width, height), PIL.Image.Resampling.BILINEAR)
+    result: FloatArray = np.clip(np.asarray(resized, np.float32), 0.0, 1.0)
+    return result

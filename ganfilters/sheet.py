@@ -17,7 +17,7 @@ from ganfilters.errors import UsageError, nearest
 from ganfilters.hidden import as_shown
 from ganfilters.image import Animation, FloatArray, Image, Metadata
 from ganfilters.progress import CancelToken, OnProgress, progress_part, report_progress, reporting
-from ganfilters.resample import resize
+from ganfilters.resample import resize, resize_mask
 from ganfilters.running import guarded
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def _reduced_mask(mask: Any, whole: Image | Animation, small: Image, max_pixels:
     """Return the mask at the reduced picture's size, (H, W) in [0, 1]."""
     still = whole.first() if isinstance(whole, Animation) else whole
     plane = convert.read_mask(mask, still.width, still.height, max_pixels=max_pixels)
-    return np.clip(resize(plane, small.width, small.height), 0.0, 1.0)
+    return resize_mask(plane, small.width, small.height)
 
 
 def _laid_out(cells: Sequence[tuple[str, FloatArray]], across: int | None) -> FloatArray:

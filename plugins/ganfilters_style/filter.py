@@ -24,6 +24,7 @@ from ganfilters import (
     WeightedNames,
     progress_part,
     resize,
+    resize_mask,
 )
 from ganfilters_style.colour import half_lit, match_colours, with_luminance_of
 from ganfilters_style.detail import detailed
@@ -347,5 +348,4 @@ def _share(split: Image, image: Image) -> FloatArray:
     white = split.pixels.mean(2)
     if split.alpha is not None:  # what is transparent is black, as in a mask
         white = white * split.alpha
-    share = resize(white, width, height)
-    return np.clip(share, 0.0, 1.0)[..., None]
+    return resize_mask(white, width, height)[..., None]
