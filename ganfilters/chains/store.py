@@ -122,6 +122,7 @@ class ChainStore:
                 whole.mkdir()
                 kept = _Keeper(whole, chain.folder or Path()).chain(chain, entry)
                 (whole / _FILE).write_text(kept.to_toml(), "utf-8")
+                _check_readable(whole / _FILE)
                 if target.exists():
                     target.rename(Path(made, "old"))
                 try:
@@ -274,6 +275,16 @@ class _Keeper:
                 raise ImageError(f"{key} {path} cannot be copied: {reason}") from error
             self._copied[path] = name
         return self._copied[path]
+
+
+def _check_readable(path: Path) -> None:
+    """Check that a chain can be read again, before it takes the place of one that can."""
+    try:
+        Chain.load(path)
+    except UsageError as error:
+        # Nobody knows the folder in which it is made.
+        reason = str(error).replace(str(path), path.name)
+        raise UsageError(f"the chain cannot be saved: {reason}") from error
 
 
 def _version(path: Path) -> str:
