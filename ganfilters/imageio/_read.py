@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -65,8 +66,9 @@ def read(
 def _why_unreadable(name: str, error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return f"{name}: there is no such file"
-    if isinstance(error, IsADirectoryError) or Path(name).is_dir():
-        return f"{name} is a folder; name a picture in it"
+    with suppress(OSError):  # for the same reason
+        if Path(name).is_dir():
+            return f"{name} is a folder; name a picture in it"
     if isinstance(error, PermissionError):
         return f"{name} may not be read (permission denied)"
     return f"{name} cannot be read ({error.strerror or error})"

@@ -323,6 +323,27 @@ def test_paths_that_make_no_sense(apply: Run, name: str, paths: list[str], expec
     assert sorted(path.name for path in Path().iterdir()) == ["folder", "in.png", "old.png"]
 
 
+LONG = "a" * 300 + ".png"  # more than any file system takes
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        [LONG, "out.png"],
+        ["in.png", LONG],
+        ["in.png", "out.png", "--mask", LONG],
+        [LONG, "--out-dir", "out"],
+        ["in.png", "--out-dir", LONG],
+    ],
+)
+def test_a_name_that_is_too_long_is_named(apply: Run, paths: list[str]) -> None:
+    picture("in.png")
+    text = error(apply("invert", *paths))
+    assert "File name too long" in text
+    assert LONG in text
+    assert "standard output" not in text
+
+
 def test_an_existing_output_is_refused_before_the_input_is_read(apply: Run) -> None:
     picture("old.png")
     assert "old.png exists" in error(apply("invert", "nowhere.png", "old.png"))
