@@ -55,7 +55,7 @@ def from_array(array: Array) -> Image:
     check_array(array)
     metadata = Metadata(
         mode="L" if array.ndim == 2 or array.shape[2] == 1 else "RGB",
-        bit_depth=16 if array.dtype == np.uint16 else 8,
+        bit_depth=16 if _is_samples(array.dtype) and array.dtype.itemsize == 2 else 8,
     )
     planes = array[..., None] if array.ndim == 2 else array
     pixels = np.empty((*array.shape[:2], 3), np.float32)
@@ -104,11 +104,16 @@ def check_array(array: Array) -> None:
             "a bool array is a mask, not a picture; pass it as mask, or "
             "array.astype(numpy.uint8) * 255 as the picture"
         )
-    elif array.dtype not in (np.uint8, np.uint16):
+    elif not _is_samples(array.dtype):
         raise ImageError(
             f"an array must be uint8, uint16 or float, not {array.dtype}; "
             "for values 0 to 255 pass array.astype(numpy.uint8)"
         )
+
+
+def _is_samples(dtype: np.dtype[Any]) -> bool:
+    """Return whether it is uint8 or uint16, in either order of bytes."""
+    return dtype.kind == "u" and dtype.itemsize in (1, 2)
 
 
 def from_pil(picture: PILImage.Image, *, max_pixels: int = MAX_PIXELS) -> Image:
@@ -265,7 +270,7 @@ class Kind:
 
     def _pil(self, result: Image) -> PILImage.Image:
         source: PILImage.Image = self.source
-        picture = _pil(result, deep=source.mode.startswith("I"))
+        picture = _pil(result, source.mode)
         info = dict(source.info)
         info.pop("transparency", None)
         if "icc_profile" in info and picture.info.get("icc_profile") is None:
@@ -286,18 +291,24 @@ def accept(value: Any, *, max_pixels: int = MAX_PIXELS) -> tuple[Image | Animati
 
 def to_pil(image: Image) -> PILImage.Image:
     """Return a PIL image: L, LA, RGB, RGBA or CMYK, 8 bits, with its profile in ``info``."""
-    return _pil(image, deep=False)
+    return _pil(image, "RGB")
 
 
-def _pil(image: Image, *, deep: bool) -> PILImage.Image:
+def _pil(image: Image, mode: str) -> PILImage.Image:
+    """Return a PIL image: of more than 8 bits if it is grey and `mode` holds that."""
     from PIL import Image as PILImage
 
-    from ganfilters.imageio._samples import quantise
+    from ganfilters.imageio._samples import quantise, unit
 
     what = quantise(image, 8, icc=True, cmyk=image.alpha is None)
+    deep = mode == "F" or mode.startswith("I")
     if deep and image.alpha is None and what.mode == "L":
         what = quantise(image, 16, icc=True, cmyk=False)
     samples = what.stacked()
+    if samples.dtype == np.uint16 and mode == "F":
+        samples = unit(samples)
+    elif samples.dtype == np.uint16 and mode == "I":
+        samples = samples.astype(np.int32)
     if what.mode == "CMYK":
         size = (samples.shape[1], samples.shape[0])
         picture = PILImage.frombytes("CMYK", size, samples.tobytes())
@@ -331,7 +342,7 @@ def to_array(image: Image, dtype: npt.DTypeLike = np.uint8, channels: int = 3) -
         Another dtype or number of channels.
     """
     kind = np.dtype(dtype)
-    if kind not in (np.uint8, np.uint16) and kind.kind != "f":
+    if not _is_samples(kind) and kind.kind != "f":
         raise ImageError(f"an array can be uint8, uint16 or float, not {kind}")
     if channels not in (0, 1, 3, 4):
         raise ImageError(f"an array can have 0, 1, 3 or 4 channels, not {channels}")
