@@ -11,8 +11,8 @@ from ganfilters.limits import MAX_PIXELS
 
 __all__ = ["common_options"]
 
-# Words on the command line, and what click makes of them. Bounds are checked in apply.py, so that
-# their messages read like those of the filters' own parameters.
+# Words on the command line, and what click makes of them. Bounds are checked in _filtering.py, so
+# that their messages read like those of the filters' own parameters.
 _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (
         ("--params",),

@@ -21,7 +21,7 @@ from ganfilters.imageio import _formats, _png, _target, _webp, _xmp
 from ganfilters.imageio._samples import Encodable, flatten, quantise
 from ganfilters.recipe import Recipe
 
-__all__ = ["AnimationWriter", "GifWriter", "encode_animation", "gif_frame_writer"]
+__all__ = ["AnimationWriter", "GifWriter", "encode_animation"]
 
 _DEFAULT_FPS = 25.0
 _GIF_FPS_MAX = 50.0
@@ -54,7 +54,10 @@ class _Clock:
 
 
 class GifWriter:
-    """Writes a GIF frame by frame, each with the palette that suits it best."""
+    """Writes a GIF frame by frame, each with the palette that suits it best.
+
+    `loop` is None for a still picture.
+    """
 
     def __init__(self, file: BinaryIO, loop: int | None, *, dither: bool = True) -> None:
         self._file = file
@@ -158,11 +161,6 @@ def _exact(
         return None
     colours = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=1).astype(np.uint8)
     return indices.reshape(packed.shape).astype(np.uint8), colours
-
-
-def gif_frame_writer(file: BinaryIO, loop: int | None, *, dither: bool = True) -> GifWriter:
-    """Return a writer for a GIF; `loop` None is a still picture."""
-    return GifWriter(file, loop, dither=dither)
 
 
 class _Gif:

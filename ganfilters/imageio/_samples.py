@@ -29,8 +29,18 @@ class Decoded:
         H x W x 1, 3 or 4 (by `mode`), uint8 or uint16, not yet turned upright.
     mode
         ``"L"``, ``"RGB"`` or ``"CMYK"``.
+    format
+        Name of the file's format; empty for a picture that is in memory only.
     alpha
         H x W of the same dtype, or None.
+    icc, exif, xmp
+        The blocks as the file holds them, not yet looked at.
+    dpi
+        Resolution, across and down, in pixels an inch.
+    recipe
+        From a comment, in a format that has no XMP.
+    turn
+        Turn the picture as its EXIF says.
     """
 
     samples: Samples
@@ -53,11 +63,6 @@ class Encodable:
     mode: str
     alpha: Samples | None
     icc: bytes | None
-
-    @property
-    def depth(self) -> int:
-        """Bits per sample."""
-        return 8 if self.samples.dtype == np.uint8 else 16
 
     def stacked(self) -> Samples:
         """Return the samples with alpha as the last channel; H x W for bare grey."""

@@ -13,7 +13,7 @@ from PIL import features
 from ganfilters.errors import ImageError
 from ganfilters.image import Animation, Image, Metadata
 from ganfilters.imageio import _formats, _png, _target, _webp, _xmp
-from ganfilters.imageio._animate import AnimationWriter, encode_animation, gif_frame_writer
+from ganfilters.imageio._animate import AnimationWriter, GifWriter, encode_animation
 from ganfilters.imageio._formats import Format
 from ganfilters.imageio._samples import Encodable, flatten, quantise
 
@@ -206,6 +206,6 @@ def _jpeg(
 
 
 def _gif(what: Encodable, metadata: Metadata, out: BinaryIO) -> None:
-    writer = gif_frame_writer(out, loop=None)
+    writer = GifWriter(out, loop=None)
     writer.add(what, 0, metadata.recipe)
     writer.close()

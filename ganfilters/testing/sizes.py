@@ -14,9 +14,9 @@ __all__ = ["check_sizes", "check_tiling"]
 
 # Tiles may differ from the whole by two steps of an 8-bit picture and by rounding.
 _TILE_TOLERANCE = 2 / 255 + 1e-6
-# A largest size above this is believed: trying it would take minutes.
 _RANGE_SLACK = 1e-3
 _NO_RULE = "no size rule would help: apply() itself is at fault"
+# A largest size above this is believed: trying it would take minutes.
 _LARGEST_TRIED = 512
 _MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
 _MINIMA = (1, 2, 4, 8, 16, 32, 64, 128, 256)

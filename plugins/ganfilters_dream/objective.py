@@ -177,7 +177,7 @@ def _class_index(name: str, classes: Sequence[str]) -> int:
     if wanted not in synonyms:
         words = [word for word in synonyms if "," not in word]
         raise UsageError(
-            f"ImageNet has no class {name!r}; {nearest(wanted, words, what='classes')}"
+            f"the network has no class {name!r}; {nearest(wanted, words, what='classes')}"
         )
     return synonyms[wanted]
 
