@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +14,7 @@ from ganfilters.areas import bounding_box
 from ganfilters.errors import ImageError
 from ganfilters.image import Animation, FloatArray, Image, Metadata
 from ganfilters.limits import MAX_PIXELS
+from ganfilters.tiling import row_blocks
 
 if TYPE_CHECKING:
     from PIL import Image as PILImage
@@ -35,7 +35,6 @@ __all__ = [
 
 _KINDS = "a path, the bytes of a file, a PIL image, a NumPy array or a ganfilters Image"
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
-_BLOCK = 1 << 15
 Array = npt.NDArray[Any]
 
 
@@ -347,7 +346,7 @@ def to_array(image: Image, dtype: npt.DTypeLike = np.uint8, channels: int = 3) -
     if channels not in (0, 1, 3, 4):
         raise ImageError(f"an array can have 0, 1, 3 or 4 channels, not {channels}")
     out = np.empty((image.height, image.width, channels or 1), kind)
-    for rows in _blocks(image.pixels):
+    for rows in row_blocks(image.pixels.shape):
         pixels = image.pixels[rows]
         if channels < 3:
             _store(_luminance(pixels)[..., None], out[rows])
@@ -374,19 +373,12 @@ def _luminance(pixels: FloatArray) -> FloatArray:
     if pixels.strides[2] == 0:  # one plane seen as three
         return pixels[..., 0]
     result = np.array(pixels[..., 0])
-    for rows in _blocks(pixels):
+    for rows in row_blocks(pixels.shape):
         block = pixels[rows]
         coloured = (block[..., 0] != block[..., 1]) | (block[..., 1] != block[..., 2])
         if coloured.any():
             np.copyto(result[rows], np.clip(block @ _LUMA, 0, 1), where=coloured)
     return result
-
-
-def _blocks(pixels: Array) -> Iterator[slice]:
-    """Yield rows that fit into the processor's cache together, temporary arrays included."""
-    step = max(1, _BLOCK // pixels.shape[1])
-    for top in range(0, pixels.shape[0], step):
-        yield slice(top, top + step)
 
 
 def read_mask(value: Any, width: int, height: int, *, max_pixels: int = MAX_PIXELS) -> FloatArray:
@@ -465,7 +457,7 @@ def reference(image: Image) -> dict[str, Any]:
     for plane in (image.pixels, image.alpha):
         if plane is None:
             continue
-        for rows in _blocks(plane):
+        for rows in row_blocks(plane.shape):
             block = np.empty(plane[rows].shape, "<u2")
             _store(plane[rows], block)
             digest.update(block.data)

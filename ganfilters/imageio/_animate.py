@@ -19,11 +19,11 @@ from ganfilters.errors import ImageError, UsageError
 from ganfilters.image import Animation, Image
 from ganfilters.imageio import _formats, _png, _target, _webp, _xmp
 from ganfilters.imageio._samples import Encodable, flatten, quantise
+from ganfilters.limits import DEFAULT_FPS
 from ganfilters.recipe import Recipe
 
 __all__ = ["AnimationWriter", "GifWriter", "encode_animation"]
 
-_DEFAULT_FPS = 25.0
 _GIF_FPS_MAX = 50.0
 _SAMPLE = 1 << 15  # pixels that a palette is chosen from
 
@@ -298,7 +298,7 @@ class AnimationWriter(AbstractContextManager["AnimationWriter"]):
         if loop < 0:
             raise UsageError(f"loop is {loop}; it must be 0 (for ever) or more")
         self._target = target
-        self._frame_ms = 1000.0 / (fps or _DEFAULT_FPS)
+        self._frame_ms = 1000.0 / (fps or DEFAULT_FPS)
         self._overwrite = overwrite
         self._quality = quality
         self._make: Callable[[BinaryIO], _Backend] = lambda file: _backend(

@@ -14,7 +14,7 @@ from ganfilters.errors import ImageError, UsageError
 from ganfilters.image import Animation, Image, Metadata
 from ganfilters.imageio import _xmp
 from ganfilters.imageio._formats import FORMATS
-from ganfilters.limits import MAX_PIXELS
+from ganfilters.limits import DEFAULT_FPS, MAX_PIXELS
 from ganfilters.recipe import Recipe
 
 __all__ = ["is_video", "read_video", "video_recipe"]
@@ -80,7 +80,7 @@ def read_video(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Animation:
     if not frames:
         raise ImageError(f"{path} holds no frames")
     steps = [after - before for before, after in pairwise(times)]
-    last = steps[-1] if steps else 40.0
+    last = steps[-1] if steps else 1000.0 / DEFAULT_FPS
     return Animation(tuple(frames), tuple(max(step, 1.0) for step in [*steps, last]))
 
 
