@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from ganfilters.resample import resize
     from ganfilters.runtime import Runtime, Session
     from ganfilters.sheet import contact_sheet
+    from ganfilters.tensors import from_batch, to_batch
     from ganfilters.tiling import pad_to, padded_size
 
 __all__ = [
@@ -94,6 +95,7 @@ __all__ = [
     "bounding_box",
     "contact_sheet",
     "distance_to",
+    "from_batch",
     "hookimpl",
     "nearest",
     "pad_to",
@@ -101,6 +103,7 @@ __all__ = [
     "progress_part",
     "report_progress",
     "resize",
+    "to_batch",
 ]
 
 _HOME = {
@@ -120,6 +123,7 @@ _HOME = {
     "resample": "resize",
     "runtime": "Runtime Session",
     "sheet": "contact_sheet",
+    "tensors": "from_batch to_batch",
     "tiling": "pad_to padded_size",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
