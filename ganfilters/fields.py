@@ -144,7 +144,7 @@ class DataFile:
         ImageError
             It exists already, or cannot be written.
         """
-        from ganfilters.imageio._target import replacing
+        from ganfilters.files import replacing
 
         with replacing(self.path, overwrite=False) as file:
             file.write(text.encode())
@@ -174,7 +174,7 @@ def _read_file(value: Any) -> Any:
 def _new_file(value: Any) -> Any:
     file = _data_file(value)
     if file is not None:
-        from ganfilters.imageio._target import check
+        from ganfilters.files import check
 
         try:  # now, and not after the work
             check(file.path, overwrite=False)

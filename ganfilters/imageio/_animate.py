@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PILImage
 
+from ganfilters import files
 from ganfilters.errors import ImageError, UsageError
 from ganfilters.image import Animation, Image
-from ganfilters.imageio import _formats, _png, _target, _webp, _xmp
+from ganfilters.imageio import _formats, _png, _webp, _xmp
 from ganfilters.imageio._samples import Encodable, flatten, quantise
 from ganfilters.limits import DEFAULT_FPS
 from ganfilters.recipe import Recipe
@@ -314,7 +315,7 @@ class AnimationWriter(AbstractContextManager["AnimationWriter"]):
         file: BinaryIO
         if isinstance(self._target, (str, Path)):
             file = self._stack.enter_context(
-                _target.replacing(self._target, overwrite=self._overwrite)
+                files.replacing(self._target, overwrite=self._overwrite)
             )
         else:
             file = self._target
