@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from ganfilters.resample import resize, resize_mask
     from ganfilters.runtime import Runtime, Session
     from ganfilters.sheet import contact_sheet
+    from ganfilters.tensors import from_batch, to_batch
     from ganfilters.tiling import pad_to, padded_size
 
 __all__ = [
@@ -94,6 +95,7 @@ __all__ = [
     "bounding_box",
     "contact_sheet",
     "distance_to",
+    "from_batch",
     "hookimpl",
     "nearest",
     "pad_to",
@@ -102,6 +104,7 @@ __all__ = [
     "report_progress",
     "resize",
     "resize_mask",
+    "to_batch",
 ]
 
 _HOME = {
@@ -121,6 +124,7 @@ _HOME = {
     "resample": "resize resize_mask",
     "runtime": "Runtime Session",
     "sheet": "contact_sheet",
+    "tensors": "from_batch to_batch",
     "tiling": "pad_to padded_size",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}

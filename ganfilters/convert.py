@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +14,7 @@ from ganfilters.areas import bounding_box
 from ganfilters.errors import ImageError
 from ganfilters.image import Animation, FloatArray, Image, Metadata
 from ganfilters.limits import MAX_PIXELS
+from ganfilters.tiling import row_blocks
 
 if TYPE_CHECKING:
     from PIL import Image as PILImage
@@ -35,7 +35,6 @@ __all__ = [
 
 _KINDS = "a path, the bytes of a file, a PIL image, a NumPy array or a ganfilters Image"
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
-_BLOCK = 1 << 15
 Array = npt.NDArray[Any]
 
 
@@ -55,7 +54,7 @@ def from_array(array: Array) -> Image:
     check_array(array)
     metadata = Metadata(
         mode="L" if array.ndim == 2 or array.shape[2] == 1 else "RGB",
-        bit_depth=16 if array.dtype == np.uint16 else 8,
+        bit_depth=16 if _is_samples(array.dtype) and array.dtype.itemsize == 2 else 8,
     )
     planes = array[..., None] if array.ndim == 2 else array
     pixels = np.empty((*array.shape[:2], 3), np.float32)
@@ -104,11 +103,16 @@ def check_array(array: Array) -> None:
             "a bool array is a mask, not a picture; pass it as mask, or "
             "array.astype(numpy.uint8) * 255 as the picture"
         )
-    elif array.dtype not in (np.uint8, np.uint16):
+    elif not _is_samples(array.dtype):
         raise ImageError(
             f"an array must be uint8, uint16 or float, not {array.dtype}; "
             "for values 0 to 255 pass array.astype(numpy.uint8)"
         )
+
+
+def _is_samples(dtype: np.dtype[Any]) -> bool:
+    """Return whether it is uint8 or uint16, in either order of bytes."""
+    return dtype.kind == "u" and dtype.itemsize in (1, 2)
 
 
 def from_pil(picture: PILImage.Image, *, max_pixels: int = MAX_PIXELS) -> Image:
@@ -265,7 +269,7 @@ class Kind:
 
     def _pil(self, result: Image) -> PILImage.Image:
         source: PILImage.Image = self.source
-        picture = _pil(result, deep=source.mode.startswith("I"))
+        picture = _pil(result, source.mode)
         info = dict(source.info)
         info.pop("transparency", None)
         if "icc_profile" in info and picture.info.get("icc_profile") is None:
@@ -286,18 +290,24 @@ def accept(value: Any, *, max_pixels: int = MAX_PIXELS) -> tuple[Image | Animati
 
 def to_pil(image: Image) -> PILImage.Image:
     """Return a PIL image: L, LA, RGB, RGBA or CMYK, 8 bits, with its profile in ``info``."""
-    return _pil(image, deep=False)
+    return _pil(image, "RGB")
 
 
-def _pil(image: Image, *, deep: bool) -> PILImage.Image:
+def _pil(image: Image, mode: str) -> PILImage.Image:
+    """Return a PIL image: of more than 8 bits if it is grey and `mode` holds that."""
     from PIL import Image as PILImage
 
-    from ganfilters.imageio._samples import quantise
+    from ganfilters.imageio._samples import quantise, unit
 
     what = quantise(image, 8, icc=True, cmyk=image.alpha is None)
+    deep = mode == "F" or mode.startswith("I")
     if deep and image.alpha is None and what.mode == "L":
         what = quantise(image, 16, icc=True, cmyk=False)
     samples = what.stacked()
+    if samples.dtype == np.uint16 and mode == "F":
+        samples = unit(samples)
+    elif samples.dtype == np.uint16 and mode == "I":
+        samples = samples.astype(np.int32)
     if what.mode == "CMYK":
         size = (samples.shape[1], samples.shape[0])
         picture = PILImage.frombytes("CMYK", size, samples.tobytes())
@@ -331,12 +341,12 @@ def to_array(image: Image, dtype: npt.DTypeLike = np.uint8, channels: int = 3) -
         Another dtype or number of channels.
     """
     kind = np.dtype(dtype)
-    if kind not in (np.uint8, np.uint16) and kind.kind != "f":
+    if not _is_samples(kind) and kind.kind != "f":
         raise ImageError(f"an array can be uint8, uint16 or float, not {kind}")
     if channels not in (0, 1, 3, 4):
         raise ImageError(f"an array can have 0, 1, 3 or 4 channels, not {channels}")
     out = np.empty((image.height, image.width, channels or 1), kind)
-    for rows in _blocks(image.pixels):
+    for rows in row_blocks(image.pixels.shape):
         pixels = image.pixels[rows]
         if channels < 3:
             _store(_luminance(pixels)[..., None], out[rows])
@@ -363,19 +373,12 @@ def _luminance(pixels: FloatArray) -> FloatArray:
     if pixels.strides[2] == 0:  # one plane seen as three
         return pixels[..., 0]
     result = np.array(pixels[..., 0])
-    for rows in _blocks(pixels):
+    for rows in row_blocks(pixels.shape):
         block = pixels[rows]
         coloured = (block[..., 0] != block[..., 1]) | (block[..., 1] != block[..., 2])
         if coloured.any():
             np.copyto(result[rows], np.clip(block @ _LUMA, 0, 1), where=coloured)
     return result
-
-
-def _blocks(pixels: Array) -> Iterator[slice]:
-    """Yield rows that fit into the processor's cache together, temporary arrays included."""
-    step = max(1, _BLOCK // pixels.shape[1])
-    for top in range(0, pixels.shape[0], step):
-        yield slice(top, top + step)
 
 
 def read_mask(value: Any, width: int, height: int, *, max_pixels: int = MAX_PIXELS) -> FloatArray:
@@ -454,7 +457,7 @@ def reference(image: Image) -> dict[str, Any]:
     for plane in (image.pixels, image.alpha):
         if plane is None:
             continue
-        for rows in _blocks(plane):
+        for rows in row_blocks(plane.shape):
             block = np.empty(plane[rows].shape, "<u2")
             _store(plane[rows], block)
             digest.update(block.data)

@@ -144,7 +144,7 @@ class DataFile:
         ImageError
             It exists already, or cannot be written.
         """
-        from ganfilters.imageio._target import replacing
+        from ganfilters.files import replacing
 
         with replacing(self.path, overwrite=False) as file:
             file.write(text.encode())
@@ -160,15 +160,21 @@ def _data_file(value: Any) -> Any:
 
 def _read_file(value: Any) -> Any:
     file = _data_file(value)
-    if file is not None and not file.path.is_file():
-        raise ValueError(f"{file.path} {'is a folder' if file.path.is_dir() else 'does not exist'}")
+    if file is None:
+        return None
+    try:
+        if not file.path.is_file():
+            what = "is a folder" if file.path.is_dir() else "does not exist"
+            raise ValueError(f"{file.path} {what}")
+    except OSError as error:
+        raise ValueError(f"{file.path} cannot be read: {error.strerror or error}") from error
     return file
 
 
 def _new_file(value: Any) -> Any:
     file = _data_file(value)
     if file is not None:
-        from ganfilters.imageio._target import check
+        from ganfilters.files import check
 
         try:  # now, and not after the work
             check(file.path, overwrite=False)

@@ -1,4 +1,4 @@
-"""The whole plugin contract: `Filter`, `Params`, `Traits`, and the kinds of parameter.
+"""The whole plugin contract: `Filter`, `Params` and `Traits`.
 
 A plugin subclasses `Filter`, declares its parameters once as a `Params` model, says in `Traits`
 what it needs, and implements `Filter.apply`. Files, colour, alpha, masks, strength, padding,

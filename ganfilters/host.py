@@ -24,7 +24,7 @@ from ganfilters.errors import UsageError
 from ganfilters.filter import Filter, Params
 from ganfilters.image import Animation, Image
 from ganfilters.jobs import Job, Options
-from ganfilters.limits import MAX_PIXELS
+from ganfilters.limits import DEFAULT_FPS, MAX_PIXELS
 from ganfilters.progress import CancelToken, OnProgress, report_progress, reporting
 from ganfilters.recipe import Recipe
 from ganfilters.registry import Entry, Registry
@@ -32,8 +32,6 @@ from ganfilters.running import guarded
 from ganfilters.runtime import Runtime
 
 __all__ = ["Host", "Prepared", "apply"]
-
-_FRAME_MS = 40.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +106,7 @@ class Prepared:
         moving = job.frames(source, self.device)
         if moving is not None:
             frames = tuple(moving)
-            return Animation(frames, (_FRAME_MS,) * len(frames))
+            return Animation(frames, (1000.0 / DEFAULT_FPS,) * len(frames))
         record = kind is None or kind.records
         result = job.apply(source, self.device, record=record)
         return kind.give_back(result) if kind is not None else result

@@ -18,7 +18,7 @@ __all__ = ["extract", "read_metadata"]
 
 # Field numbers of onnx.proto3.
 _IR_VERSION, _GRAPH, _METADATA = 1, 7, 14
-_NODE, _INITIALIZER, _INPUT, _OUTPUT, _VALUE_INFO, _SPARSE = 1, 5, 11, 12, 13, 15
+_NODE, _INITIALIZER, _INPUT, _OUTPUT, _VALUE_INFO = 1, 5, 11, 12, 13
 _NODE_INPUT, _NODE_OUTPUT, _NODE_ATTRIBUTE = 1, 2, 5
 _ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS = 6, 11
 _TENSOR_NAME = 8
@@ -112,7 +112,7 @@ def _cut_graph(graph: bytes, wanted: set[str], path: Path) -> bytes:
             name = _named(graph, field, names[number])
             keep = name in (wanted if number == _OUTPUT else needed)
         else:
-            keep = number != _SPARSE or bool(needed)
+            keep = True
         if keep:
             parts.append(graph[field[2] : field[4]])
     return b"".join(parts)

@@ -6,7 +6,7 @@ the caller's own callbacks raise passes through as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
@@ -20,14 +20,12 @@ from ganfilters.hidden import as_shown, hidden_in
 from ganfilters.image import BoolArray, FloatArray, Image
 from ganfilters.progress import callers_own, progress_part, report_progress
 from ganfilters.registry import Entry
-from ganfilters.tiling import Window, blend_ramp, pad_to, padded_size, windows
+from ganfilters.tiling import Window, blend_ramp, pad_to, padded_size, row_blocks, windows
 
-__all__ = ["Call", "Made", "checked", "guarded", "read_only", "run"]
+__all__ = ["RANGE_SLACK", "Call", "Made", "checked", "guarded", "read_only", "run"]
 
 # Values may stray this far outside [0, 1] by rounding and are clipped; further is a defect.
-_RANGE_SLACK = 1e-3
-# Pixels handled at a time, so that they and temporary arrays stay in the processor's cache.
-_BLOCK = 1 << 15
+RANGE_SLACK = 1e-3
 _T = TypeVar("_T")
 
 
@@ -208,7 +206,7 @@ def _check_kept(call: Call, source: Image, made: Image) -> None:
 
 def _differ(result: FloatArray, source: FloatArray, where: BoolArray) -> bool:
     """Compare two arrays where a mask is True, without a copy of either."""
-    for rows in _rows(result):
+    for rows in row_blocks(result.shape):
         unlike = result[rows] != source[rows]
         if not unlike.any():  # mostly so, and quicker than to look where
             continue
@@ -217,12 +215,6 @@ def _differ(result: FloatArray, source: FloatArray, where: BoolArray) -> bool:
         if (unlike & where[rows]).any():
             return True
     return False
-
-
-def _rows(array: FloatArray) -> Iterator[slice]:
-    step = max(1, _BLOCK // array.shape[1])
-    for top in range(0, array.shape[0], step):
-        yield slice(top, top + step)
 
 
 def read_only(array: FloatArray) -> FloatArray:
@@ -285,12 +277,12 @@ def _in_range(call: Call, pixels: FloatArray, untouched: BoolArray | None) -> Fl
     whole = pixels
     if untouched is not None and untouched.shape == pixels.shape[:2]:
         pixels = pixels[bounding_box(~untouched)]  # elsewhere it is compared with the source
-    parts = [pixels[rows] for rows in _rows(pixels)]
+    parts = [pixels[rows] for rows in row_blocks(pixels.shape)]
     low = float(np.min([part.min() for part in parts]))  # NaN if any value is
     high = float(np.max([part.max() for part in parts]))
     if not (np.isfinite(low) and np.isfinite(high)):
         raise PluginError(f"{who} returned values that are not finite (NaN or infinity)")
-    if low < -_RANGE_SLACK or high > 1.0 + _RANGE_SLACK:
+    if low < -RANGE_SLACK or high > 1.0 + RANGE_SLACK:
         raise PluginError(
             f"{who} returned values from {low:.3g} to {high:.3g}; they must be in [0, 1]"
         )

@@ -114,7 +114,7 @@ def write_settings(settings: Settings) -> Path:
     GanfiltersError
         The file cannot be written.
     """
-    from ganfilters.imageio._target import replacing
+    from ganfilters.files import replacing
 
     path = settings_file()
     record = {**settings.others, _DISABLED: sorted(settings.disabled_plugins)}

@@ -1,15 +1,35 @@
-"""Cutting a picture into overlapping tiles and blending them back. Pure NumPy."""
+"""Cutting a picture into rows, or into overlapping tiles to be blended back. Pure NumPy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ganfilters.image import FloatArray
 
-__all__ = ["Span", "Window", "blend_ramp", "fitted", "pad_to", "padded_size", "spans", "windows"]
+__all__ = [
+    "Span",
+    "Window",
+    "blend_ramp",
+    "fitted",
+    "pad_to",
+    "padded_size",
+    "row_blocks",
+    "spans",
+    "windows",
+]
+
+# So many stay in the processor's cache, temporary arrays included.
+_CACHED_PIXELS = 1 << 15
+
+
+def row_blocks(shape: Sequence[int], pixels: int = _CACHED_PIXELS) -> Iterator[slice]:
+    """Yield the rows of an array of this shape, as many at a time as hold `pixels`."""
+    step = max(1, pixels // shape[1])
+    for top in range(0, shape[0], step):
+        yield slice(top, min(top + step, shape[0]))
 
 
 @dataclass(frozen=True)

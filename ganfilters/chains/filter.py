@@ -28,15 +28,14 @@ from ganfilters.jobs import Job
 from ganfilters.limits import MAX_PIXELS
 from ganfilters.progress import progress_part, progress_silent, report_progress
 from ganfilters.registry import Entry
+from ganfilters.registry._sources import CHAIN
 from ganfilters.running import guarded
 from ganfilters.schema import spelled
 
 if TYPE_CHECKING:
     from ganfilters.runtime import Runtime
 
-__all__ = ["CHAIN", "ChainFilter", "Find", "chain_entry"]
-
-CHAIN = "chain"
+__all__ = ["ChainFilter", "Find", "chain_entry"]
 """What stands for the distribution of a filter that is a chain."""
 
 Find = Callable[[str], Entry]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ganfilters.chains.data import Chain, ChainStep
 from ganfilters.errors import GanfiltersError, ImageError, PluginError, UsageError, nearest
 from ganfilters.hookspecs import hookimpl
-from ganfilters.registry._sources import FILTER_NAME, Source
+from ganfilters.registry._sources import CHAIN, FILTER_NAME, Source
 from ganfilters.settings import config_folder
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["ChainStore", "chain_sources"]
 
 _FILE = "chain.toml"
-_CHAIN = "chain"
 
 
 @dataclass(frozen=True)
@@ -122,6 +121,7 @@ class ChainStore:
                 whole.mkdir()
                 kept = _Keeper(whole, chain.folder or Path()).chain(chain, entry)
                 (whole / _FILE).write_text(kept.to_toml(), "utf-8")
+                _check_readable(whole / _FILE)
                 if target.exists():
                     target.rename(Path(made, "old"))
                 try:
@@ -201,7 +201,7 @@ class ChainStore:
         if name in self.names():
             with suppress(UsageError):
                 entry = loaded(name)
-                if entry.distribution != _CHAIN:  # a plugin's filter of that name came later
+                if entry.distribution != CHAIN:  # a plugin's filter of that name came later
                     return entry
             return self.entry(name, loaded, trail)
         return loaded(name)
@@ -276,6 +276,16 @@ class _Keeper:
         return self._copied[path]
 
 
+def _check_readable(path: Path) -> None:
+    """Check that a chain can be read again, before it takes the place of one that can."""
+    try:
+        Chain.load(path)
+    except UsageError as error:
+        # Nobody knows the folder in which it is made.
+        reason = str(error).replace(str(path), path.name)
+        raise UsageError(f"the chain cannot be saved: {reason}") from error
+
+
 def _version(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
@@ -302,10 +312,10 @@ def chain_sources(loaded: Callable[[str], Entry]) -> list[Source]:
     return [
         Source(
             name=name,
-            distribution=_CHAIN,
+            distribution=CHAIN,
             version=_version(store.folder / name / _FILE),
             load=partial(_Plugin, store, name, loaded),
-            origin="chain",
+            origin=CHAIN,
         )
         for name in store.names()
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,8 @@ def _step(step: ChainStep, where: str, *, strict: bool) -> Iterator[list[str]]:
 
 
 def _key(name: str) -> str:
-    return _value(spelled(name)) if not spelled(name).replace("-", "").isalnum() else spelled(name)
+    bare = re.fullmatch(r"[A-Za-z0-9_-]+", spelled(name))  # others TOML wants in quotes
+    return spelled(name) if bare else _value(spelled(name))
 
 
 def _value(value: Any) -> str:

@@ -231,8 +231,11 @@ def _report(error: Exception, state: State) -> int:
         message = one_line(error)
     elif isinstance(error, click.ClickException):
         message = _click_message(error)
-    elif isinstance(error, OSError):
-        message = f"standard output was not written: {error.strerror or one_line(error)}"
+    elif isinstance(error, OSError) and error.filename is not None:
+        message = f"{os.fsdecode(error.filename)}: {error.strerror or one_line(error)}"
+    elif isinstance(error, OSError) and error.errno is not None:
+        # What concerns a file has its name; without one it is a stream that is open already.
+        message = f"standard output was not written: {error.strerror}"
     elif isinstance(error, MemoryError):
         message = "out of memory; a smaller picture may fit"
     else:

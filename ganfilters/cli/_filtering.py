@@ -25,9 +25,19 @@ if TYPE_CHECKING:
     from ganfilters.cli._work import Result, Work
     from ganfilters.registry import Entry
 
-__all__ = ["FilterCommand", "execute", "filter_command", "given_params", "prepare"]
+__all__ = [
+    "PATHS",
+    "FilterCommand",
+    "execute",
+    "filter_command",
+    "given_params",
+    "paths_argument",
+    "prepare",
+    "typed",
+]
 
-_PATHS = {"required": "INPUT OUTPUT", "optional": "[INPUT] OUTPUT", "none": "OUTPUT"}
+PATHS = {"required": "INPUT OUTPUT", "optional": "[INPUT] OUTPUT", "none": "OUTPUT"}
+"""Which pictures a filter's command line names, by ``traits.input``."""
 _PATHS_HELP = {
     "required": "INPUT and OUTPUT are files, or - for standard input and output; or two folders; "
     "or give several inputs and --out-dir.",
@@ -86,7 +96,7 @@ def filter_command(
         name=entry.filter.name,
         help=f"{entry.filter.summary}\n\n{_PATHS_HELP[takes]}",
         short_help=entry.filter.summary,
-        params=[_paths(takes), *own, *common_options(), *extra],
+        params=[paths_argument(takes), *own, *common_options(), *extra],
         options_metavar="[OPTIONS]",
         callback=click.pass_context(lambda ctx, **given: callback(ctx, given)),
     )
@@ -94,8 +104,18 @@ def filter_command(
     return made
 
 
-def _paths(takes: str) -> click.Argument:
-    return click.Argument(["paths"], nargs=-1, type=click.Path(), metavar=_PATHS[takes])
+def paths_argument(takes: str) -> click.Argument:
+    """Return the argument for the pictures of a filter whose ``traits.input`` is `takes`."""
+    return click.Argument(["paths"], nargs=-1, type=click.Path(), metavar=PATHS[takes])
+
+
+def typed(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a filter's own parameters that the user has written."""
+    return {
+        name: given[name]
+        for name in getattr(ctx.command, "own", ())
+        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    }
 
 
 def execute(
@@ -200,17 +220,14 @@ def given_params(ctx: click.Context, entry: Entry, given: Mapping[str, Any]) -> 
     """Return the checked parameters of options and of the file together; options win."""
     file = given["params"]
     loaded = _load(file) if file is not None else {}
-    typed = {
-        name: given[name]
-        for name in getattr(ctx.command, "own", ())
-        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-    }
+    written = typed(ctx, given)
 
     def called(name: str) -> str:
-        return f"{name} (in {file})" if name in loaded and name not in typed else schema.flag(name)
+        in_file = name in loaded and name not in written
+        return f"{name} (in {file})" if in_file else schema.flag(name)
 
     return schema.validate(
-        entry.filter.Params, {**loaded, **typed}, names=called, max_pixels=given["max_pixels"]
+        entry.filter.Params, {**loaded, **written}, names=called, max_pixels=given["max_pixels"]
     )
 
 

@@ -7,12 +7,12 @@ from typing import Any
 import click
 
 from ganfilters.devices import DEVICES
-from ganfilters.limits import MAX_PIXELS
+from ganfilters.limits import DEFAULT_FPS, MAX_PIXELS
 
 __all__ = ["common_options"]
 
-# Words on the command line, and what click makes of them. Bounds are checked in apply.py, so that
-# their messages read like those of the filters' own parameters.
+# Words on the command line, and what click makes of them. Bounds are checked in _filtering.py, so
+# that their messages read like those of the filters' own parameters.
 _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (
         ("--params",),
@@ -90,7 +90,7 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         {
             "type": float,
             "metavar": "FLOAT",
-            "help": "Frames a second of an animation.  [default: as read, or 25]",
+            "help": f"Frames a second of an animation.  [default: as read, or {DEFAULT_FPS:g}]",
         },
     ),
     (("--overwrite",), {"is_flag": True, "help": "Replace outputs that exist."}),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganfilters.errors import ImageError, UsageError, nearest
+from ganfilters.files import check
 from ganfilters.imageio import FORMATS, format_of
 
 __all__ = ["STREAM", "Output", "Plan", "check_target", "extension_of", "plan"]
@@ -204,8 +205,7 @@ def _checked(plan: Plan, root: Path, *, overwrite: bool) -> Plan:
         overwritten = sources.get(key)
         if overwritten is not None and overwritten is not output:
             raise UsageError(f"the output {output.target} of {output.source} is another input")
-        if target.is_dir():
-            raise UsageError(f"{output.target} is a folder; the output must be a file")
+        _check_writable(output.target, overwrite=True)  # those that exist are told together
         existing.append(output.target)
     if existing and not overwrite:
         count = len(existing)
@@ -213,7 +213,7 @@ def _checked(plan: Plan, root: Path, *, overwrite: bool) -> Plan:
             f"{existing[0]} exists" if count == 1 else f"{count} outputs exist ({existing[0]}, ...)"
         )
         raise UsageError(f"{what}; --overwrite replaces them")
-    _check_folder(root, make=True)
+    _check_root(root)
     return plan
 
 
@@ -241,25 +241,27 @@ def check_target(
     """
     if target == STREAM:
         return
-    path = Path(target)
-    if path.is_dir():
+    if Path(target).is_dir():
         raise UsageError(f"{target} is a folder; name a file in it, or use --out-dir {target}")
     key = _identity(target)
     if key is not None and key == _identity(source) and not overwrite:
         raise UsageError(f"{source} and {target} are the same file; --overwrite replaces it")
-    if (key is not None or path.is_symlink()) and not overwrite:
-        raise UsageError(f"{target} exists; --overwrite replaces it{hint}")
-    _check_folder(path.parent, make=False)
+    _check_writable(target, overwrite=overwrite, hint=hint if key is not None else "")
 
 
-def _check_folder(folder: Path, *, make: bool) -> None:
-    """Check that a folder can be written to or, for `make`, could be made."""
+def _check_writable(target: str, *, overwrite: bool, hint: str = "") -> None:
+    try:
+        check(target, overwrite=overwrite)
+    except ImageError as error:
+        raise UsageError(f"{error}{hint}") from error
+
+
+def _check_root(folder: Path) -> None:
+    """Check that the folder of all outputs can be written to, or could be made."""
     place = folder
-    while make and not place.exists() and place != place.parent:
+    while not place.exists() and not place.is_symlink() and place != place.parent:
         place = place.parent
-    if not place.exists():
-        raise UsageError(f"the folder {folder} does not exist")
     if not place.is_dir():
-        raise UsageError(f"{place} is a file, so no output can go to {folder}")
+        raise UsageError(f"{place} is no folder, so no output can go to {folder}")
     if not os.access(place, os.W_OK | os.X_OK):
         raise UsageError(f"the folder {place} cannot be written to")

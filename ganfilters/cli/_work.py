@@ -15,14 +15,13 @@ from ganfilters import imageio, schema
 from ganfilters.cli._plan import STREAM, Output, extension_of
 from ganfilters.errors import ImageError, UsageError
 from ganfilters.image import Animation, Image
+from ganfilters.limits import DEFAULT_FPS
 
 if TYPE_CHECKING:
     from ganfilters.host import Prepared
     from ganfilters.progress import OnProgress
 
 __all__ = ["Result", "Work", "read_source", "write_result"]
-
-DEFAULT_FPS = 25.0
 
 
 @dataclass(frozen=True)

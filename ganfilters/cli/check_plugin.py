@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ganfilters import schema
 from ganfilters.cli._state import State, pass_state, print_json
 from ganfilters.errors import UsageError, nearest
 
@@ -153,22 +154,27 @@ def _of_file(state: State, path: Path) -> Registry:
 
 def _values(settings: tuple[str, ...], entries: list[Entry], flag: str) -> dict[str, str]:
     values = {}
-    known = {name for entry in entries for name in entry.filter.Params.model_fields}
+    known = {name for entry in entries for name in _names(entry)}
     for setting in settings:
-        name, equals, value = setting.partition("=")
-        name = name.strip().replace("-", "_")
+        given, equals, value = setting.partition("=")
+        name = schema.underscored(given.strip())
         if not equals or not name:
             raise UsageError(f"{flag} {setting} has no value; write {flag} name=value")
         if entries and name not in known:
-            hint = nearest(name, known, what="parameters")
-            raise UsageError(f"there is no parameter {name}; {hint}")
+            hint = nearest(schema.spelled(name), map(schema.spelled, known), what="parameters")
+            raise UsageError(f"there is no parameter {given.strip()}; {hint}")
         values[name] = value
     return values
 
 
 def _known(entry: Entry, values: dict[str, str]) -> dict[str, str]:
     """Return the values of parameters that a filter has: others are for its neighbours."""
-    return {key: value for key, value in values.items() if key in entry.filter.Params.model_fields}
+    names = _names(entry)
+    return {key: value for key, value in values.items() if key in names}
+
+
+def _names(entry: Entry) -> list[str]:
+    return [parameter.name for parameter in schema.parameters(entry.filter.Params)]
 
 
 def _record(entry: Entry, outcome: Outcome) -> dict[str, Any]:

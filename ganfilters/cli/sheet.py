@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganfilters import schema
-from ganfilters.cli._filtering import FilterCommand
+from ganfilters.cli._filtering import PATHS, FilterCommand, paths_argument, typed
 from ganfilters.cli._options import common_options
 from ganfilters.cli._output import ProgressBar
 from ganfilters.cli._state import State
@@ -34,7 +34,6 @@ _SHARED = frozenset(
         "quiet",
     ]
 )
-_PATHS = {"required": "INPUT OUTPUT", "optional": "[INPUT] OUTPUT", "none": "OUTPUT"}
 
 
 class SheetGroup(FilterGroup):
@@ -93,14 +92,11 @@ def _options() -> list[click.Parameter]:
 
 def _sheet_command(entry: Entry) -> click.Command:
     own = schema.options(entry.filter.Params)
-    paths = click.Argument(
-        ["paths"], nargs=-1, type=click.Path(), metavar=_PATHS[entry.filter.traits.input]
-    )
     made = FilterCommand(
         name=entry.filter.name,
         help=f"Make a labelled contact sheet of the choices of {entry.filter.name}.",
         short_help=entry.filter.summary,
-        params=[paths, *own, *_options()],
+        params=[paths_argument(entry.filter.traits.input), *own, *_options()],
         callback=click.pass_context(lambda ctx, **values: _run(ctx, entry, values)),
     )
     made.own = frozenset(str(option.name) for option in own)
@@ -115,14 +111,10 @@ def _run(ctx: click.Context, entry: Entry, given: dict[str, Any]) -> None:
     takes = entry.filter.traits.input
     paths = given["paths"]
     if len(paths) not in {"required": (2,), "optional": (1, 2), "none": (1,)}[takes]:
-        raise UsageError(f"give {_PATHS[takes]}; see `ganfilters sheet {entry.filter.name} --help`")
+        raise UsageError(f"give {PATHS[takes]}; see `ganfilters sheet {entry.filter.name} --help`")
     *source, target = paths
     imageio.check_target(target, overwrite=given["overwrite"])
-    params = {
-        name: given[name]
-        for name in getattr(ctx.command, "own", ())
-        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-    }
+    params = typed(ctx, given)
     host = state.host(given["device"], threads=given["threads"], max_pixels=given["max_pixels"])
     picture = imageio.read(source[0], max_pixels=host.max_pixels) if source else None
     with (

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from ganfilters.imageio._animate import AnimationWriter
 from ganfilters.imageio._formats import FORMATS, Format, can_animate, format_of
-from ganfilters.imageio._read import MAX_PIXELS, read
-from ganfilters.imageio._readvideo import is_video, read_recipe, read_video
+from ganfilters.imageio._read import MAX_PIXELS, read, read_recipe
+from ganfilters.imageio._readvideo import is_video, read_video
 from ganfilters.imageio._write import check_target, encode, write
 
 __all__ = [

@@ -15,15 +15,16 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PILImage
 
+from ganfilters import files
 from ganfilters.errors import ImageError, UsageError
 from ganfilters.image import Animation, Image
-from ganfilters.imageio import _formats, _png, _target, _webp, _xmp
+from ganfilters.imageio import _formats, _png, _webp, _xmp
 from ganfilters.imageio._samples import Encodable, flatten, quantise
+from ganfilters.limits import DEFAULT_FPS
 from ganfilters.recipe import Recipe
 
-__all__ = ["AnimationWriter", "GifWriter", "encode_animation", "gif_frame_writer"]
+__all__ = ["AnimationWriter", "GifWriter", "encode_animation"]
 
-_DEFAULT_FPS = 25.0
 _GIF_FPS_MAX = 50.0
 _SAMPLE = 1 << 15  # pixels that a palette is chosen from
 
@@ -54,7 +55,10 @@ class _Clock:
 
 
 class GifWriter:
-    """Writes a GIF frame by frame, each with the palette that suits it best."""
+    """Writes a GIF frame by frame, each with the palette that suits it best.
+
+    `loop` is None for a still picture.
+    """
 
     def __init__(self, file: BinaryIO, loop: int | None, *, dither: bool = True) -> None:
         self._file = file
@@ -158,11 +162,6 @@ def _exact(
         return None
     colours = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=1).astype(np.uint8)
     return indices.reshape(packed.shape).astype(np.uint8), colours
-
-
-def gif_frame_writer(file: BinaryIO, loop: int | None, *, dither: bool = True) -> GifWriter:
-    """Return a writer for a GIF; `loop` None is a still picture."""
-    return GifWriter(file, loop, dither=dither)
 
 
 class _Gif:
@@ -300,7 +299,7 @@ class AnimationWriter(AbstractContextManager["AnimationWriter"]):
         if loop < 0:
             raise UsageError(f"loop is {loop}; it must be 0 (for ever) or more")
         self._target = target
-        self._frame_ms = 1000.0 / (fps or _DEFAULT_FPS)
+        self._frame_ms = 1000.0 / (fps or DEFAULT_FPS)
         self._overwrite = overwrite
         self._quality = quality
         self._make: Callable[[BinaryIO], _Backend] = lambda file: _backend(
@@ -316,7 +315,7 @@ class AnimationWriter(AbstractContextManager["AnimationWriter"]):
         file: BinaryIO
         if isinstance(self._target, (str, Path)):
             file = self._stack.enter_context(
-                _target.replacing(self._target, overwrite=self._overwrite)
+                files.replacing(self._target, overwrite=self._overwrite)
             )
         else:
             file = self._target

@@ -187,11 +187,9 @@ def _pack_tree(
     first: dict[int, Entry], subs: dict[int, dict[int, Entry]], base: int, order: str
 ) -> bytes:
     """Return a directory with its sub-directories; those of `subs` with tag 0xA005 nest in EXIF."""
-    exif = dict(subs.get(_EXIF_IFD, {}))
-    exif.pop(_INTEROP_IFD, None)
-    interop, gps = subs.get(_INTEROP_IFD, {}), subs.get(_GPS_IFD, {})
+    exif = {t: e for t, e in subs[_EXIF_IFD].items() if t != _INTEROP_IFD}
+    interop, gps = subs[_INTEROP_IFD], subs[_GPS_IFD]
     first = {t: e for t, e in first.items() if t not in (_EXIF_IFD, _GPS_IFD)}
-    blank = Entry(4, 1, bytes(4))
     # Twice: the first pass only measures, as the pointers take the same room whatever they hold.
     places = {_EXIF_IFD: 0, _GPS_IFD: 0, _INTEROP_IFD: 0}
     out = b""
@@ -199,9 +197,9 @@ def _pack_tree(
         pointer = {t: Entry(4, 1, struct.pack(order + "I", place)) for t, place in places.items()}
         top = dict(first)
         if exif or interop:
-            top[_EXIF_IFD] = pointer.get(_EXIF_IFD, blank)
+            top[_EXIF_IFD] = pointer[_EXIF_IFD]
         if gps:
-            top[_GPS_IFD] = pointer.get(_GPS_IFD, blank)
+            top[_GPS_IFD] = pointer[_GPS_IFD]
         nested = dict(exif)
         if interop:
             nested[_INTEROP_IFD] = pointer[_INTEROP_IFD]

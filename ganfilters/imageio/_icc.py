@@ -10,7 +10,7 @@ releases the interpreter's lock, so blocks run on several threads.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,8 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ganfilters.image import FloatArray
+from ganfilters.tiling import row_blocks
 
-__all__ = ["Profile", "from_srgb", "naive_cmyk", "naive_rgb", "row_blocks", "to_srgb", "usable"]
+__all__ = ["Profile", "from_srgb", "naive_cmyk", "naive_rgb", "to_srgb", "usable"]
 
 Samples = npt.NDArray[Any]
 _SPACES = {"L": (b"GRAY", "gray"), "RGB": (b"RGB ", "rgb"), "CMYK": (b"CMYK", "cmyk")}
@@ -109,14 +110,8 @@ def usable(data: bytes | None, mode: str) -> Profile | None:
     return profile
 
 
-def row_blocks(height: int, width: int) -> Iterator[slice]:
-    """Return slices of rows that together hold about half a megapixel."""
-    step = max(1, _BLOCK // width)
-    return (slice(top, min(top + step, height)) for top in range(0, height, step))
-
-
 def _each_block(work: Callable[[slice], None], height: int, width: int, *, threads: bool) -> None:
-    blocks = list(row_blocks(height, width))
+    blocks = list(row_blocks((height, width), _BLOCK))
     count = min(4, os.cpu_count() or 1, len(blocks))
     if not threads or count < 2:
         for rows in blocks:

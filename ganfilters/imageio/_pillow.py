@@ -20,7 +20,7 @@ from ganfilters.errors import ImageError
 from ganfilters.imageio import _exif, _png, _webp, _xmp
 from ganfilters.imageio._samples import Decoded
 
-__all__ = ["decode", "frames", "from_pil", "open_animation"]
+__all__ = ["decode", "frames", "from_pil", "metadata", "open_animation"]
 
 Guard = Callable[[int, int, int], None]
 
@@ -66,6 +66,12 @@ def decode(file: BinaryIO, format: str, guard: Guard) -> Decoded:
     with _open(file, format) as picture:
         guard(*picture.size, 1)
         return _decoded(picture, format)
+
+
+def metadata(file: BinaryIO, format: str) -> Decoded:
+    """Return what the file holds besides samples, which are not decoded."""
+    with _open(file, format) as opened:
+        return still_info(file, format, opened)
 
 
 def _jpeg_size(file: BinaryIO) -> tuple[int, int]:
@@ -226,7 +232,7 @@ def plays(opened: ImageFile.ImageFile, format: str) -> int:
 
 
 def still_info(file: BinaryIO, format: str, opened: ImageFile.ImageFile) -> Decoded:
-    """Return what an animation holds besides its frames."""
+    """Return what an opened file holds besides samples."""
     if format == "PNG":
         return _png.metadata(file)
     info = opened.info

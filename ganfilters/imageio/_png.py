@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ganfilters.errors import ImageError
 from ganfilters.imageio._samples import Decoded, Encodable
 
-__all__ = ["ApngWriter", "chunk", "decode", "encode", "still_part"]
+__all__ = ["ApngWriter", "chunk", "decode", "encode", "metadata", "still_part"]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _XMP_KEY = b"XML:com.adobe.xmp"

@@ -1,8 +1,10 @@
-"""Reading pictures and animations."""
+"""Reading pictures and animations, and the recipes in them."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -11,12 +13,14 @@ import numpy as np
 
 from ganfilters.errors import ImageError
 from ganfilters.image import Animation, Image
-from ganfilters.imageio import _pillow, _png, _webp
+from ganfilters.imageio import _pillow, _png, _webp, _xmp
 from ganfilters.imageio._formats import READABLE
-from ganfilters.imageio._samples import assemble
+from ganfilters.imageio._readvideo import is_video, video_recipe
+from ganfilters.imageio._samples import Decoded, assemble
 from ganfilters.limits import MAX_PIXELS
+from ganfilters.recipe import Recipe
 
-__all__ = ["MAX_PIXELS", "read"]
+__all__ = ["MAX_PIXELS", "read", "read_recipe"]
 
 _ANIMATION_FACTOR = 4  # an animation may hold this many times the pixels of one picture
 
@@ -44,15 +48,8 @@ def read(
     """
     if isinstance(source, (str, Path)):
         name = str(source)
-        try:
-            with Path(source).open("rb") as file:
-                # A pipe such as /dev/fd/63 can be read once and not searched.
-                seekable = file if file.seekable() else BytesIO(file.read())
-                return _read(seekable, name, name, max_pixels)
-        except OSError as error:
-            raise ImageError(_why_unreadable(name, error)) from error
-        except ValueError as error:  # a null character in the name
-            raise ImageError(f"{name!r} is no file name ({error})") from error
+        with _opened(name) as file:
+            return _read(file, name, name, max_pixels)
     if isinstance(source, (bytes, bytearray, memoryview)):
         return _read(BytesIO(source), "the picture", None, max_pixels)
     if not source.seekable():
@@ -62,11 +59,60 @@ def read(
     return _read(source, path or "the picture", path, max_pixels)
 
 
+def read_recipe(path: str | Path) -> Recipe | None:
+    """Return the recipe in a picture, animation or video; None if there is none.
+
+    No pixels are decoded, so the size of the picture does not matter.
+
+    Raises
+    ------
+    ImageError
+        The file is missing or damaged.
+    UsageError
+        It is a video, and PyAV is not installed.
+    """
+    if is_video(path):
+        return video_recipe(path)
+    name = str(path)
+    with _opened(name) as file:
+        format = _sniff(file.read(64), name)
+        with _told(name, format):
+            if format == "TIFF":
+                from ganfilters.imageio import _tiff
+
+                return _xmp.split(_tiff.read_xmp(file))[1]
+            found = _metadata(file, format)
+            return _xmp.split(found.xmp)[1] or found.recipe
+
+
+def _metadata(file: BinaryIO, format: str) -> Decoded:
+    if format == "PNG":
+        return _png.metadata(file)
+    if format == "WEBP":
+        file.seek(0)
+        return _webp.metadata(file.read())
+    return _pillow.metadata(file, format)
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[BinaryIO]:
+    """Open a file that can be searched."""
+    try:
+        with Path(name).open("rb") as file:
+            # A pipe such as /dev/fd/63 can be read once and not searched.
+            yield file if file.seekable() else BytesIO(file.read())
+    except OSError as error:
+        raise ImageError(_why_unreadable(name, error)) from error
+    except ValueError as error:  # a null character in the name
+        raise ImageError(f"{name!r} is no file name ({error})") from error
+
+
 def _why_unreadable(name: str, error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return f"{name}: there is no such file"
-    if isinstance(error, IsADirectoryError) or Path(name).is_dir():
-        return f"{name} is a folder; name a picture in it"
+    with suppress(OSError):  # for the same reason
+        if Path(name).is_dir():
+            return f"{name} is a folder; name a picture in it"
     if isinstance(error, PermissionError):
         return f"{name} may not be read (permission denied)"
     return f"{name} cannot be read ({error.strerror or error})"
@@ -96,7 +142,7 @@ def _read(file: BinaryIO, name: str, path: str | None, max_pixels: int) -> Image
                 f"trust the file, raise the limit with --max-pixels {need}"
             )
 
-    try:
+    with _told(name, format):
         animation = _animation(file, format, path, guard)
         if animation is not None:
             return animation
@@ -111,6 +157,13 @@ def _read(file: BinaryIO, name: str, path: str | None, max_pixels: int) -> Image
         else:
             decoded = _pillow.decode(file, format, guard)
         return assemble(decoded, path)
+
+
+@contextmanager
+def _told(name: str, format: str) -> Iterator[None]:
+    """Put what a decoder stumbles over into the words of this project."""
+    try:
+        yield
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from error
     except MemoryError as error:

@@ -14,11 +14,10 @@ from ganfilters.errors import ImageError, UsageError
 from ganfilters.image import Animation, Image, Metadata
 from ganfilters.imageio import _xmp
 from ganfilters.imageio._formats import FORMATS
-from ganfilters.imageio._read import read
-from ganfilters.limits import MAX_PIXELS
+from ganfilters.limits import DEFAULT_FPS, MAX_PIXELS
 from ganfilters.recipe import Recipe
 
-__all__ = ["is_video", "read_recipe", "read_video"]
+__all__ = ["is_video", "read_video", "video_recipe"]
 
 _FRAMES_FACTOR = 4  # as for other animations: so many times the pixels of one picture
 
@@ -29,22 +28,18 @@ def is_video(path: str | Path) -> bool:
     return entry is not None and entry.animation and not entry.still
 
 
-def read_recipe(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Recipe | None:
-    """Return the recipe in a picture, animation or video; None if there is none.
+def video_recipe(path: str | Path) -> Recipe | None:
+    """Return the recipe in a video; no frame is read.
 
     Raises
     ------
     ImageError
         The file is missing or damaged.
     UsageError
-        It is a video, and PyAV is not installed.
+        PyAV is not installed.
     """
-    if is_video(path):
-        with _opened(path) as container:
-            return _recipe(container)
-    loaded = read(path, max_pixels=max_pixels)
-    first = loaded.first() if isinstance(loaded, Animation) else loaded
-    return first.metadata.recipe
+    with _opened(path) as container:
+        return _recipe(container)
 
 
 def read_video(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Animation:
@@ -85,7 +80,7 @@ def read_video(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Animation:
     if not frames:
         raise ImageError(f"{path} holds no frames")
     steps = [after - before for before, after in pairwise(times)]
-    last = steps[-1] if steps else 40.0
+    last = steps[-1] if steps else 1000.0 / DEFAULT_FPS
     return Animation(tuple(frames), tuple(max(step, 1.0) for step in [*steps, last]))
 
 

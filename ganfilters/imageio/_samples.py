@@ -12,6 +12,7 @@ from ganfilters.errors import ImageError
 from ganfilters.image import FloatArray, Image, Metadata
 from ganfilters.imageio import _exif, _icc, _xmp
 from ganfilters.recipe import Recipe
+from ganfilters.tiling import row_blocks
 
 __all__ = ["Decoded", "Encodable", "assemble", "flatten", "quantise", "rescale", "unit"]
 
@@ -29,8 +30,18 @@ class Decoded:
         H x W x 1, 3 or 4 (by `mode`), uint8 or uint16, not yet turned upright.
     mode
         ``"L"``, ``"RGB"`` or ``"CMYK"``.
+    format
+        Name of the file's format; empty for a picture that is in memory only.
     alpha
         H x W of the same dtype, or None.
+    icc, exif, xmp
+        The blocks as the file holds them, not yet looked at.
+    dpi
+        Resolution, across and down, in pixels an inch.
+    recipe
+        From a comment, in a format that has no XMP.
+    turn
+        Turn the picture as its EXIF says.
     """
 
     samples: Samples
@@ -53,11 +64,6 @@ class Encodable:
     mode: str
     alpha: Samples | None
     icc: bytes | None
-
-    @property
-    def depth(self) -> int:
-        """Bits per sample."""
-        return 8 if self.samples.dtype == np.uint8 else 16
 
     def stacked(self) -> Samples:
         """Return the samples with alpha as the last channel; H x W for bare grey."""
@@ -132,7 +138,7 @@ def rescale(samples: Samples, depth: int) -> Samples:
 def _round(values: FloatArray, out: Samples) -> None:
     """Round values in [0, 1] to the integers of `out`, block by block."""
     limit = np.float32(np.iinfo(out.dtype).max)
-    for rows in _icc.row_blocks(*values.shape[:2]):
+    for rows in row_blocks(values.shape):
         block = values[rows] * limit
         if not np.isfinite(block.sum(dtype=np.float64)):
             raise ImageError("the picture holds values that are not finite, so it was not written")
@@ -144,7 +150,7 @@ def _round(values: FloatArray, out: Samples) -> None:
 def _is_grey(samples: Samples) -> bool:
     return all(
         np.array_equal(samples[rows, :, 0], samples[rows, :, channel])
-        for rows in _icc.row_blocks(*samples.shape[:2])
+        for rows in row_blocks(samples.shape)
         for channel in (1, 2)
     )
 
@@ -201,7 +207,7 @@ def quantise(image: Image, depth: int, *, icc: bool, cmyk: bool) -> Encodable:
 
 
 def _check_finite(pixels: FloatArray) -> None:
-    for rows in _icc.row_blocks(*pixels.shape[:2]):
+    for rows in row_blocks(pixels.shape):
         if not np.isfinite(pixels[rows].sum(dtype=np.float64)):
             raise ImageError("the picture holds values that are not finite, so it was not written")
 
@@ -214,7 +220,7 @@ def _restore(samples: Samples, image: Image) -> None:
     if untouched.shape != samples.shape[:2]:
         return
     depth = 8 * samples.dtype.itemsize
-    for rows in _icc.row_blocks(*samples.shape[:2]):
+    for rows in row_blocks(samples.shape):
         chosen = untouched[rows]
         samples[rows][chosen] = rescale(original[rows], depth)[chosen]
 
@@ -227,7 +233,7 @@ def flatten(encodable: Encodable) -> Encodable:
     samples = np.empty_like(encodable.samples)
     limit = np.float32(np.iinfo(samples.dtype).max)
     white = np.float32(0) if encodable.mode == "CMYK" else limit
-    for rows in _icc.row_blocks(*alpha.shape):
+    for rows in row_blocks(alpha.shape):
         opacity = alpha[rows, :, None].astype(np.float32) / limit
         block = encodable.samples[rows] * opacity + white * (1 - opacity)
         samples[rows] = np.rint(block)

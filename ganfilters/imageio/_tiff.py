@@ -14,7 +14,7 @@ from ganfilters.errors import ImageError
 from ganfilters.imageio import _exif
 from ganfilters.imageio._samples import Decoded, Encodable
 
-__all__ = ["decode", "encode"]
+__all__ = ["decode", "encode", "read_xmp"]
 
 Guard = Callable[[int, int, int], None]
 _XMP_TAG, _ICC_TAG, _ORIENTATION = 700, 34675, 274
@@ -36,10 +36,9 @@ def decode(file: BinaryIO, guard: Guard) -> Decoded:
         guard(page.imagewidth, page.imagelength, 1)
         if page.imagedepth != 1:
             raise ImageError("the TIFF holds a volume; save one slice of it as a picture")
-        tags = page.tags
-        icc, xmp = (tags[t].value if t in tags else None for t in (_ICC_TAG, _XMP_TAG))
+        icc, xmp = _bytes(page, _ICC_TAG), _bytes(page, _XMP_TAG)
         dpi = _dpi(page)
-        turned = tags[_ORIENTATION].value if _ORIENTATION in tags else 1
+        turned = page.tags[_ORIENTATION].value if _ORIENTATION in page.tags else 1
         samples, mode, alpha = _samples(page)
     file.seek(0)
     exif = _exif.from_tiff(file.read())
@@ -50,11 +49,25 @@ def decode(file: BinaryIO, guard: Guard) -> Decoded:
         mode,
         "TIFF",
         alpha=alpha,
-        icc=icc if isinstance(icc, bytes) else None,
+        icc=icc,
         exif=exif,
-        xmp=xmp if isinstance(xmp, bytes) else None,
+        xmp=xmp,
         dpi=dpi,
     )
+
+
+def read_xmp(file: BinaryIO) -> bytes | None:
+    """Return the XMP packet of the first page; no sample is read."""
+    import tifffile
+
+    file.seek(0)
+    with tifffile.TiffFile(file, _multifile=False) as opened:
+        return _bytes(opened.pages.first, _XMP_TAG) if len(opened.pages) else None
+
+
+def _bytes(page: Any, tag: int) -> bytes | None:
+    value = page.tags[tag].value if tag in page.tags else None
+    return value if isinstance(value, bytes) else None
 
 
 def _dpi(page: Any) -> tuple[float, float] | None:

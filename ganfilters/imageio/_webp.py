@@ -14,7 +14,7 @@ from PIL import Image as PILImage
 from ganfilters.errors import ImageError
 from ganfilters.imageio._samples import Decoded, Encodable
 
-__all__ = ["WebpWriter", "decode", "encode", "frame_count"]
+__all__ = ["WebpWriter", "decode", "encode", "frame_count", "metadata"]
 
 Guard = Callable[[int, int, int], None]
 _ICC, _ALPHA, _EXIF, _XMP, _ANIMATED = 0x20, 0x10, 0x08, 0x04, 0x02

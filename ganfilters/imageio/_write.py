@@ -10,10 +10,11 @@ from typing import BinaryIO
 from PIL import Image as PILImage
 from PIL import features
 
+from ganfilters import files
 from ganfilters.errors import ImageError
 from ganfilters.image import Animation, Image, Metadata
-from ganfilters.imageio import _formats, _png, _target, _webp, _xmp
-from ganfilters.imageio._animate import AnimationWriter, encode_animation, gif_frame_writer
+from ganfilters.imageio import _formats, _png, _webp, _xmp
+from ganfilters.imageio._animate import AnimationWriter, GifWriter, encode_animation
 from ganfilters.imageio._formats import Format
 from ganfilters.imageio._samples import Encodable, flatten, quantise
 
@@ -34,7 +35,7 @@ def check_target(
         As `write` does for its target.
     """
     entry = _formats.find(format) if format else _formats.find(_formats.format_of(target))
-    _target.check(target, overwrite=overwrite)
+    files.check(target, overwrite=overwrite)
     if entry.name == "AVIF" and not features.check("avif"):
         raise ImageError("this Pillow was built without AVIF; install one with it, or use PNG")
     return entry
@@ -88,7 +89,7 @@ def write(
         return
     # Encoded in memory first: encoders are vague about a full disk, plain writes are not.
     data = encode(image, entry.name, quality=quality, bit_depth=bit_depth)
-    with _target.replacing(target, overwrite=overwrite) as file:
+    with files.replacing(target, overwrite=overwrite) as file:
         file.write(data)
 
 
@@ -206,6 +207,6 @@ def _jpeg(
 
 
 def _gif(what: Encodable, metadata: Metadata, out: BinaryIO) -> None:
-    writer = gif_frame_writer(out, loop=None)
+    writer = GifWriter(out, loop=None)
     writer.add(what, 0, metadata.recipe)
     writer.close()

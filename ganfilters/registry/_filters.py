@@ -12,7 +12,7 @@ from ganfilters.errors import PluginError, UsageError, nearest
 from ganfilters.registry._choice import Choice, LeftOut
 from ganfilters.registry._contract import check_class
 from ganfilters.registry._loading import LoadError, Notify, load, load_error
-from ganfilters.registry._sources import FILTERS_GROUP, Source, from_files, installed
+from ganfilters.registry._sources import CHAIN, FILTERS_GROUP, Source, from_files, installed
 from ganfilters.settings import IMPORT_TIMEOUT
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class Registry:
         """Return why there is no filter of this name."""
         for error in self._errors:
             if error.plugin == name:
-                if error.distribution == "chain":
+                if error.distribution == CHAIN:
                     return f"the saved chain {name!r} cannot be used: {error.message}"
                 return (
                     f"the plugin of filter {name!r} is broken: {error.message}; "
@@ -197,7 +197,7 @@ class Registry:
                     seconds,
                 )
                 for source, seconds in self._loaded
-                if source.origin != "chain"
+                if source.origin != CHAIN
             ]
 
     def errors(self) -> list[LoadError]:

@@ -24,7 +24,7 @@ import pluggy
 
 from ganfilters import hookspecs
 from ganfilters.errors import PluginError
-from ganfilters.registry._sources import COMMANDS_GROUP, FILTERS_GROUP, Source
+from ganfilters.registry._sources import CHAIN, COMMANDS_GROUP, FILTERS_GROUP, Source
 from ganfilters.settings import IMPORT_TIMEOUT_VARIABLE
 
 __all__ = ["Hook", "LoadError", "Loaded", "Notify", "any_import_runs", "load", "load_error"]
@@ -170,7 +170,7 @@ def _load(
 ) -> Loaded[list[_Result]] | LoadError:
     attempt = _Attempt(source, hook, call)
     # A chain is data, and is made from filters that the calling thread has loaded.
-    if source.first_party or source.origin == "chain" or limit is None:
+    if source.first_party or source.origin == CHAIN or limit is None:
         try:
             attempt.run()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything

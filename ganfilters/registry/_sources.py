@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import Distribution, EntryPoint, distributions, entry_points
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Final, Literal, NoReturn
 
 from ganfilters.errors import PluginError, UsageError
 
 __all__ = [
+    "CHAIN",
     "COMMANDS_GROUP",
     "FILTERS_GROUP",
     "FILTER_NAME",
@@ -32,7 +33,9 @@ COMMANDS_GROUP = "ganfilters.commands"
 FIRST_PARTY = "ganfilters"
 
 Origin = Literal["file", "installed", "chain"]
-_ORDER: tuple[Origin, ...] = ("file", "installed", "chain")
+CHAIN: Final = "chain"
+"""Origin of a saved chain, and what stands for its distribution."""
+_ORDER: tuple[Origin, ...] = ("file", "installed", CHAIN)
 
 
 @dataclass(frozen=True)

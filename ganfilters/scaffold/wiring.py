@@ -96,6 +96,10 @@ def _imports(findings: Findings) -> str:
         names.add("resize")
     elif network.scale > 1:
         names |= {"pad_to", "padded_size"}
+    if network.input.layout == "NCHW":
+        names.add("to_batch")
+    if network.output.layout == "NCHW":
+        names.add("from_batch")
     if findings.overlap is not None:
         names.add("Tiling")
     if _traits(findings) == "":
@@ -258,9 +262,12 @@ def _to_network(findings: Findings) -> str:
     }.get(findings.given, [])
     if picture.dtype == "uint8":
         lines.append("values = np.rint(values)")
-    turned = "values.transpose(2, 0, 1)" if "CHW" in picture.layout else "values"
-    turned += "[None]" if picture.layout.startswith("N") else ""
-    lines.append(f"return np.ascontiguousarray({turned}, np.{picture.dtype})")
+    if picture.layout == "NCHW":
+        typed = "" if picture.dtype == "float32" else f".astype(np.{picture.dtype})"
+        lines.append(f"return to_batch(values{typed})")
+    else:
+        turned = {"CHW": "values.transpose(2, 0, 1)", "NHWC": "values[None]", "HWC": "values"}
+        lines.append(f"return np.ascontiguousarray({turned[picture.layout]}, np.{picture.dtype})")
     return _function(
         "def to_network(pixels: FloatArray) -> npt.NDArray[Any]:",
         f"Return pixels as the model takes them: {_short(picture)}.",
@@ -271,8 +278,12 @@ def _to_network(findings: Findings) -> str:
 
 def _from_network(findings: Findings) -> str:
     picture = findings.network.output
-    turned = "made[0]" if picture.layout.startswith("N") else "made"
-    turned += ".transpose(1, 2, 0)" if "CHW" in picture.layout else ""
+    turned = {
+        "NCHW": "from_batch(made)",
+        "CHW": "made.transpose(1, 2, 0)",
+        "NHWC": "made[0]",
+        "HWC": "made",
+    }[picture.layout]
     lines = [f"values = {turned}.astype(np.float32)"]
     lines += {
         "0..255": ["values = values / np.float32(255)"],

@@ -14,6 +14,7 @@ from ganfilters.convert import from_array
 from ganfilters.errors import GanfiltersError
 from ganfilters.filter import Filter
 from ganfilters.image import FloatArray, Image
+from ganfilters.running import RANGE_SLACK
 from ganfilters.testing.declarations import limits, properties
 from ganfilters.testing.subject import Subject, expect, half_mask, picture
 
@@ -32,8 +33,6 @@ __all__ = [
 ]
 
 _NO_PICTURES = "takes no pictures"
-# Rounding may take a value this far out of [0, 1]; the host clips it.
-_RANGE_SLACK = 1e-3
 
 
 def check_defaults_run(subject: Subject) -> str:
@@ -125,7 +124,7 @@ def check_result(subject: Subject) -> str:
         )
         low, high = float(made.pixels.min()), float(made.pixels.max())
         expect(
-            low >= -_RANGE_SLACK and high <= 1 + _RANGE_SLACK,
+            low >= -RANGE_SLACK and high <= 1 + RANGE_SLACK,
             f"apply() on {what} gave values from {low:.3g} to {high:.3g}; they must be in [0, 1], "
             "so end with np.clip(pixels, 0, 1)",
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ganfilters.filter import Params, Tiling
+from ganfilters.running import RANGE_SLACK
 from ganfilters.testing.subject import Subject, expect, picture
 from ganfilters.tiling import fitted
 
@@ -14,9 +15,8 @@ __all__ = ["check_sizes", "check_tiling"]
 
 # Tiles may differ from the whole by two steps of an 8-bit picture and by rounding.
 _TILE_TOLERANCE = 2 / 255 + 1e-6
-# A largest size above this is believed: trying it would take minutes.
-_RANGE_SLACK = 1e-3
 _NO_RULE = "no size rule would help: apply() itself is at fault"
+# A largest size above this is believed: trying it would take minutes.
 _LARGEST_TRIED = 512
 _MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
 _MINIMA = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -103,7 +103,7 @@ def _fits(subject: Subject, params: Params, height: int, width: int) -> bool:
         return False
     kept = result.shape == (height, width, 3) or not subject.traits.keeps_size
     # Not NaN, and within [0, 1] as far as rounding goes.
-    return kept and bool((np.abs(result - 0.5) <= 0.5 + _RANGE_SLACK).all())
+    return kept and bool((np.abs(result - 0.5) <= 0.5 + RANGE_SLACK).all())
 
 
 def check_tiling(subject: Subject) -> str:

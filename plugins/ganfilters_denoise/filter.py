@@ -7,7 +7,17 @@ from typing import ClassVar, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from ganfilters import Filter, Image, ModelFile, ModelParam, Params, Tiling, Traits
+from ganfilters import (
+    Filter,
+    Image,
+    ModelFile,
+    ModelParam,
+    Params,
+    Tiling,
+    Traits,
+    from_batch,
+    to_batch,
+)
 
 __all__ = ["Denoise", "DenoiseParams"]
 
@@ -95,15 +105,15 @@ class Denoise(Filter[DenoiseParams]):
             _ESTIMATE if params.jpeg is None else params.jpeg / 100,
         ]
         feeds = {
-            "image": np.ascontiguousarray(image.pixels.transpose(2, 0, 1)[None]),
+            "image": to_batch(image.pixels),
             "strengths": np.array(strengths, np.float32),
         }
         found = [
-            self.runtime.session(model).run(feeds, ["denoised"])[0][0] for model in params.networks
+            self.runtime.session(model).run(feeds, ["denoised"])[0] for model in params.networks
         ]
         if len(found) == 2:  # a mean of both pictures (Wang et al., "ESRGAN", 2018, section 3.4)
             found[0] += np.float32(params.texture) * (found[1] - found[0])
-        pixels = np.clip(found[0].transpose(1, 2, 0), 0.0, 1.0)
+        pixels = np.clip(from_batch(found[0]), 0.0, 1.0)
         if (image.pixels == image.pixels[..., :1]).all():  # what is grey stays so
             pixels = np.broadcast_to(pixels.mean(axis=2, keepdims=True), pixels.shape)
         return image.replace(pixels=np.ascontiguousarray(pixels))

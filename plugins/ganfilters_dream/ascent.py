@@ -9,7 +9,15 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ganfilters import FloatArray, OutOfMemory, progress_part, report_progress, resize
+from ganfilters import (
+    FloatArray,
+    OutOfMemory,
+    from_batch,
+    progress_part,
+    report_progress,
+    resize,
+    to_batch,
+)
 from ganfilters_dream.pyramid import blur, normalise_bands, smooth
 
 __all__ = ["Ascent", "Gradient", "dream", "octave_sizes"]
@@ -183,8 +191,7 @@ def _shifted_gradient(
             columns = (np.arange(tile_columns) + left + column * tile_columns) % width
             keep_columns = min(tile_columns, width - column * tile_columns)
             part = picture[rows[:, None], columns]
-            batch = np.ascontiguousarray(part.transpose(2, 0, 1)[None])
-            found = gradient(batch)[0].transpose(1, 2, 0)
+            found = from_batch(gradient(to_batch(part)))
             slope[rows[:keep_rows, None], columns[:keep_columns]] = found[:keep_rows, :keep_columns]
     return slope
 

@@ -33,6 +33,7 @@ from ganfilters import (
     pad_to,
     padded_size,
     resize,
+    to_batch,
 )
 
 __all__ = ["Network", "check_objective", "objective_for"]
@@ -177,7 +178,7 @@ def _class_index(name: str, classes: Sequence[str]) -> int:
     if wanted not in synonyms:
         words = [word for word in synonyms if "," not in word]
         raise UsageError(
-            f"ImageNet has no class {name!r}; {nearest(wanted, words, what='classes')}"
+            f"the network has no class {name!r}; {nearest(wanted, words, what='classes')}"
         )
     return synonyms[wanted]
 
@@ -188,7 +189,7 @@ def _guide_vectors(network: Network, guide: Image, layer: str) -> FloatArray:
     width, height = (max(round(side * scale), 1) for side in (guide.width, guide.height))
     small = np.clip(resize(guide.pixels, width, height), 0.0, 1.0)
     size = padded_size(height, width, network.card.size_multiple, network.card.size_min)
-    batch = np.ascontiguousarray(pad_to(small, *size).transpose(2, 0, 1)[None])
+    batch = to_batch(pad_to(small, *size))
     depth = np.array(list(network.layers).index(layer), np.int64)
     feeds: dict[str, Array] = {**_silence(network), "depth": depth, "image": batch}
     (features,) = network.session.run(feeds, [f"features.{layer}"])

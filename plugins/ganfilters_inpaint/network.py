@@ -23,10 +23,12 @@ from ganfilters import (
     ModelCard,
     Session,
     bounding_box,
+    from_batch,
     pad_to,
     padded_size,
     progress_part,
     report_progress,
+    to_batch,
 )
 from ganfilters_inpaint.copying import copied, copyable, find_shifts
 from ganfilters_inpaint.holes import enlarged, halved
@@ -193,18 +195,14 @@ class Network:
             hint[..., 3] = mask
         noise = rng.standard_normal(mask.shape, np.float32)
         feeds = {
-            "image": _planes(image),
+            "image": to_batch(image),
             "mask": mask[None, None],
-            "guess": _planes(hint),
+            "guess": to_batch(hint),
             "noise": noise[None, None],
         }
         (filled,) = self.session.run(feeds, ["filled"])
-        made: FloatArray = np.clip(filled[0].transpose(1, 2, 0)[:height, :width], 0.0, 1.0)
+        made: FloatArray = np.clip(from_batch(filled)[:height, :width], 0.0, 1.0)
         return made
-
-
-def _planes(pixels: FloatArray) -> FloatArray:
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])
 
 
 def _tiles(hole: BoolArray, cores: Sequence[int], margin: int) -> list[tuple[slice, slice]]:

@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from ganfilters import FloatArray, report_progress
+from ganfilters import FloatArray, report_progress, to_batch
 from ganfilters_latent.network import Network
 
 __all__ = ["project"]
@@ -55,7 +55,7 @@ def project(
         The file has no such outputs.
     """
     channels = target.mean(axis=2, keepdims=True) if network.channels == 1 else target
-    wanted = np.ascontiguousarray(channels.transpose(2, 0, 1)[None], np.float32)
+    wanted = to_batch(channels)
     start, middle, spread = _nearest_of_many(network, wanted, seed, class_weights)
     outputs = ["gradient", "distance"]
     constants = {**network.given(start[None]), "target": wanted}

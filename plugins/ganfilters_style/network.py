@@ -26,11 +26,13 @@ from ganfilters import (
     ModelCard,
     Session,
     UsageError,
+    from_batch,
     nearest,
     pad_to,
     padded_size,
     report_progress,
     resize,
+    to_batch,
 )
 from ganfilters_style.sizes import scaled
 
@@ -217,12 +219,12 @@ class Network:
         self, pixels: FloatArray, style: FloatArray, statistics: FloatArray | None = None
     ) -> tuple[FloatArray, FloatArray]:
         feeds = self._unused() | {
-            "image": np.ascontiguousarray(pixels.transpose(2, 0, 1)[None]),
+            "image": to_batch(pixels),
             "style": style,
             "statistics": self._no_style() if statistics is None else statistics,
         }
         styled, used = self.session.run(feeds, ["styled", "statistics_used"])
-        return styled[0].transpose(1, 2, 0), used
+        return from_batch(styled), used
 
     def _style_of(self, feeds: Mapping[str, Any]) -> FloatArray:
         """Return the style that the network makes of weights or of a painting."""
@@ -264,7 +266,7 @@ class Network:
         scale = min(scale, (_PAINTING_PIXELS / (height * width)) ** 0.5)
         down, right = scaled(height, width, scale, _PAINTING_MULTIPLE, _PAINTING_MIN)
         pixels = np.clip(resize(image.pixels, right, down), 0.0, 1.0)
-        return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])
+        return to_batch(pixels)
 
 
 def _with_margin(start: int, core: int, margin: int, length: int) -> tuple[slice, slice]:

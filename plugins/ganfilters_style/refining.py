@@ -24,10 +24,12 @@ from ganfilters import (
     ModelFile,
     OutOfMemory,
     Runtime,
+    from_batch,
     pad_to,
     padded_size,
     report_progress,
     resize,
+    to_batch,
 )
 from ganfilters_style.colour import colour_moments, match_moments
 from ganfilters_style.sizes import scaled
@@ -120,7 +122,7 @@ class Refiner:
         # Only its size matters: the graph takes that of the picture's features from it.
         blank = np.zeros((1, content["channels"], height // stride, width // stride), np.float32)
         found: list[FloatArray] = self.runtime.session(self.model, outputs).run(
-            {"image": _batch(pixels), "content": blank}, outputs
+            {"image": to_batch(pixels), "content": blank}, outputs
         )
         return found
 
@@ -180,19 +182,15 @@ class Refiner:
         descent = Descent()
         for step in range(steps):
             report_progress(step / steps, f"refining at {width}x{height}")
-            (gradient,) = run(image=_batch(picture))
+            (gradient,) = run(image=to_batch(picture))
             # Full steps in the first half, then ever smaller ones: the picture settles.
             rate = _RATE * min(1.0, 2.0 * (1.0 - step / steps))
-            picture -= descent.step(gradient[0].transpose(1, 2, 0), rate)
+            picture -= descent.step(from_batch(gradient), rate)
             np.clip(picture, 0.0, 1.0, out=picture)
             if colours is not None:
                 # After each step, not at the end: so the next ones make the best of it.
                 picture = match_moments(picture, colours)
         return picture[:height, :width]
-
-
-def _batch(pixels: FloatArray) -> FloatArray:
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])
 
 
 class Descent:

@@ -230,6 +230,22 @@ def test_overwriting_and_removing(store: ChainStore) -> None:
     assert store.names() == []
 
 
+@pytest.mark.parametrize("name", ["größe", "Maß", "how_much"])
+def test_a_parameter_may_have_a_name_in_any_script(store: ChainStore, name: str) -> None:
+    params = {name: {"step": 1, "param": "amount"}}
+    save(store, "a", look())
+    save(store, "a", Chain.from_steps([{"filter": "invert"}], params=params), overwrite=True)
+    assert list(store.load("a").params) == [name]
+
+
+def test_what_could_not_be_read_again_replaces_nothing(store: ChainStore) -> None:
+    save(store, "a", look())
+    before = store.path("a").read_bytes()
+    with pytest.raises(UsageError, match=r"cannot be saved: chain\.toml: title must be one line"):
+        save(store, "a", Chain(look().steps, title="two\nlines"), overwrite=True)
+    assert store.path("a").read_bytes() == before
+
+
 def test_chains_that_name_each_other_are_refused(store: ChainStore) -> None:
     save(store, "a", look())
     save(store, "b", Chain.from_steps([{"filter": "a"}]))

@@ -306,10 +306,22 @@ def test_one_path_is_the_output_of_a_filter_that_can_do_without_input(apply: Run
         ("noise", ["--strength", "0.5", "out.png"], "need an INPUT"),
         ("invert", ["in.png", "out.xyz"], ".xyz is no format"),
         ("invert", ["in.png", "out"], "no extension"),
-        ("invert", ["in.png", "nowhere/out.png"], "the folder nowhere does not exist"),
-        ("invert", ["in.png", "in.png/out.png"], "in.png is a file"),
+        (
+            "invert",
+            ["in.png", "nowhere/out.png"],
+            "there is no folder nowhere",
+        ),
+        (
+            "invert",
+            ["in.png", "in.png/out.png"],
+            "cannot be written: in.png is no folder",
+        ),
         ("invert", ["in.png", "folder"], "folder is a folder"),
-        ("invert", ["in.png", "old.png"], "old.png exists; --overwrite replaces it"),
+        (
+            "invert",
+            ["in.png", "old.png"],
+            "old.png exists already; replace it",
+        ),
         ("noise", ["old.png"], "a single path is the output"),
         ("invert", ["in.png", "out.mp4"], "the result is one picture"),
     ],
@@ -323,9 +335,37 @@ def test_paths_that_make_no_sense(apply: Run, name: str, paths: list[str], expec
     assert sorted(path.name for path in Path().iterdir()) == ["folder", "in.png", "old.png"]
 
 
+LONG = "a" * 300 + ".png"  # more than any file system takes
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        [LONG, "out.png"],
+        ["in.png", LONG],
+        ["in.png", "out.png", "--mask", LONG],
+        [LONG, "--out-dir", "out"],
+        ["in.png", "--out-dir", LONG],
+    ],
+)
+def test_a_name_that_is_too_long_is_named(apply: Run, paths: list[str]) -> None:
+    picture("in.png")
+    text = error(apply("invert", *paths))
+    assert "File name too long" in text
+    assert LONG in text
+    assert "standard output" not in text
+
+
+def test_a_link_that_leads_nowhere_yet_is_followed(apply: Run) -> None:
+    picture("in.png")
+    Path("link.png").symlink_to("out.png")
+    assert apply("invert", "in.png", "link.png").exit_code == 0
+    assert (pixels("out.png") == 255 - pixels("in.png")).all()
+
+
 def test_an_existing_output_is_refused_before_the_input_is_read(apply: Run) -> None:
     picture("old.png")
-    assert "old.png exists" in error(apply("invert", "nowhere.png", "old.png"))
+    assert "old.png exists already" in error(apply("invert", "nowhere.png", "old.png"))
 
 
 @pytest.mark.parametrize("link", ["same", "symlink", "hardlink"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -120,7 +121,19 @@ def test_an_output_that_is_another_input_is_refused(apply: Run) -> None:
 
 def test_a_file_in_the_way_of_the_folder(apply: Run) -> None:
     picture("a.png")
-    assert "a.png is a file" in error(apply("invert", "a.png", "--out-dir", "a.png/x"))
+    assert "a.png is no folder" in error(apply("invert", "a.png", "--out-dir", "a.png/x"))
+    Path("link").symlink_to("nowhere")
+    assert "link is no folder" in error(apply("invert", "a.png", "--out-dir", "link"))
+
+
+def test_an_output_that_cannot_be_replaced_is_told_before_work(apply: Run) -> None:
+    tree()
+    Path("out/a.png").mkdir(parents=True)
+    told = error(apply("invert", "photos", "out", "--overwrite"))
+    assert told == "out/a.png is a folder; give the name of a file in it"
+    Path("out/a.png").rmdir()
+    os.mkfifo("out/a.png")
+    assert "is no plain file" in error(apply("invert", "photos", "out", "--overwrite"))
 
 
 def test_one_bad_file_does_not_stop_the_rest(apply: Run) -> None:

@@ -58,7 +58,7 @@ def test_folders_masks_and_streams_as_for_apply(chain: Run) -> None:
     streamed = chain("look.toml", "-", "-", stdin=Path("photos/a.png").read_bytes())
     assert streamed.exit_code == 0
     assert streamed.stdout_bytes[1:4] == b"PNG"
-    assert "exists; --overwrite" in error(chain("look.toml", "photos/a.png", "out/a.png"))
+    assert "replace it with --overwrite" in error(chain("look.toml", "photos/a.png", "out/a.png"))
 
 
 def test_a_mask_is_decoded_once_for_a_folder(chain: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,6 +65,17 @@ def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
     assert done.returncode == 141
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device here")
+def test_standard_output_that_takes_no_more_is_told() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*PROGRAM, "list"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 2
+    told = "ganfilters: error: standard output was not written: No space left on device\n"
+    assert done.stderr == told
+
+
 def test_names_that_an_ascii_terminal_cannot_show_do_no_harm(tmp_path: Path) -> None:
     source = picture(tmp_path / "caf\u00e9.png")
     done = start(

@@ -126,7 +126,7 @@ def test_an_animation_is_replayed(apply: Run, again: Run) -> None:
         (["out.png", "new.png"], "starts from a picture (in.png); write: replay OUT IN NEW"),
         (["out.png"], "write: replay OUT IN NEW"),
         (["made.png", "in.png", "new.png"], "starts from nothing"),
-        (["out.png", "in.png", "old.png"], "old.png exists; --overwrite"),
+        (["out.png", "in.png", "old.png"], "old.png exists already; replace it with --overwrite"),
         (["out.png", "in.png", "out.png"], "--overwrite"),
         (["out.png", "in.png", "-"], "NEW must be a file"),
         (["out.png", "in.png", "new.xyz"], ".xyz is no format"),

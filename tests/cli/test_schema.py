@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import Field, field_validator, model_validator
 
-from ganfilters import ModelFile, ModelParam, Params, UsageError, schema
+from ganfilters import InputFile, ModelFile, ModelParam, Params, UsageError, schema
 from ganfilters.errors import PluginError
 from tests.cli.toys import AmountParams, KindsParams, NoiseParams
 
@@ -189,3 +189,11 @@ def test_a_model_as_default_is_its_path() -> None:
 
     assert schema.parameters(Typed)[0].default == "net.onnx"
     assert schema.json_schema(Typed)["properties"]["model"]["default"] == "net.onnx"
+
+
+def test_a_file_whose_name_is_too_long_is_the_users_fault() -> None:
+    class Reading(Params):
+        table: InputFile = Field(description="Table")
+
+    told = message({"table": "a" * 300}, Reading)
+    assert "aaa cannot be read: File name too long" in told

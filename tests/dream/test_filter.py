@@ -170,7 +170,10 @@ def test_large_pictures_dream_at_a_bounded_size(host: Host, monkeypatch: Any) ->
         ({"layers": "stage4:x"}, "no channel 'x'"),
         ({"layers": "stage4=0"}, "all weights are 0"),
         ({"layers": "stage4=much"}, "write stage4=0.5"),
-        ({"dream_of": "tabby catt"}, "did you mean tabby cat"),
+        (
+            {"dream_of": "tabby catt"},
+            "the network has no class 'tabby catt'; did you mean tabby cat",
+        ),
         ({"guide": EXAMPLES / "coffee.jpg", "dream_of": "volcano"}, "whole layers"),
         ({"guide": EXAMPLES / "coffee.jpg", "layers": "stage4:3"}, "whole layers"),
         ({"layers": ""}, "no name"),

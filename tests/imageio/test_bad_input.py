@@ -35,6 +35,7 @@ def refused(source, text, **options):
 def test_files(tmp_path):
     refused(tmp_path / "no.png", r"no\.png: there is no such file")
     refused(tmp_path, "is a folder; name a picture in it")
+    refused(tmp_path / ("a" * 300), r"cannot be read \(File name too long\)")
     empty = tmp_path / "empty.png"
     empty.write_bytes(b"")
     refused(empty, r"empty\.png is empty; AVIF, BMP, GIF, JPEG, PNG, TIFF and WebP can be read")

@@ -50,6 +50,19 @@ def test_arrays_come_back_as_they_were(dtype, channels):
     assert not np.array_equal(other, given)
 
 
+@pytest.mark.parametrize("channels", [0, 1, 3, 4])
+@pytest.mark.parametrize("dtype", ["u2", "f4"])
+def test_the_order_of_bytes_does_not_matter(dtype, channels):
+    little = array(np.dtype(dtype).name, channels)
+    given = little.astype(f">{dtype}")
+    image, kind = convert.accept(given)
+    assert np.array_equal(image.pixels, convert.from_array(little).pixels)
+    assert image.metadata.bit_depth == (16 if dtype == "u2" else 8)
+    back = kind.give_back(image)
+    assert back.dtype == given.dtype
+    assert np.array_equal(back, given)
+
+
 def test_untouched_float64_is_exact():
     given = array("float64", 3)
     image, kind = convert.accept(given)
@@ -96,11 +109,14 @@ def test_arrays_that_are_no_pictures(given, text):
 
 
 @pytest.mark.parametrize(
-    "mode", ["1", "L", "LA", "P", "RGB", "RGBA", "RGBX", "CMYK", "I;16", "YCbCr"]
+    "mode", ["1", "L", "LA", "P", "RGB", "RGBA", "RGBX", "CMYK", "I;16", "I", "F", "YCbCr"]
 )
 def test_pil_images_come_back(mode):
-    if mode == "I;16":
-        given = PILImage.fromarray(photo("uint16", 1)[..., 0])
+    if mode in ("I;16", "I", "F"):
+        deep = photo("uint16", 1)[..., 0]
+        values = {"I;16": deep, "I": deep.astype(np.int32), "F": deep / np.float32(65535)}
+        given = PILImage.fromarray(values[mode])
+        assert given.mode == mode
     elif mode == "LA":
         given = PILImage.fromarray(photo(channels=2))
     elif mode == "RGBA":

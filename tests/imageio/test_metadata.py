@@ -6,12 +6,16 @@ import struct
 import warnings
 from io import BytesIO
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image as PILImage
+from PIL import ImageFile
 
 from ganfilters import imageio
+from ganfilters.errors import ImageError
+from ganfilters.image import Animation
 from ganfilters.imageio import _exif, _png, _xmp
 from ganfilters.recipe import Recipe
 
@@ -141,6 +145,42 @@ def test_recipe_round_trip(format, xmp):
         assert again.metadata.xmp == xmp
     third = imageio.read(imageio.encode(again, format))
     assert pictures.as_made(third.metadata.recipe) == RECIPE
+
+
+@pytest.mark.parametrize("moving", [False, True])
+@pytest.mark.parametrize("format", [*HOLDERS, "GIF"])
+def test_recipe_is_read_without_decoding(format, moving, tmp_path, monkeypatch):
+    image = patch(imageio.read(source()), recipe=RECIPE, xmp=XMP)
+    if moving and format in ("AVIF", "JPEG", "TIFF"):
+        pytest.skip("holds one picture")
+    other = image.replace(pixels=1 - image.pixels)
+    path = tmp_path / "made"
+    path.write_bytes(
+        imageio.encode(Animation((image, other), (100.0, 100.0)) if moving else image, format)
+    )
+    plain = tmp_path / "plain"
+    plain.write_bytes(imageio.encode(patch(image, recipe=None), format))
+
+    def decode(*args, **options):
+        pytest.fail("pixels were decoded")
+
+    for place, name in (
+        (imagecodecs, "png_decode"),
+        (imagecodecs, "webp_decode"),
+        (tifffile.TiffPage, "asarray"),
+        (ImageFile.ImageFile, "load"),
+    ):
+        monkeypatch.setattr(place, name, decode)
+    assert pictures.as_made(imageio.read_recipe(path)) == RECIPE
+    assert imageio.read_recipe(plain) is None
+
+
+def test_recipe_of_what_is_no_picture(tmp_path):
+    with pytest.raises(ImageError, match="there is no such file"):
+        imageio.read_recipe(tmp_path / "none.png")
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    with pytest.raises(ImageError, match=r"a\.png: the PNG ends too early"):
+        imageio.read_recipe(tmp_path / "a.png")
 
 
 def test_recipe_replaces_an_older_one():

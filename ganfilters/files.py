@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all."""
+"""Files to be written: whether they can be, and whole or not at all."""
 
 from __future__ import annotations
 
