@@ -19,6 +19,7 @@ from ganfilters.errors import UsageError
 from ..backbones import BACKBONES, Backbone
 from ..data import Pictures
 from ..files import make_folder
+from ..sheets import grid, write_picture
 from .classifier import SMALL, class_accuracy, train_classifier
 from .collapse import diversity
 from .metrics import (
@@ -28,7 +29,6 @@ from .metrics import (
     precision_recall_density_coverage,
 )
 from .samplers import Sampler, open_sampler
-from .sheet import grid, write_picture
 from .train import load_data
 
 __all__ = ["EvaluationRequest", "evaluate_gan", "write_figures"]

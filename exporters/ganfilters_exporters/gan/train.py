@@ -16,6 +16,7 @@ from ganfilters.errors import UsageError
 
 from ..backbones import BACKBONES, Backbone
 from ..data import Pictures, load_arrays, load_pictures
+from ..sheets import grid, write_picture
 from ..trainer import Callback, TrainConfig, TrainingError, TrainResult
 from ..training import TrainRequest, train
 from .adversarial import Adversarial, GanConfig
@@ -30,7 +31,6 @@ from .networks import (
     plain_discriminator,
 )
 from .pairs import DEGRADATIONS, load_pairs
-from .sheet import grid, write_picture
 from .standing import settle
 from .tasks import Generation, Translation
 from .trained import Trained, read_trained

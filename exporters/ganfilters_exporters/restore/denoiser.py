@@ -14,12 +14,13 @@ some 70 pixels, as in CBDNet (Guo et al. 2019). Everything is local, so tiles ag
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from .sizes import Sizes
 
 __all__ = ["Denoiser", "DenoiserConfig", "Estimator"]
 
@@ -30,7 +31,7 @@ JPEG_PLANE = 0.2
 
 
 @dataclass(frozen=True)
-class DenoiserConfig:
+class DenoiserConfig(Sizes):
     """Sizes of the network.
 
     Attributes
@@ -46,18 +47,6 @@ class DenoiserConfig:
     widths: tuple[int, int, int] = (48, 64, 96)
     blocks: int = 2
     estimator: int = 16
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> DenoiserConfig:
-        """Return what `to_dict` described."""
-        fixed: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
-        }
-        return cls(**fixed)
 
 
 def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Conv2d:

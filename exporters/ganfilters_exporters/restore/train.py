@@ -16,9 +16,8 @@ from ganfilters.errors import UsageError
 from ..backbones import BACKBONES, Backbone
 from ..data import Pictures, load_pictures, spread
 from ..gan.discriminators import LiteFeatures
-from ..gan.sheet import grid, write_picture
 from ..losses import load_vgg16_features
-from ..style.sheet import load_samples, readable
+from ..sheets import grid, load_samples, readable, write_picture
 from ..task import Task
 from ..trainer import Callback, TrainConfig, TrainResult
 from ..training import TrainRequest, train

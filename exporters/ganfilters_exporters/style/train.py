@@ -16,12 +16,12 @@ from ganfilters.errors import UsageError
 from ..backbones import BACKBONES
 from ..data import Pictures, load_pictures
 from ..losses import load_vgg16_features
+from ..sheets import load_samples, readable, sheet, write_picture
 from ..trainer import Callback, TrainConfig, TrainResult
 from ..training import TrainRequest, train
 from .network import MULTIPLE, NetworkConfig, StyleTable, Stylizer
 from .paintings import Painting, find_paintings, plural, read_options
 from .predictor import PREDICTOR_MULTIPLE, PaintingStatistics
-from .sheet import load_samples, readable, sheet, write_sheet
 from .tasks import CORPUS_ZOOM, AnyStyle, NamedStyles, OneStyle, StyleConfig
 from .trained import Trained, read_trained
 
@@ -247,7 +247,7 @@ def _sheet_callback(
                 return current.paint(photo, styles[number : number + 1].to(current.device))
             return current.paint(photo, number)
 
-        write_sheet(sheet(photos, styles, paint), folder / "samples" / f"{step:06}.png")
+        write_picture(sheet(photos, styles, paint), folder / "samples" / f"{step:06}.png")
 
     return write
 
