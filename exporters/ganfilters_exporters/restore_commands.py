@@ -63,8 +63,6 @@ _COMMON = [
 _GAMES = [
     click.option("--loss", type=_GAME, default="hinge", show_default=True,
                  help="The game of the discriminator."),
-    click.option("--r1", type=_WEIGHT, default=0.0, show_default=True,
-                 help="Weight of R1 regularisation, applied every 16 steps."),
     click.option("--feature-weight", "features", type=_WEIGHT,
                  help="Weight of the distance of the discriminator's frozen features.  "
                  "[default: 0.5 for holes, 0.2 for noise]"),
@@ -160,7 +158,6 @@ def _run(name: str, values: dict[str, Any], how: Any, request: Any, call: Any) -
         refuse_unused(
             (
                 "loss",
-                "r1",
                 *(
                     ("features", "texture", "teacher", "backbone")
                     if name == "denoise"

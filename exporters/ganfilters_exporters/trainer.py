@@ -5,9 +5,9 @@ the step, and cares for devices, precision, time, the log, checkpoints and callb
 with one optimiser and adversarial training with several look the same to it.
 
 Randomness is stateless: before step ``n`` every generator of torch is seeded from (seed, ``n``,
-process), and a task draws its batch from the number of the step alone. So nothing random has to be
-saved, and a run that was killed and resumed gives the result of one that was not: bit for bit on a
-CPU with the same number of threads.
+process), and a task draws its batch from these or from the number of the step. So nothing random
+has to be saved, and a run that was killed and resumed gives the result of one that was not: bit for
+bit on a CPU with the same number of threads.
 
 Devices, precision and several GPUs are Accelerate's. Lightning Fabric does the same; Accelerate
 has fewer dependencies and no launcher of its own for the common case of one device, leaves
@@ -119,7 +119,7 @@ class TrainConfig:
         Print nothing.
     """
 
-    steps: int = 10_000
+    steps: int = 20_000
     minutes: float | None = None
     device: str = "auto"
     precision: str = "auto"

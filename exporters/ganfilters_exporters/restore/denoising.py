@@ -37,7 +37,7 @@ class DenoisingConfig(RestoringConfig):
     """How the denoising network is trained.
 
     `size` is a multiple of 8, and of 32 with a discriminator. Without one (`adversarial` of 0) it
-    is reconstruction alone, and `features`, `loss`, `r1` and `texture` have no use; a game is for
+    is reconstruction alone, and `features`, `loss` and `texture` have no use; a game is for
     texture.
 
     Attributes
@@ -52,7 +52,6 @@ class DenoisingConfig(RestoringConfig):
     adversarial: float = 0.0
     features: float = 0.2
     texture: float = 0.0
-    zoom: tuple[float, float] = (0.43, 1.0)
     average: float = 0.999
 
 
@@ -174,6 +173,9 @@ class Denoising(_Cleaning):
 class TexturedDenoising(_Cleaning, Adversarial):
     """Remove noise and leave texture: a discriminator tells smoothed pictures from photographs.
 
+    The learning rate stays as it is, where that of `Denoising` falls: such a run is a short one
+    with a network that is trained already, and what is exported is an average of the weights.
+
     Parameters
     ----------
     config : DenoisingConfig
@@ -209,10 +211,9 @@ class TexturedDenoising(_Cleaning, Adversarial):
             raise ValueError("textures are compared by a teacher's features; give one")
         self.how, self.pictures, self.network = config, pictures, network
         self.clip = 10.0
-        self.texture, self.excess = TextureLoss(), SpectrumLoss()
         if config.texture and teacher is not None:
-            self.frozen["teacher"] = teacher
-            self.frozen["excess"] = self.excess
+            self.texture = TextureLoss()
+            self.frozen["teacher"], self.frozen["excess"] = teacher, SpectrumLoss()
 
     def step(self, batch: tuple[Tensor, Damaged], step: int) -> dict[str, Tensor]:
         """Update the discriminator, then the generator."""
@@ -251,7 +252,7 @@ class TexturedDenoising(_Cleaning, Adversarial):
 
     def _textures(self, cleaned: Tensor, photos: Tensor) -> dict[str, Tensor]:
         """Return the distance of textures, and how much more power there is than there was."""
-        excess = self.excess(cleaned, photos).mean()
+        excess = self.frozen["excess"](cleaned, photos).mean()
         # About a quarter of each is enough to learn from: VGG16 takes half of a step's time.
         whole, window = photos.shape[2], self.texture.window
         side = min(whole, max(1, whole // 2 // window) * window)
