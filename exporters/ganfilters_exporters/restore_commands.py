@@ -14,7 +14,15 @@ import click
 
 from ganfilters.errors import UsageError
 
-from .options import EXISTING, FILE, POSITIVE, TARGET, Number, overwrite_option
+from .options import (
+    EXISTING,
+    FILE,
+    POSITIVE,
+    TARGET,
+    Number,
+    attribution_option,
+    overwrite_option,
+)
 from .train_commands import need, refuse_unused, shown, tell, train_config, training_options
 
 __all__ = ["denoise", "inpaint"]
@@ -56,6 +64,7 @@ _COMMON = [
     click.option("--licence",
                  help="SPDX licence of the trained weights, for the model card.  "
                  "[default: that of --init, or Apache-2.0]"),
+    attribution_option,
     overwrite_option,
     training_options,
 ]  # fmt: skip

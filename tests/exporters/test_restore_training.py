@@ -442,10 +442,11 @@ def test_the_commands_hand_over_what_was_typed(
     assert request.run == tmp_path / "o.onnx.run"
     assert request.command.startswith("ganfilters train inpaint")
     assert str(tmp_path) not in request.command
-    made = CliRunner().invoke(denoise, [*words, "--adversarial", "0.1", "--steps", "7"])
+    named = ["--attribution", "Me"]
+    made = CliRunner().invoke(denoise, [*words, "--adversarial", "0.1", "--steps", "7", *named])
     assert made.exit_code == 0, made.output
     request, config, _ = seen[1]
-    assert (request.how.adversarial, config.steps) == (0.1, 7)
+    assert (request.how.adversarial, config.steps, request.attribution) == (0.1, 7, "Me")
     for command, option in (
         (denoise, ["--loss", "hinge"]),
         (denoise, ["--feature-weight", "1"]),
