@@ -181,7 +181,8 @@ def _check(request: _Request, size: int, multiple: int) -> None:
 
 def _load(request: _Request, size: int, zoom: tuple[float, float]) -> Pictures:
     # So large that no cut is enlarged, unless the photographs are that small themselves.
-    return load_pictures(request.photos, round(size / zoom[0]), smallest=size)
+    side = round(size / zoom[0])
+    return load_pictures(request.photos, side, smallest=size, cache=request.run)
 
 
 def _train(

@@ -155,6 +155,7 @@ def _make_task(
         request.photos,
         round(config.size / config.zoom[0]),
         smallest=config.size // 2,
+        cache=request.run,
     )
     if request.corpus:
         return _any_task(request, trained, photos, paintings, loss_network)
@@ -195,6 +196,7 @@ def _any_task(
         (*request.corpus, *request.styles),
         round(config.corpus_size / CORPUS_ZOOM[0]),
         smallest=64,
+        cache=request.run,
     )
     rows = predictor = statistics = None
     if trained is None:
