@@ -73,6 +73,8 @@ __all__ = [
 ]
 
 LOG, LOCK = "log.jsonl", "lock"
+_REASONS = ("steps", "minutes", "signal")
+"""To stop; of several processes' the last one counts."""
 
 
 class TrainingError(GanfiltersError):
@@ -257,11 +259,10 @@ class Trainer:
                     self.save()
                     saved, done = now, self.step
                 self._call_back(last=False)
-                if stop.is_set():
-                    stopped = "signal"
-                    break
-                if self.config.minutes is not None and now - started >= 60 * self.config.minutes:
-                    stopped = "minutes"
+                over = self.config.minutes is not None and now - started >= 60 * self.config.minutes
+                reason = self._agreed("signal" if stop.is_set() else "minutes" if over else "steps")
+                if reason != "steps":
+                    stopped = reason
                     break
             if log.pending:
                 self._report(log, (self.step - first) / max(now - started, 1e-9), now - started)
@@ -270,6 +271,13 @@ class Trainer:
                 self.save()
             self._call_back(last=True)
         return TrainResult(self.step, self.seconds, stopped, log.last)
+
+    def _agreed(self, reason: str) -> str:
+        """Return the strongest reason of any process to stop: else the others wait for it."""
+        if self.accelerator.num_processes == 1:
+            return reason
+        number = torch.tensor([_REASONS.index(reason)], device=self.accelerator.device)
+        return _REASONS[int(self.accelerator.gather(number).max())]
 
     def _one_step(self) -> dict[str, Tensor]:
         task, step = self.task, self.step

@@ -55,22 +55,6 @@ class DenoisingConfig(RestoringConfig):
     average: float = 0.999
 
 
-def _reconstruct(network: nn.Module, damaged: Damaged) -> tuple[Tensor, Tensor]:
-    """Return the denoised pictures, and the loss of the estimated strengths.
-
-    Half of the pictures are denoised with the true strengths, half with the estimated ones.
-    """
-    true = torch.cat([damaged.sigma / 255, damaged.jpeg.expand_as(damaged.sigma)], 1)
-    true = functional.avg_pool2d(true, 4)
-    estimated = network.estimate(damaged.images)  # type: ignore[operator]
-    told = torch.rand(len(true), 1, 1, 1, device=true.device) < 0.5
-    strengths = torch.where(told, true, estimated.detach().to(true.dtype))
-    cleaned = network(damaged.images, strengths)
-    # Both scaled to be about 1 where they are strong.
-    scale = torch.tensor([255 / 50, 1.0], device=true.device)[None, :, None, None]
-    return cleaned, ((estimated.float() - true) * scale).abs().mean()
-
-
 def _grid(found: Tensor, wanted: Tensor) -> Tensor:
     """Return how strong a grid of `_PERIOD` pixels, or a part of that, a difference holds.
 
@@ -105,6 +89,22 @@ class _Cleaning(Task):
         """Return photographs, clean and damaged."""
         photos = cuts(self.pictures, self.how, step, self)
         return photos, damage(photos)
+
+    def reconstruct(self, damaged: Damaged) -> tuple[Tensor, Tensor]:
+        """Return the denoised pictures, and the loss of the estimated strengths.
+
+        Half of the pictures are denoised with the true strengths, half with the estimated ones.
+        """
+        true = torch.cat([damaged.sigma / 255, damaged.jpeg.expand_as(damaged.sigma)], 1)
+        true = functional.avg_pool2d(true, 4)
+        # What wraps it for several processes has `forward` alone; gradients are shared anyway.
+        estimated = self.plain("generator").estimate(damaged.images)  # type: ignore[operator]
+        told = torch.rand(len(true), 1, 1, 1, device=true.device) < 0.5
+        strengths = torch.where(told, true, estimated.detach().to(true.dtype))
+        cleaned = self.modules["generator"](damaged.images, strengths)
+        # Both scaled to be about 1 where they are strong.
+        scale = torch.tensor([255 / 50, 1.0], device=true.device)[None, :, None, None]
+        return cleaned, ((estimated.float() - true) * scale).abs().mean()
 
     def identity(self) -> dict[str, Any]:
         """Return the network and what must not change in a run."""
@@ -155,7 +155,7 @@ class Denoising(_Cleaning):
         """Learn from one batch."""
         photos, damaged = batch
         with self.autocast():
-            cleaned, estimate = _reconstruct(self.modules["generator"], damaged)
+            cleaned, estimate = self.reconstruct(damaged)
         error = _charbonnier(cleaned.float(), photos)
         self.update("generator", error + 0.02 * estimate)
         return {
@@ -220,7 +220,7 @@ class TexturedDenoising(_Cleaning, Adversarial):
         how = self.how
         photos, damaged = batch
         with self.autocast():
-            cleaned, estimate = _reconstruct(self.modules["generator"], damaged)
+            cleaned, estimate = self.reconstruct(damaged)
         cleaned = cleaned.float()
         real, fake = photos * 2 - 1, cleaned * 2 - 1
         scalars = self.train_discriminator(real, fake, None, step)
