@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+from turns import in_turns
 
 from ganfilters_exporters import export
 from ganfilters_exporters.backbones import load_efficientnet_lite0
@@ -40,8 +39,10 @@ def main() -> None:
     rows = []
     for size in SIZES:
         for name in DEPTHS:
-            onnx, eager = steps(dream, session, size, name)
-            rows.append({"size": size, "depth": name, **compare(onnx, eager, options.repeat)})
+            seconds = in_turns(steps(dream, session, size, name), options.repeat)
+            ours, theirs = (1000 * each for each in seconds)
+            figures = {"onnx_ms": ours, "torch_ms": theirs, "ratio": ours / theirs}
+            rows.append({"size": size, "depth": name, **figures})
     print("| size | depth | ONNX Runtime, ms | PyTorch eager, ms | ratio |")
     print("|---|---|---|---|---|")
     for row in rows:
@@ -78,21 +79,6 @@ def steps(
         return torch.autograd.grad(value, x)
 
     return onnx, eager
-
-
-def compare(
-    onnx: Callable[[], object], eager: Callable[[], object], repeat: int
-) -> dict[str, float]:
-    """Time both in turns; return the medians in milliseconds and their ratio."""
-    times: dict[Callable[[], object], list[float]] = {onnx: [], eager: []}
-    for _ in range(repeat + 1):
-        for step, found in times.items():
-            started = time.perf_counter()
-            step()
-            found.append(1000 * (time.perf_counter() - started))
-    # The first turn warms caches and allocators up.
-    ours, theirs = (statistics.median(found[1:]) for found in times.values())
-    return {"onnx_ms": ours, "torch_ms": theirs, "ratio": ours / theirs}
 
 
 if __name__ == "__main__":

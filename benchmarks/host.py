@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from peak import peak_memory
 
 from ganfilters import Host, Image
 
@@ -51,25 +52,11 @@ def start(*arguments: str) -> float:
     )
 
 
-PEAK = """
-import resource, subprocess, sys
-command = [sys.executable, "-m", "ganfilters", "apply", "dream", *sys.argv[1:], "--quiet"]
-subprocess.run(command, check=True)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
-"""
-
-
 def peak(photo: Path, *options: str) -> float:
     """Peak memory in MB of dreaming `photo` through the command line."""
     with tempfile.TemporaryDirectory() as folder:
-        out = str(Path(folder) / "out.jpg")
-        done = subprocess.run(
-            [sys.executable, "-c", PEAK, str(photo), out, *options],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    return float(done.stdout.strip().splitlines()[-1])
+        words = ("-m", "ganfilters", "apply", "dream", str(photo), str(Path(folder) / "out.jpg"))
+        return peak_memory(*words, *options, "--quiet")[0]
 
 
 def main() -> None:

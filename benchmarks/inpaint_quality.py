@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from pictures import opened, tensor, unit
 from PIL import Image as Pillow
-from PIL import ImageOps
 from torch import Tensor
 
 from ganfilters import Image, ModelFile, Runtime
@@ -62,7 +62,7 @@ def main() -> None:
         made: dict[str, list[Tensor]] = {name: [] for name in ways}
         figures: dict[str, list[list[float]]] = {name: [] for name in ways}
         for number, path in enumerate(photos):
-            photo = opened(path, options.size)
+            photo = unit(opened(path, options.size, min))
             hole = hole_of(kind, number, photo.shape[:2])
             real.append(pooled(photo, hole))
             for name, fill in ways.items():
@@ -180,19 +180,6 @@ class Pooled:
         for segment in self.segments:
             features = segment(features)
         return features.mean((2, 3)).clone()
-
-
-def opened(path: Path, size: int) -> Array:
-    """Return a photograph whose short side is `size`, float32 in [0, 1]."""
-    picture = ImageOps.exif_transpose(Pillow.open(path)).convert("RGB")
-    scale = size / min(picture.size)
-    width, height = (round(side * scale) for side in picture.size)
-    resized = picture.resize((width, height), Pillow.Resampling.LANCZOS)
-    return np.asarray(resized, np.float32) / np.float32(255)
-
-
-def tensor(pixels: Array) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)[None]))
 
 
 def save(pixels: Array, path: Path) -> None:

@@ -12,14 +12,13 @@ tiles. Run:
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from peak import peak_memory
 from turns import in_turns
 
 import ganfilters_denoise
@@ -30,12 +29,11 @@ from ganfilters_exporters.photos import photo
 
 LARGE = (4000, 6000)
 
-_PEAK = """
-import resource, sys
+_LARGE = """
+import sys
 sys.path.insert(0, {folder!r})
 import restore
 print(restore.large(restore.host({threads}), {name!r}, {model!r}))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
@@ -108,14 +106,11 @@ def large(owner: Host, name: str, model: str) -> float:
 
 def peak(name: str, model: Path, threads: int) -> tuple[float, float]:
     """Return seconds and gigabytes of a process that does nothing else."""
-    script = _PEAK.format(
+    script = _LARGE.format(
         folder=str(Path(__file__).parent), threads=threads, name=name, model=str(model)
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
-    seconds, kilobytes = done.stdout.split()
-    return float(seconds), int(kilobytes) / 2**20
+    megabytes, seconds = peak_memory("-c", script)
+    return float(seconds), megabytes / 1024
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from peak import peak_memory
 from PIL import Image as Pillow
 from turns import in_turns
 
@@ -135,25 +135,14 @@ def seams(model: Path) -> tuple[float, float, float]:
     return 255 * float(given.max()), 255 * float(own.max()), 255 * float(own.mean())
 
 
-PEAK = """
-import resource, subprocess, sys
-command = [sys.executable, "-m", "ganfilters", "apply", "style", *sys.argv[1:], "--quiet"]
-subprocess.run(command, check=True)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2)
-"""
-
-
 def peak(model: Path) -> float:
     """Return the peak memory of the command line on a 24-megapixel photo, in GB."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "in.jpg", Path(folder) / "out.png"
         pixels = photo("rocket", 4000, 6000)[0].permute(1, 2, 0).numpy()
         Pillow.fromarray((pixels * 255).astype(np.uint8)).save(source)
-        words = [str(source), str(target), "--model", str(model)]
-        done = subprocess.run(
-            [sys.executable, "-c", PEAK, *words], capture_output=True, text=True, check=True
-        )
-    return float(done.stdout)
+        words = ("-m", "ganfilters", "apply", "style", str(source), str(target))
+        return peak_memory(*words, "--model", str(model), "--quiet")[0] / 1024
 
 
 if __name__ == "__main__":

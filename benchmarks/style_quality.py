@@ -25,8 +25,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pictures import opened, tensor, unit
 from PIL import Image as Pillow
-from PIL import ImageOps
 from torch import Tensor
 
 import ganfilters
@@ -60,17 +60,17 @@ def main() -> None:
     methods = ways(options, loss)
     rows = []
     for painting in paintings:
-        target = loss.style_target(tensor(opened(painting.path, options.size)))
+        target = loss.style_target(tensor(unit(opened(painting.path, options.size, max))))
         for photo in photos:
-            picture = opened(photo, options.size)
+            picture = opened(photo, options.size, max)
             for name, paint in methods.items():
                 painted = paint(picture, painting)
                 if options.out:
                     options.out.mkdir(parents=True, exist_ok=True)
                     painted.save(options.out / f"{painting.name}-{photo.stem}-{name}.png")
-                made = tensor(painted)
+                made = tensor(unit(painted))
                 with torch.no_grad():
-                    terms = loss(made, tensor(picture), target)
+                    terms = loss(made, tensor(unit(picture)), target)
                     terms["weave"] = loss.weave(made, target["weave"])
                 values = {key: float(terms[key]) for key in TERMS}
                 rows.append({"painting": painting.name, "photo": photo.stem, "way": name, **values})
@@ -121,12 +121,12 @@ def ways(options: argparse.Namespace, loss: PerceptualLoss) -> dict[str, Paint]:
         return host.apply("style", picture, style=painting.name, **steps, **scale, **model)
 
     def any_painting(picture: Pillow.Image, painting: Painting) -> Pillow.Image:
-        look = opened(painting.path, options.size)
+        look = opened(painting.path, options.size, max)
         return host.apply("style", picture, style_image=look, **model)
 
     def gatys(picture: Pillow.Image, painting: Painting, *, noise: bool = False) -> Pillow.Image:
-        photo = tensor(picture)
-        target = loss.style_target(tensor(opened(painting.path, options.size)))
+        photo = tensor(unit(picture))
+        target = loss.style_target(tensor(unit(opened(painting.path, options.size, max))))
         start = torch.rand(photo.shape) if noise else photo
         return pillow(optimised(start, photo, target, loss, options.iterations))
 
@@ -170,18 +170,6 @@ def optimised(
         with torch.no_grad():
             picture.clamp_(0, 1)
     return picture.detach()
-
-
-def opened(path: Path, size: int) -> Pillow.Image:
-    """Return a picture whose longer side is `size`."""
-    picture = ImageOps.exif_transpose(Pillow.open(path)).convert("RGB")
-    scale = size / max(picture.size)
-    width, height = (round(side * scale) for side in picture.size)
-    return picture.resize((width, height), Pillow.Resampling.LANCZOS)
-
-
-def tensor(picture: Pillow.Image) -> Tensor:
-    return torch.from_numpy(np.asarray(picture, np.float32).transpose(2, 0, 1)[None] / 255)
 
 
 def pillow(image: Tensor) -> Pillow.Image:

@@ -16,9 +16,10 @@ Examples
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
+import math
 import os
+import tempfile
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +37,7 @@ from torch.nn import functional
 
 from ganfilters.errors import UsageError
 
+from .files import disk_full
 from .task import seed_of
 
 __all__ = [
@@ -58,7 +60,7 @@ _T = TypeVar("_T")
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 RAM_LIMIT = 4 * 2**30
-"""Bytes above which pictures go to a memory-mapped file, if there is a folder for it."""
+"""Bytes above which pictures go to a memory-mapped file, if there is a place for it."""
 
 
 @dataclass(frozen=True)
@@ -325,7 +327,8 @@ def load_pictures(
     classes : bool
         The name of the folder that a file lies in is its label.
     cache : Path, optional
-        Folder for a memory-mapped file, used above `ram_limit` bytes.
+        Folder whose disk has room for what is more than `ram_limit` bytes, in a file without a
+        name; where there is no such folder yet, the nearest one above.
     ram_limit : int
         Bytes.
 
@@ -338,6 +341,8 @@ def load_pictures(
     ------
     UsageError
         A folder does not exist, or holds no picture that can be used.
+    DiskFullError
+        There is no room on the disk of `cache`.
     """
     files = list_pictures(folders)
     smallest = max(1, size // 2) if smallest is None else smallest
@@ -418,18 +423,19 @@ def reason_of(error: Exception) -> str:
 
 
 def _storage(shape: tuple[int, ...], cache: Path | None, ram_limit: int) -> npt.NDArray[np.uint8]:
-    """Return an array in memory, or in a file that vanishes with the process."""
-    if cache is None or np.prod(shape) <= ram_limit:
+    """Return an array in memory, or in a file without a name that is gone with the process."""
+    size = math.prod(shape)
+    if cache is None or size <= ram_limit:
         return np.empty(shape, np.uint8)
-    cache.mkdir(parents=True, exist_ok=True)
-    path = cache / f"pictures-{os.getpid()}.npy"
-    mapped: npt.NDArray[np.uint8] = np.lib.format.open_memmap(
-        path, mode="w+", dtype=np.uint8, shape=shape
-    )
-    # The mapping keeps the space until the process ends, killed or not. Where an open file cannot
-    # be removed (Windows), it stays.
-    with contextlib.suppress(PermissionError):
-        path.unlink()
+    above = (folder for folder in (cache, *cache.absolute().parents) if folder.is_dir())
+    place = next((folder for folder in above if os.access(folder, os.W_OK | os.X_OK)), None)
+    with (
+        disk_full(place or cache, f"{size / 2**30:.1f} GB are needed for the pictures; make room"),
+        tempfile.TemporaryFile(dir=place) as file,
+    ):
+        if hasattr(os, "posix_fallocate"):  # or a full disk would end the process without a word
+            os.posix_fallocate(file.fileno(), 0, size)
+        mapped: npt.NDArray[np.uint8] = np.memmap(file, np.uint8, "w+", shape=shape)
     return mapped
 
 

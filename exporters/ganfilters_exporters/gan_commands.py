@@ -14,7 +14,16 @@ import click
 
 from ganfilters.errors import UsageError
 
-from .options import EXISTING, FILE, FOLDER, POSITIVE, TARGET, Number, overwrite_option
+from .options import (
+    EXISTING,
+    FILE,
+    FOLDER,
+    POSITIVE,
+    TARGET,
+    Number,
+    attribution_option,
+    overwrite_option,
+)
 from .train_commands import need, shown, tell, train_config, training_options, typed
 
 __all__ = ["evaluate", "gan", "plot"]
@@ -127,7 +136,7 @@ _OPTIONS = [
     click.option("--licence",
                  help="SPDX licence of the trained weights, for the model card.  "
                  "[default: that of --init, or Apache-2.0]"),
-    click.option("--attribution", default="", help="Whom the data's licence asks to name."),
+    attribution_option,
     click.option("--title", default="", help="One line on the network, for the model card."),
     overwrite_option,
     training_options,

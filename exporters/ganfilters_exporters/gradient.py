@@ -44,6 +44,7 @@ from .backward import BACKWARD_DECOMPOSITIONS, Rewriter, UnsupportedOperatorErro
 __all__ = [
     "Axis",
     "UnsupportedOperatorError",
+    "sides",
     "trace",
     "trace_gradient",
 ]
@@ -72,6 +73,21 @@ class Axis:
 
 Dynamic = Sequence[Mapping[int, Axis]]
 """For each argument, its dynamic axes by number."""
+
+
+def sides(multiple: int, smallest: int, prefix: str = "") -> dict[int, Axis]:
+    """Return the axes of pictures (N, C, H, W) whose height and width are chosen freely.
+
+    Parameters
+    ----------
+    multiple, smallest : int
+        What each side is a multiple of, and its least, in pixels.
+    prefix : str
+        Before the axes' names: pictures of the same prefix are of the same size.
+    """
+    least = max(1, smallest // multiple)
+    names = {2: f"{prefix}height", 3: f"{prefix}width"}
+    return {number: Axis(name, multiple, least) for number, name in names.items()}
 
 
 def trace(

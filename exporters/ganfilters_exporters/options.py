@@ -8,7 +8,10 @@ from typing import Any
 
 import click
 
-__all__ = ["EXISTING", "FILE", "FOLDER", "POSITIVE", "TARGET", "Number", "overwrite_option"]
+__all__ = [
+    "EXISTING", "FILE", "FOLDER", "POSITIVE", "TARGET", "Number", "attribution_option",
+    "overwrite_option",
+]  # fmt: skip
 
 EXISTING = click.Path(exists=True, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -16,6 +19,9 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 TARGET = click.Path(dir_okay=False, path_type=Path)
 POSITIVE = click.IntRange(min=1)
 
+attribution_option = click.option(
+    "--attribution", default="", help="Whom the data's licence asks to name."
+)
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 
 

@@ -14,7 +14,15 @@ import click
 
 from ganfilters.errors import UsageError
 
-from .options import EXISTING, FILE, POSITIVE, TARGET, Number, overwrite_option
+from .options import (
+    EXISTING,
+    FILE,
+    POSITIVE,
+    TARGET,
+    Number,
+    attribution_option,
+    overwrite_option,
+)
 from .train_commands import need, refuse_unused, shown, tell, train_config, training_options
 
 __all__ = ["denoise", "inpaint"]
@@ -56,6 +64,7 @@ _COMMON = [
     click.option("--licence",
                  help="SPDX licence of the trained weights, for the model card.  "
                  "[default: that of --init, or Apache-2.0]"),
+    attribution_option,
     overwrite_option,
     training_options,
 ]  # fmt: skip
@@ -63,8 +72,6 @@ _COMMON = [
 _GAMES = [
     click.option("--loss", type=_GAME, default="hinge", show_default=True,
                  help="The game of the discriminator."),
-    click.option("--r1", type=_WEIGHT, default=0.0, show_default=True,
-                 help="Weight of R1 regularisation, applied every 16 steps."),
     click.option("--feature-weight", "features", type=_WEIGHT,
                  help="Weight of the distance of the discriminator's frozen features.  "
                  "[default: 0.5 for holes, 0.2 for noise]"),
@@ -160,7 +167,6 @@ def _run(name: str, values: dict[str, Any], how: Any, request: Any, call: Any) -
         refuse_unused(
             (
                 "loss",
-                "r1",
                 *(
                     ("features", "texture", "teacher", "backbone")
                     if name == "denoise"

@@ -109,7 +109,10 @@ class Task:
         """Prepare what needs the device; called once, after the networks were moved to it."""
 
     def batch(self, step: int) -> Any:
-        """Return the data of a step, on the device, as a function of the step alone."""
+        """Return the data of a step, on the device.
+
+        It follows from the step alone, and from torch's generators, which are seeded from it.
+        """
         raise NotImplementedError
 
     def step(self, batch: Any, step: int) -> dict[str, Tensor]:

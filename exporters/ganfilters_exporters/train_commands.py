@@ -19,7 +19,16 @@ import click
 from ganfilters.errors import GanfiltersError, UsageError
 
 from .files import last_name
-from .options import EXISTING, FILE, FOLDER, POSITIVE, TARGET, Number, overwrite_option
+from .options import (
+    EXISTING,
+    FILE,
+    FOLDER,
+    POSITIVE,
+    TARGET,
+    Number,
+    attribution_option,
+    overwrite_option,
+)
 
 __all__ = [
     "need",
@@ -265,6 +274,7 @@ def train_config(values: dict[str, Any]) -> Any:
     help="SPDX licence of the trained weights, for the model card.  "
     "[default: that of --init, or Apache-2.0]",
 )
+@attribution_option
 @overwrite_option
 @training_options
 def style(**values: Any) -> None:

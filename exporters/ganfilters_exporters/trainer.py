@@ -5,9 +5,9 @@ the step, and cares for devices, precision, time, the log, checkpoints and callb
 with one optimiser and adversarial training with several look the same to it.
 
 Randomness is stateless: before step ``n`` every generator of torch is seeded from (seed, ``n``,
-process), and a task draws its batch from the number of the step alone. So nothing random has to be
-saved, and a run that was killed and resumed gives the result of one that was not: bit for bit on a
-CPU with the same number of threads.
+process), and a task draws its batch from these or from the number of the step. So nothing random
+has to be saved, and a run that was killed and resumed gives the result of one that was not: bit for
+bit on a CPU with the same number of threads.
 
 Devices, precision and several GPUs are Accelerate's. Lightning Fabric does the same; Accelerate
 has fewer dependencies and no launcher of its own for the common case of one device, leaves
@@ -73,6 +73,8 @@ __all__ = [
 ]
 
 LOG, LOCK = "log.jsonl", "lock"
+_REASONS = ("steps", "minutes", "signal")
+"""To stop; of several processes' the last one counts."""
 
 
 class TrainingError(GanfiltersError):
@@ -119,7 +121,7 @@ class TrainConfig:
         Print nothing.
     """
 
-    steps: int = 10_000
+    steps: int = 20_000
     minutes: float | None = None
     device: str = "auto"
     precision: str = "auto"
@@ -257,11 +259,10 @@ class Trainer:
                     self.save()
                     saved, done = now, self.step
                 self._call_back(last=False)
-                if stop.is_set():
-                    stopped = "signal"
-                    break
-                if self.config.minutes is not None and now - started >= 60 * self.config.minutes:
-                    stopped = "minutes"
+                over = self.config.minutes is not None and now - started >= 60 * self.config.minutes
+                reason = self._agreed("signal" if stop.is_set() else "minutes" if over else "steps")
+                if reason != "steps":
+                    stopped = reason
                     break
             if log.pending:
                 self._report(log, (self.step - first) / max(now - started, 1e-9), now - started)
@@ -270,6 +271,13 @@ class Trainer:
                 self.save()
             self._call_back(last=True)
         return TrainResult(self.step, self.seconds, stopped, log.last)
+
+    def _agreed(self, reason: str) -> str:
+        """Return the strongest reason of any process to stop: else the others wait for it."""
+        if self.accelerator.num_processes == 1:
+            return reason
+        number = torch.tensor([_REASONS.index(reason)], device=self.accelerator.device)
+        return _REASONS[int(self.accelerator.gather(number).max())]
 
     def _one_step(self) -> dict[str, Tensor]:
         task, step = self.task, self.step

@@ -165,6 +165,6 @@ def train(
     if dry_run:
         return trainer.dry_run()
     result = trainer.run()
-    if request.export and result.stopped != "signal":
+    if request.export and result.stopped != "signal" and task.accelerator.is_main_process:
         export(result)
     return result

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from ganfilters_exporters.data import (
     load_pictures,
     spread,
 )
+from ganfilters_exporters.files import DiskFullError
 
 
 def picture(path: Path, size: tuple[int, int] = (40, 30), mode: str = "RGB", seed: int = 0) -> Path:
@@ -82,8 +85,22 @@ def test_small_pictures_are_stored_as_they_are(tmp_path: Path) -> None:
 
 
 def test_a_memory_mapped_file_holds_the_same(folder: Path, tmp_path: Path) -> None:
-    mapped = load_pictures([folder], 24, cache=tmp_path / "cache", ram_limit=0)
-    assert torch.equal(mapped.pixels, load_pictures([folder], 24).pixels)
+    two = [load_pictures([folder], 24, cache=tmp_path / "new" / "run", ram_limit=0) for _ in "ab"]
+    wanted = load_pictures([folder], 24).pixels
+    assert all(torch.equal(mapped.pixels, wanted) for mapped in two)
+    # It has no name: nothing is left, whatever ends the process, and no folder is made for it.
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_disk_without_room_for_the_pictures_is_told(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(DiskFullError, match=r"no space left on device; 0\.0 GB are needed"):
+        load_pictures([folder], 24, cache=tmp_path, ram_limit=0)
 
 
 def test_sixteen_bits_and_transparency(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from ganfilters.models import ModelFile
+from ganfilters_exporters import export as exporting
 from ganfilters_exporters.export import ExportError
-from ganfilters_exporters.gan import export as exporting
 from ganfilters_exporters.gan.directions import find_directions, mean_w
 from ganfilters_exporters.gan.export import export_gan
 from ganfilters_exporters.gan.networks import GENERATORS, Generator, Translator

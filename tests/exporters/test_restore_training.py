@@ -195,13 +195,13 @@ def test_only_patches_at_the_hole_are_judged(tmp_path: Path) -> None:
     thin = torch.zeros(1, 1, 64, 64)
     thin[..., 7] = 1
     assert task.touched(thin).any()
-    images = torch.zeros(2, 3, 64, 64)
-    assert task.score(images, touched).shape == (int(touched.sum()),)
+    features = task.frozen["features"](torch.zeros(2, 3, 64, 64))
+    assert task._scores(features, touched).shape == (int(touched.sum()),)
 
 
 @pytest.mark.parametrize("loss", ["hinge", "nonsaturating"])
 def test_a_gradient_reaches_every_weight(tmp_path: Path, loss: str) -> None:
-    task = _filling(inpaint_request(tmp_path, loss=loss, r1=0.1))
+    task = _filling(inpaint_request(tmp_path, loss=loss))
     Trainer(task, tmp_path / "run", quick(1))._one_step()
     for name, network in task.modules.items():
         weights = [p for p in network.parameters() if p.requires_grad]
@@ -442,12 +442,13 @@ def test_the_commands_hand_over_what_was_typed(
     assert request.run == tmp_path / "o.onnx.run"
     assert request.command.startswith("ganfilters train inpaint")
     assert str(tmp_path) not in request.command
-    made = CliRunner().invoke(denoise, [*words, "--adversarial", "0.1", "--steps", "7"])
+    named = ["--attribution", "Me"]
+    made = CliRunner().invoke(denoise, [*words, "--adversarial", "0.1", "--steps", "7", *named])
     assert made.exit_code == 0, made.output
     request, config, _ = seen[1]
-    assert (request.how.adversarial, config.steps) == (0.1, 7)
+    assert (request.how.adversarial, config.steps, request.attribution) == (0.1, 7, "Me")
     for command, option in (
-        (denoise, ["--r1", "2"]),
+        (denoise, ["--loss", "hinge"]),
         (denoise, ["--feature-weight", "1"]),
         (inpaint, ["--teacher", str(teacher), "--adversarial", "0", "--loss", "hinge"]),
     ):

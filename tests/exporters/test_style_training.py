@@ -476,13 +476,14 @@ def test_the_command(request_: StyleRequest, monkeypatch: pytest.MonkeyPatch) ->
     assert "images_per_second" in dry.output
     assert not request_.out.exists()
     for steps, more in (("2", ["--no-export"]), ("3", [])):  # the second call goes on
-        call = [*words, "--steps", steps, *more]
+        call = [*words, "--steps", steps, "--attribution", "Me", *more]
         done = CliRunner().invoke(train, call, catch_exceptions=False)
         assert f"{steps} of {steps} steps done" in done.output
     card = ModelFile(request_.out).card
     assert "--styles styles --photos photos" in card.command
     assert str(request_.out.parent) not in card.command
     assert card.extra["steps"] == 3
+    assert card.attribution.startswith("Me; ")
 
 
 def test_blocks_are_for_new_networks(request_: StyleRequest) -> None:

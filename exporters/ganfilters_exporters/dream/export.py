@@ -20,9 +20,6 @@ from ..photos import PHOTOS, photo
 from .graph import build
 from .objective import Dream, output_name
 
-TOLERANCE = 1e-3
-"""Largest relative error of any output, ONNX Runtime against PyTorch."""
-
 PARITY_SIZES = ((64, 96), (128, 96), (128, 128))
 """Heights and widths at which they are compared; multiples of every backbone's `size_multiple`."""
 
@@ -185,10 +182,10 @@ def compare(dream: Dream, session: onnxruntime.InferenceSession) -> dict[str, fl
                 by_photo.append(errors(dream, session, image, choices, depth))
             for output in by_photo[0]:
                 error = float(np.median([found[output] for found in by_photo]))
-                if not error < TOLERANCE:
+                if not error < export.TOLERANCE:
                     raise export.ExportError(
                         f"{output} at {size}, depth {name}, differs between PyTorch and ONNX "
-                        f"Runtime by {error:.2g} of its norm, more than {TOLERANCE:g}"
+                        f"Runtime by {error:.2g} of its norm, more than {export.TOLERANCE:g}"
                     )
                 worst[size] = max(worst.get(size, 0.0), error)
     return worst
@@ -256,7 +253,7 @@ def describe(
         size_min=backbone.size_min,
         storage="float32",
         quality=dict(quality),
-        parity=Parity(tolerance=TOLERANCE, measured=dict(parity)),
+        parity=Parity(tolerance=export.TOLERANCE, measured=dict(parity)),
         extra={
             "backbone": backbone.name,
             "layers": layers,

@@ -8,7 +8,7 @@
 | `augment` | differentiable augmentation |
 | `perceptual` | terms on pretrained features |
 | `adversarial`, `tasks` | what a step of training is; the loop is :mod:`..trainer` |
-| `collapse`, `sheet` | what is watched while training |
+| `collapse` | what is watched while training, besides :mod:`..sheets` |
 | `trained` | trained networks, to train on |
 | `standing` | statistics that fit averaged weights |
 | `metrics`, `classifier`, `evaluate` | what is measured afterwards |

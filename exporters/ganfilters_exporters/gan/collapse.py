@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["CollapseAlarm", "diversity"]
+__all__ = ["CollapseAlarm", "diversity", "shrunk"]
 
 SIDE = 16
 
@@ -32,10 +32,7 @@ def diversity(images: Tensor, labels: Tensor | None, classes: int) -> Tensor:
     classes : int
         How many there are.
     """
-    small = images.float()
-    if small.shape[-1] > SIDE:
-        small = functional.interpolate(small, (SIDE, SIDE), mode="area")
-    flat = small.flatten(1)
+    flat = shrunk(images).flatten(1)
     if labels is None:
         labels, classes = torch.zeros(len(flat), dtype=torch.long, device=flat.device), 1
     found = []
@@ -45,6 +42,14 @@ def diversity(images: Tensor, labels: Tensor | None, classes: int) -> Tensor:
         total = torch.cdist(mine, mine).sum()
         found.append(total / (count * (count - 1)) if count > 1 else total.new_tensor(torch.nan))
     return torch.stack(found)
+
+
+def shrunk(images: Tensor) -> Tensor:
+    """Return pictures (N, C, H, W) as they are compared: 16 x 16, or as small as they are."""
+    images = images.float()
+    if images.shape[-1] <= SIDE:
+        return images
+    return functional.interpolate(images, (SIDE, SIDE), mode="area")
 
 
 @dataclass

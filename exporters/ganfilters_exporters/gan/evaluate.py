@@ -19,8 +19,9 @@ from ganfilters.errors import UsageError
 from ..backbones import BACKBONES, Backbone
 from ..data import Pictures
 from ..files import make_folder
+from ..sheets import grid, write_picture
 from .classifier import SMALL, class_accuracy, train_classifier
-from .collapse import diversity
+from .collapse import diversity, shrunk
 from .metrics import (
     frechet_distance,
     kernel_distance,
@@ -28,7 +29,6 @@ from .metrics import (
     precision_recall_density_coverage,
 )
 from .samplers import Sampler, open_sampler
-from .sheet import grid, write_picture
 from .train import load_data
 
 __all__ = ["EvaluationRequest", "evaluate_gan", "write_figures"]
@@ -219,11 +219,17 @@ def _diversity(
     chosen = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))[: len(samples)]
     real_labels = pictures.labels[chosen] if classes and pictures.labels is not None else None
     pair = [
-        diversity(pixels.permute(0, 3, 1, 2).float() / 255, some, classes)
+        diversity(_shrunk(pixels), some, classes)
         for pixels, some in ((samples, labels if classes else None), (real[chosen], real_labels))
     ]
     ratios = pair[0] / pair[1]
     return {"mean": float(ratios.nanmean()), "least": float(ratios[~ratios.isnan()].min())}
+
+
+def _shrunk(pixels: Tensor) -> Tensor:
+    """Return uint8 pictures as diversity compares them, in [0, 1], without a float copy of all."""
+    parts = torch.split(pixels, 512)
+    return torch.cat([shrunk(part.permute(0, 3, 1, 2).float() / 255) for part in parts])
 
 
 def _copying(

@@ -31,26 +31,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 
-from ganfilters.models import ModelCard, Parity
+from ganfilters.models import ModelCard
 
 from .. import export, gradient, storage
 from ..backbones import Backbone
-from ..gradient import Axis, Dynamic
-from ..style.export import drop_zero_biases
+from ..gradient import Axis, Dynamic, sides
 from .directions import find_directions, mean_w
 from .networks import Generator, Translator
 from .projection import Distance
 
-__all__ = [
-    "GeneratorGraph", "TranslatorGraph", "build", "check", "constants_of", "export_gan",
-]  # fmt: skip
-
-TOLERANCE = 1e-3
-"""Largest relative error of an output, ONNX Runtime against PyTorch."""
+__all__ = ["GeneratorGraph", "TranslatorGraph", "constants_of", "export_gan"]
 
 BATCHES = (1, 3, 8)
 
@@ -156,11 +149,8 @@ class TranslatorGraph(nn.Module):
         self.network = network
         self.inputs: tuple[str, ...] = ("input",)
         self.outputs: tuple[str, ...] = ("image",)
-        sides = {
-            2: Axis("height", network.multiple, 1),
-            3: Axis("width", network.multiple, 1),
-        }
-        self.dynamic: Dynamic = ({0: Axis("batch"), **sides},)
+        free = sides(network.multiple, network.multiple)
+        self.dynamic: Dynamic = ({0: Axis("batch"), **free},)
 
     def forward(self, image: Tensor) -> Tensor:
         """Map pictures in [0, 1] to the same."""
@@ -186,26 +176,6 @@ class TranslatorGraph(nn.Module):
 Graph = GeneratorGraph | TranslatorGraph
 
 
-def build(graph: Graph) -> ir.Model:
-    """Convert; the result is unchecked and has no card."""
-    graph.eval().requires_grad_(False).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    example = graph.example(2, 0)
-    module: nn.Module = graph
-    if isinstance(graph, GeneratorGraph):
-        module = gradient.trace(graph.forward, example, dynamic=graph.dynamic)
-    model = export.convert(
-        module,
-        example,
-        input_names=graph.inputs,
-        output_names=graph.outputs,
-        dynamic=graph.dynamic,
-    )
-    drop_zero_biases(model)
-    export.clean(model)
-    storage.store_compact(model, COMPACT_FROM)
-    return model
-
-
 class _Undistanced(nn.Module):
     """In place of a distance, where only the generator matters."""
 
@@ -226,27 +196,6 @@ def constants_of(generator: Generator) -> dict[str, str]:
     constants = [str(node.target) for node in module.graph.nodes if node.op == "get_attr"]
     found = {constant: names.get(getattr(module, constant).data_ptr()) for constant in constants}
     return {constant: name for constant, name in found.items() if name is not None}
-
-
-def check(graph: Graph, model: ir.Model) -> dict[str, float]:
-    """Compare every output of PyTorch and ONNX Runtime at several batch sizes.
-
-    Returns
-    -------
-    dict of str to float
-        The largest relative error over the outputs, by size of the batch.
-
-    Raises
-    ------
-    export.ExportError
-        An error exceeds the tolerance; the message names the output.
-    """
-    cases = (
-        (f"batch {batch}", f"of a batch of {batch}", graph.example(batch, seed))
-        for seed, batch in enumerate(BATCHES)
-    )
-    loose = {"gradient": GRADIENT_TOLERANCE}
-    return export.compare(graph, model, cases, TOLERANCE, loose)[0]
 
 
 def export_gan(
@@ -287,8 +236,17 @@ def export_gan(
     else:
         graph = TranslatorGraph(network)
     storage.round_weights(graph, half_from=COMPACT_FROM, byte_from=BYTE_FROM)
-    model = build(graph)
-    errors = check(graph, model)
+    model = export.build(
+        graph,
+        graph.example(2, 0),
+        compact_from=COMPACT_FROM,
+        traced=isinstance(graph, GeneratorGraph),
+    )
+    cases = (
+        (f"batch {batch}", f"of a batch of {batch}", graph.example(batch, seed))
+        for seed, batch in enumerate(BATCHES)
+    )
+    compared = export.compare(graph, model, cases, {"gradient": GRADIENT_TOLERANCE})
     given = dict(card)
     size = network.config.size
     multiple = 1 if isinstance(network, Generator) else network.multiple
@@ -300,7 +258,7 @@ def export_gan(
         size_multiple=multiple,
         size_min=size if isinstance(network, Generator) else multiple,
         size_max=size if isinstance(network, Generator) else None,
-        parity=Parity(tolerance=TOLERANCE, measured=errors),
+        parity=compared.parity,
         extra={**graph.facts(classes), **given.pop("extra", {})},
         **given,
     )

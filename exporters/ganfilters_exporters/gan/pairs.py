@@ -25,8 +25,10 @@ __all__ = ["DEGRADATIONS", "load_pairs"]
 SIDES = ("input", "target")
 
 
-def load_pairs(folder: Path, size: int, channels: int) -> tuple[Pictures, Pictures]:
-    """Read inputs and targets, in the same order.
+def load_pairs(
+    folder: Path, size: int, channels: int, cache: Path | None = None
+) -> tuple[Pictures, Pictures]:
+    """Read inputs and targets, in the same order; `cache` is that of `load_pictures`.
 
     Raises
     ------
@@ -41,7 +43,7 @@ def load_pairs(folder: Path, size: int, channels: int) -> tuple[Pictures, Pictur
     if not common:
         raise UsageError(f"{folder}: no picture has the same name in input and in target")
     read = [load_pictures([names[stem] for stem in common], size, channels=channels,
-                          smallest=1) for names in files]  # fmt: skip
+                          smallest=1, cache=cache) for names in files]  # fmt: skip
     # Where one side of a pair is broken, the other goes too.
     good = [
         {_stem(Path(name), folder / side): number for number, name in enumerate(pictures.names)}
@@ -58,8 +60,13 @@ def load_pairs(folder: Path, size: int, channels: int) -> tuple[Pictures, Pictur
 
 
 def _chosen(pictures: Pictures, numbers: Sequence[int]) -> Pictures:
+    """Return some of the pictures, in order; moved together, as a copy may have no room."""
     names = tuple(pictures.names[number] for number in numbers)
-    return dataclasses.replace(pictures, pixels=pictures.pixels[list(numbers)], names=names)
+    pixels = pictures.pixels
+    for target, source in enumerate(numbers):
+        if target < source:
+            pixels[target] = pixels[source]
+    return dataclasses.replace(pictures, pixels=pixels[: len(numbers)], names=names)
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:

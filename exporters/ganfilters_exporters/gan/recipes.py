@@ -80,7 +80,7 @@ def refuse_unfitting(values: dict[str, Any]) -> None:
     if values["r1"] and projected:
         raise UsageError(
             "--r1 goes with --discriminator plain: the projected one is bounded by its spectral "
-            "normalisation, and its frozen features would take the gradient"
+            "normalisation, and its batch norms mix the pictures of a batch"
         )
     if values["r1"] and penalised:
         raise UsageError(f"--r1 does not go with --loss {loss}, which has a penalty of its own")

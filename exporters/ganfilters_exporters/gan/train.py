@@ -16,6 +16,7 @@ from ganfilters.errors import UsageError
 
 from ..backbones import BACKBONES, Backbone
 from ..data import Pictures, load_arrays, load_pictures
+from ..sheets import grid, write_picture
 from ..trainer import Callback, TrainConfig, TrainingError, TrainResult
 from ..training import TrainRequest, train
 from .adversarial import Adversarial, GanConfig
@@ -30,7 +31,6 @@ from .networks import (
     plain_discriminator,
 )
 from .pairs import DEGRADATIONS, load_pairs
-from .sheet import grid, write_picture
 from .standing import settle
 from .tasks import Generation, Translation
 from .trained import Trained, read_trained
@@ -104,8 +104,9 @@ def load_data(
     channels: int | None,
     *,
     conditional: bool,
+    cache: Path | None = None,
 ) -> Pictures:
-    """Read one ``.npz``, or folders.
+    """Read one ``.npz``, or folders; `cache` is that of :func:`..data.load_pictures`.
 
     Raises
     ------
@@ -120,7 +121,9 @@ def load_data(
             raise UsageError(f"{arrays[0]} does not exist")
         pictures = load_arrays(arrays[0], channels=channels)
     else:
-        pictures = load_pictures(data, size, channels=channels or 3, classes=conditional)
+        pictures = load_pictures(
+            data, size, channels=channels or 3, classes=conditional, cache=cache
+        )
     if conditional and pictures.labels is None:
         raise UsageError(f"{arrays[0]} has no labels, which --conditional needs")
     if conditional and len(pictures.classes) < 2:
@@ -149,7 +152,9 @@ def make_task(
         return _pair_task(request, features)
     channels = trained.network.channels if trained else request.channels
     stored = round(request.sizes.size / config.zoom)
-    pictures = load_data(request.data, stored, channels, conditional=request.conditional)
+    pictures = load_data(
+        request.data, stored, channels, conditional=request.conditional, cache=request.run
+    )
     classes = pictures.classes if request.conditional else ()
     channels = int(pictures.pixels.shape[3])
     sizes = dataclasses.replace(request.sizes, channels=channels, classes=len(classes))
@@ -171,10 +176,10 @@ def _pair_task(request: GanRequest, features: LiteFeatures | None) -> Translatio
     stored = round(request.sizes.size / config.zoom)
     if request.pairs:
         inputs: Any
-        inputs, targets = load_pairs(request.pairs, stored, channels or 3)
+        inputs, targets = load_pairs(request.pairs, stored, channels or 3, request.run)
     else:
         inputs = DEGRADATIONS[request.degrade]
-        targets = load_data(request.data, stored, channels, conditional=False)
+        targets = load_data(request.data, stored, channels, conditional=False, cache=request.run)
     sizes = dataclasses.replace(request.sizes, channels=int(targets.pixels.shape[3]))
     translator = trained.translator() if trained else Translator(sizes)
     judge = PatchDiscriminator(translator.config, config.norm)  # type: ignore[arg-type]

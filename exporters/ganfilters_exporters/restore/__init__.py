@@ -2,7 +2,7 @@ r"""Restoration: a network that fills holes, and one that removes noise and JPEG
 
 | module | what |
 |---|---|
-| `filler`, `denoiser` | the networks, and why they are built as they are |
+| `filler`, `denoiser`, `sizes` | the networks, and why they are built as they are |
 | `masks`, `degrade` | holes and damage to learn from |
 | `filling`, `denoising`, `shared` | what a step of training is; the loop is :mod:`..trainer` |
 | `train` | the commands: read, train or go on, sample sheets, export |

@@ -67,8 +67,8 @@ def jpeg_level(quality: Tensor) -> Tensor:
 def damage(images: Tensor) -> Damaged:
     """Damage each picture, (N, 3, H, W) in [0, 1], in one of several ways.
 
-    Half get Gaussian noise alone; the rest Poisson noise, JPEG alone, or both noise and JPEG, as a
-    camera makes them. Half of all are clipped and rounded to 8 bits, as files are.
+    60 % get Gaussian noise alone, 15 % Poisson noise, 15 % JPEG alone, and 10 % both Gaussian noise
+    and JPEG, as a camera makes them. Half of all are clipped and rounded to 8 bits, as files are.
     """
     count, device = len(images), images.device
     shape = (count, 1, 1, 1)

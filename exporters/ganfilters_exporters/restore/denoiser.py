@@ -14,12 +14,13 @@ some 70 pixels, as in CBDNet (Guo et al. 2019). Everything is local, so tiles ag
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from .sizes import Sizes
 
 __all__ = ["Denoiser", "DenoiserConfig", "Estimator"]
 
@@ -30,7 +31,7 @@ JPEG_PLANE = 0.2
 
 
 @dataclass(frozen=True)
-class DenoiserConfig:
+class DenoiserConfig(Sizes):
     """Sizes of the network.
 
     Attributes
@@ -46,18 +47,6 @@ class DenoiserConfig:
     widths: tuple[int, int, int] = (48, 64, 96)
     blocks: int = 2
     estimator: int = 16
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> DenoiserConfig:
-        """Return what `to_dict` described."""
-        fixed: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
-        }
-        return cls(**fixed)
 
 
 def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
@@ -99,7 +88,9 @@ class Estimator(nn.Module):
         second = torch.tensor([[1.0, -2, 1], [-2, 4, -2], [1, -2, 1]]) / 6
         along = torch.tensor([[0.0, 0, 0], [0, -1, 1], [0, 0, 0]]) / 2**0.5
         # Each has the noise's own deviation, if there is nothing but noise.
-        kernels = torch.stack([second, along, along.T])[:, None].repeat(3, 1, 1, 1)
+        # Of three axes: with four the layout changes when they are moved, and PyTorch cannot send a
+        # lone buffer like that from process to process.
+        kernels = torch.stack([second, along, along.T]).repeat(3, 1, 1)
         self.register_buffer("kernels", kernels, persistent=False)
         self.kernels: Tensor
         self.body = nn.Sequential(
@@ -116,7 +107,7 @@ class Estimator(nn.Module):
         The deviation of the noise, of pixels in [0, 1], and the strength of JPEG's artefacts.
         """
         padded = functional.pad(image, (1, 1, 1, 1), mode="reflect")
-        changes = functional.conv2d(padded, self.kernels.to(image.dtype), groups=3).abs()
+        changes = functional.conv2d(padded, self.kernels[:, None].to(image.dtype), groups=3).abs()
         x = self.body(10 * functional.pixel_unshuffle(changes, 2))
         for _ in range(2):  # twice a box is about a bell
             x = functional.avg_pool2d(x, 9, 1, 4, count_include_pad=False)

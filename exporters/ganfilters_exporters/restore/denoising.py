@@ -37,7 +37,7 @@ class DenoisingConfig(RestoringConfig):
     """How the denoising network is trained.
 
     `size` is a multiple of 8, and of 32 with a discriminator. Without one (`adversarial` of 0) it
-    is reconstruction alone, and `features`, `loss`, `r1` and `texture` have no use; a game is for
+    is reconstruction alone, and `features`, `loss` and `texture` have no use; a game is for
     texture.
 
     Attributes
@@ -52,24 +52,7 @@ class DenoisingConfig(RestoringConfig):
     adversarial: float = 0.0
     features: float = 0.2
     texture: float = 0.0
-    zoom: tuple[float, float] = (0.43, 1.0)
     average: float = 0.999
-
-
-def _reconstruct(network: nn.Module, damaged: Damaged) -> tuple[Tensor, Tensor]:
-    """Return the denoised pictures, and the loss of the estimated strengths.
-
-    Half of the pictures are denoised with the true strengths, half with the estimated ones.
-    """
-    true = torch.cat([damaged.sigma / 255, damaged.jpeg.expand_as(damaged.sigma)], 1)
-    true = functional.avg_pool2d(true, 4)
-    estimated = network.estimate(damaged.images)  # type: ignore[operator]
-    told = torch.rand(len(true), 1, 1, 1, device=true.device) < 0.5
-    strengths = torch.where(told, true, estimated.detach().to(true.dtype))
-    cleaned = network(damaged.images, strengths)
-    # Both scaled to be about 1 where they are strong.
-    scale = torch.tensor([255 / 50, 1.0], device=true.device)[None, :, None, None]
-    return cleaned, ((estimated.float() - true) * scale).abs().mean()
 
 
 def _grid(found: Tensor, wanted: Tensor) -> Tensor:
@@ -106,6 +89,22 @@ class _Cleaning(Task):
         """Return photographs, clean and damaged."""
         photos = cuts(self.pictures, self.how, step, self)
         return photos, damage(photos)
+
+    def reconstruct(self, damaged: Damaged) -> tuple[Tensor, Tensor]:
+        """Return the denoised pictures, and the loss of the estimated strengths.
+
+        Half of the pictures are denoised with the true strengths, half with the estimated ones.
+        """
+        true = torch.cat([damaged.sigma / 255, damaged.jpeg.expand_as(damaged.sigma)], 1)
+        true = functional.avg_pool2d(true, 4)
+        # What wraps it for several processes has `forward` alone; gradients are shared anyway.
+        estimated = self.plain("generator").estimate(damaged.images)  # type: ignore[operator]
+        told = torch.rand(len(true), 1, 1, 1, device=true.device) < 0.5
+        strengths = torch.where(told, true, estimated.detach().to(true.dtype))
+        cleaned = self.modules["generator"](damaged.images, strengths)
+        # Both scaled to be about 1 where they are strong.
+        scale = torch.tensor([255 / 50, 1.0], device=true.device)[None, :, None, None]
+        return cleaned, ((estimated.float() - true) * scale).abs().mean()
 
     def identity(self) -> dict[str, Any]:
         """Return the network and what must not change in a run."""
@@ -156,7 +155,7 @@ class Denoising(_Cleaning):
         """Learn from one batch."""
         photos, damaged = batch
         with self.autocast():
-            cleaned, estimate = _reconstruct(self.modules["generator"], damaged)
+            cleaned, estimate = self.reconstruct(damaged)
         error = _charbonnier(cleaned.float(), photos)
         self.update("generator", error + 0.02 * estimate)
         return {
@@ -173,6 +172,9 @@ class Denoising(_Cleaning):
 
 class TexturedDenoising(_Cleaning, Adversarial):
     """Remove noise and leave texture: a discriminator tells smoothed pictures from photographs.
+
+    The learning rate stays as it is, where that of `Denoising` falls: such a run is a short one
+    with a network that is trained already, and what is exported is an average of the weights.
 
     Parameters
     ----------
@@ -209,17 +211,16 @@ class TexturedDenoising(_Cleaning, Adversarial):
             raise ValueError("textures are compared by a teacher's features; give one")
         self.how, self.pictures, self.network = config, pictures, network
         self.clip = 10.0
-        self.texture, self.excess = TextureLoss(), SpectrumLoss()
         if config.texture and teacher is not None:
-            self.frozen["teacher"] = teacher
-            self.frozen["excess"] = self.excess
+            self.texture = TextureLoss()
+            self.frozen["teacher"], self.frozen["excess"] = teacher, SpectrumLoss()
 
     def step(self, batch: tuple[Tensor, Damaged], step: int) -> dict[str, Tensor]:
         """Update the discriminator, then the generator."""
         how = self.how
         photos, damaged = batch
         with self.autocast():
-            cleaned, estimate = _reconstruct(self.modules["generator"], damaged)
+            cleaned, estimate = self.reconstruct(damaged)
         cleaned = cleaned.float()
         real, fake = photos * 2 - 1, cleaned * 2 - 1
         scalars = self.train_discriminator(real, fake, None, step)
@@ -251,7 +252,7 @@ class TexturedDenoising(_Cleaning, Adversarial):
 
     def _textures(self, cleaned: Tensor, photos: Tensor) -> dict[str, Tensor]:
         """Return the distance of textures, and how much more power there is than there was."""
-        excess = self.excess(cleaned, photos).mean()
+        excess = self.frozen["excess"](cleaned, photos).mean()
         # About a quarter of each is enough to learn from: VGG16 takes half of a step's time.
         whole, window = photos.shape[2], self.texture.window
         side = min(whole, max(1, whole // 2 // window) * window)

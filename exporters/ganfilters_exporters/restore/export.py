@@ -34,19 +34,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganfilters.models import ModelCard, Parity
+from ganfilters.models import ModelCard
 
-from .. import export, storage
-from ..gradient import Axis, Dynamic
-from ..style.export import drop_zero_biases
+from .. import export
+from ..gradient import Dynamic, sides
 from . import denoiser, filler
 from .denoiser import Denoiser
 from .filler import Filler
 
 __all__ = ["DenoiseGraph", "export_restorer"]
-
-TOLERANCE = 1e-3
-"""Largest relative error of an output, ONNX Runtime against PyTorch."""
 
 SIZES = ((64, 96), (160, 128), (224, 320))
 COMPACT_FROM = 2**14
@@ -63,11 +59,7 @@ class FillGraph(nn.Module):
         super().__init__()
         self.network = network
         self.multiple, self.smallest = network.config.multiple, filler.SMALLEST
-        self.dynamic: Dynamic = (self._axes(),) * 4
-
-    def _axes(self) -> dict[int, Axis]:
-        least = max(1, self.smallest // self.multiple)
-        return {2: Axis("height", self.multiple, least), 3: Axis("width", self.multiple, least)}
+        self.dynamic: Dynamic = (sides(self.multiple, self.smallest),) * 4
 
     def facts(self) -> dict[str, Any]:
         """Return what the card says of the network."""
@@ -100,9 +92,7 @@ class DenoiseGraph(nn.Module):
         super().__init__()
         self.network = network
         self.multiple, self.smallest = denoiser.MULTIPLE, denoiser.SMALLEST
-        least = self.smallest // self.multiple
-        axes = {2: Axis("height", self.multiple, least), 3: Axis("width", self.multiple, least)}
-        self.dynamic: Dynamic = (axes, {})
+        self.dynamic: Dynamic = (sides(self.multiple, self.smallest), {})
 
     def facts(self) -> dict[str, Any]:
         """Return what the card says of the network."""
@@ -151,22 +141,8 @@ def export_restorer(
     """
     export.refuse_existing(out, overwrite=overwrite)
     graph = FillGraph(network) if isinstance(network, Filler) else DenoiseGraph(network)
-    graph.eval().requires_grad_(False).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    model = export.convert(
-        graph,
-        graph.example(64, 96, 0),
-        input_names=graph.inputs,
-        output_names=graph.outputs,
-        dynamic=graph.dynamic,
-    )
-    drop_zero_biases(model)
-    export.clean(model)
-    storage.store_compact(model, COMPACT_FROM)
-    cases = (
-        (f"{height}x{width}", f"at {height} x {width}", graph.example(height, width, seed))
-        for seed, (height, width) in enumerate(SIZES)
-    )
-    errors, _ = export.compare(graph, model, cases, TOLERANCE)
+    model = export.build(graph, graph.example(64, 96, 0), compact_from=COMPACT_FROM)
+    compared = export.compare(graph, model, export.at_sizes(SIZES, graph.example))
     given = dict(card)
     weights = sum(p.numel() for p in network.parameters())
     made = ModelCard(
@@ -177,7 +153,7 @@ def export_restorer(
         commit=export.commit(),
         size_multiple=graph.multiple,
         size_min=graph.smallest,
-        parity=Parity(tolerance=TOLERANCE, measured=errors),
+        parity=compared.parity,
         extra={**graph.facts(), **given.pop("extra", {})},
         **given,
     )

@@ -24,12 +24,13 @@ depend on the hole (Liu et al. 2018 use batch statistics too).
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from .sizes import Sizes
 
 __all__ = ["Filler", "FillerConfig"]
 
@@ -39,7 +40,7 @@ KEEP = 0.97
 
 
 @dataclass(frozen=True)
-class FillerConfig:
+class FillerConfig(Sizes):
     """Sizes of the network.
 
     Attributes
@@ -56,18 +57,6 @@ class FillerConfig:
     widths: tuple[int, ...] = (16, 40, 96, 160, 256, 384)
     blocks: tuple[int, ...] = (0, 1, 2, 2, 2, 4)
     kernel: int = 5
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> FillerConfig:
-        """Return what `to_dict` described."""
-        fixed: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
-        }
-        return cls(**fixed)
 
     @property
     def multiple(self) -> int:

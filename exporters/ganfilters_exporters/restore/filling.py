@@ -12,7 +12,6 @@ from torch.nn import functional
 from ..data import Pictures
 from ..gan.adversarial import Adversarial
 from ..gan.discriminators import LiteFeatures, ProjectedDiscriminator
-from ..gan.networks import Verdict
 from ..gan.perceptual import perceptual_distance
 from ..losses import LAYERS
 from ..task import seed_of, warm_cosine
@@ -62,7 +61,6 @@ class FillingConfig(RestoringConfig):
     perceptual_size: int = 64
     feature_size: int = 128
     guessed: float = 0.35
-    zoom: tuple[float, float] = (0.5, 1.0)
     average: float = 0.998
 
 
@@ -129,11 +127,6 @@ class Filling(Adversarial):
         masks = draw_masks(config.batch, config.size, seed).to(self.device, non_blocking=True)
         return Holes(photos, masks, make_guesses(photos, masks, config.guessed))
 
-    def judge(self, images: Tensor, condition: Tensor | None) -> Verdict:
-        """Judge the patches that touch the hole; elsewhere both pictures are the same."""
-        verdict = super().judge(images, None)
-        return verdict if condition is None else Verdict(verdict.scores[condition])
-
     def touched(self, masks: Tensor) -> Tensor:
         """Return which patches show enough of the hole, boolean (N, patches of all heads).
 
@@ -166,10 +159,7 @@ class Filling(Adversarial):
                 wanted = features(real)
         playing = step >= how.warm_up and how.adversarial > 0
         if playing:
-            if how.r1 and step % self.config.r1_every == 0:  # which needs the pictures
-                found = self.train_discriminator(real, fake, touched, step)
-            else:
-                found = self._train_heads(wanted, made, touched)
+            found = self._train_heads(wanted, made, touched)
             scalars |= {name: value.detach() for name, value in found.items()}
         with self.autocast(), self.judge_fixed():
             terms = self._distances(filled, photos, masks)
@@ -218,7 +208,7 @@ class Filling(Adversarial):
         return perceptual_distance(seen(found), target)
 
     def rate(self, step: int, steps: int) -> float:
-        """Rise, stay about the same for half of the run, then fall to a tenth."""
+        """Rise, then fall along a cosine to a tenth."""
         return warm_cosine(step, steps, warm=100, final=0.1)
 
     @torch.no_grad()

@@ -32,8 +32,6 @@ class RestoringConfig:
         Weight of the distance of the discriminator's own frozen features, which see far.
     loss : str
         A key of :data:`..gan.losses.LOSSES`.
-    r1 : float
-        Weight of R1, every 16 steps; 0 for none.
     zoom : tuple of float
         Cuts of the photographs, as shares of their side.
     average : float
@@ -48,8 +46,7 @@ class RestoringConfig:
     adversarial: float
     features: float
     loss: str = "hinge"
-    r1: float = 0.0
-    zoom: tuple[float, float]
+    zoom: tuple[float, float] = (0.5, 1.0)
     average: float
     seed: int = 0
 
@@ -58,12 +55,12 @@ def game(config: RestoringConfig) -> GanConfig:
     """Return what the adversarial part of training needs to know.
 
     Nothing is augmented: real and fake are the same picture, so there is no set to learn by heart,
-    and what colours fit together is to be judged.
+    and what colours fit together is to be judged. There is no R1, as batch norms in the projected
+    discriminator's heads mix the pictures whose gradients it would penalise one by one.
     """
     return GanConfig(
         loss=config.loss, discriminator="projected", norm="spectral", batch=config.batch,
-        rate=config.rate, betas=(0.0, 0.99), ema=config.average, r1=config.r1, augment=(),
-        seed=config.seed,
+        rate=config.rate, betas=(0.0, 0.99), ema=config.average, augment=(), seed=config.seed,
     )  # fmt: skip
 
 

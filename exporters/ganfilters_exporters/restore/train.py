@@ -16,9 +16,8 @@ from ganfilters.errors import UsageError
 from ..backbones import BACKBONES, Backbone
 from ..data import Pictures, load_pictures, spread
 from ..gan.discriminators import LiteFeatures
-from ..gan.sheet import grid, write_picture
 from ..losses import load_vgg16_features
-from ..style.sheet import load_samples, readable
+from ..sheets import grid, load_samples, readable, write_picture
 from ..task import Task
 from ..trainer import Callback, TrainConfig, TrainResult
 from ..training import TrainRequest, train
@@ -182,7 +181,8 @@ def _check(request: _Request, size: int, multiple: int) -> None:
 
 def _load(request: _Request, size: int, zoom: tuple[float, float]) -> Pictures:
     # So large that no cut is enlarged, unless the photographs are that small themselves.
-    return load_pictures(request.photos, round(size / zoom[0]), smallest=size)
+    side = round(size / zoom[0])
+    return load_pictures(request.photos, side, smallest=size, cache=request.run)
 
 
 def _train(

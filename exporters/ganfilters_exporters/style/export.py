@@ -36,35 +36,20 @@ import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 
-from ganfilters.models import ModelCard, Parity
+from ganfilters.models import ModelCard
 from ganfilters_style.refining import REFINER
 
-from .. import export, storage
-from ..gradient import Axis, Dynamic
+from .. import export
+from ..gradient import Dynamic, sides
 from .looks import layout
 from .network import MULTIPLE, SMALLEST, StyleTable, Stylizer
 from .predictor import PREDICTOR_MULTIPLE, PaintingStatistics, Predictor
 
-__all__ = [
-    "StyleGraph",
-    "build",
-    "check",
-    "export_style",
-    "measured_reach",
-]
-
-TOLERANCE = 1e-3
-"""Largest relative error of an output, ONNX Runtime against PyTorch."""
+__all__ = ["StyleGraph", "export_style", "measured_reach"]
 
 SIZES = ((64, 96), (160, 128), (248, 304))
-IMAGE_AXES = {
-    2: Axis("height", MULTIPLE, SMALLEST // MULTIPLE),
-    3: Axis("width", MULTIPLE, SMALLEST // MULTIPLE),
-}
-STYLE_AXES = {
-    2: Axis("style_height", PREDICTOR_MULTIPLE, 2),
-    3: Axis("style_width", PREDICTOR_MULTIPLE, 2),
-}
+IMAGE_AXES = sides(MULTIPLE, SMALLEST)
+STYLE_AXES = sides(PREDICTOR_MULTIPLE, 2 * PREDICTOR_MULTIPLE, "style_")
 COMPACT_FROM = 2**15
 _UNSEEN = 0.25
 """Difference of a pixel, in 255ths, that a tile's end may make."""
@@ -172,37 +157,6 @@ def _statistics(net: Stylizer, seed: int) -> Tensor:
     return measured[0] * (seed % 2)
 
 
-def build(graph: StyleGraph) -> ir.Model:
-    """Convert; the result is unchecked and has no card."""
-    graph.eval().requires_grad_(False).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    model = export.convert(
-        graph,
-        graph.example(64, 96, 0),
-        input_names=graph.inputs,
-        output_names=graph.outputs,
-        dynamic=graph.dynamic,
-    )
-    drop_zero_biases(model)
-    export.clean(model)
-    choose_lazily(model)
-    storage.store_compact(model, COMPACT_FROM)
-    return model
-
-
-def drop_zero_biases(model: ir.Model) -> None:
-    """Remove biases that the converter computes for convolutions without one.
-
-    They are zeros, spread at run time; a bias that is no constant keeps ONNX Runtime from its
-    blocked convolutions, which doubles the time of the whole network.
-    """
-    for node in model.graph:
-        if node.op_type == "Conv" and len(node.inputs) == 3:
-            bias = node.inputs[2]
-            if bias is not None and bias.const_value is None:
-                node.replace_input_with(2, None)
-                node.resize_inputs(2)
-
-
 def choose_lazily(model: ir.Model) -> None:
     """Turn each choice, ``Where(known, given, measured)``, into an ``If`` that measures on demand.
 
@@ -248,29 +202,6 @@ def _needed_only_by(user: ir.Node, value: ir.Value) -> set[ir.Node]:
             found.add(node)
             waiting += [item for item in node.inputs if item is not None]
     return found
-
-
-def check(graph: StyleGraph, model: ir.Model) -> tuple[dict[str, float], float]:
-    """Compare every output of PyTorch and ONNX Runtime at several sizes.
-
-    Returns
-    -------
-    dict of str to float
-        The largest relative error over the outputs, by size.
-    float
-        The largest difference of a pixel, in 255ths.
-
-    Raises
-    ------
-    export.ExportError
-        An error exceeds the tolerance; the message names the output.
-    """
-    cases = (
-        (f"{height}x{width}", f"at {height} x {width}", graph.example(height, width, seed))
-        for seed, (height, width) in enumerate(SIZES)
-    )
-    errors, largest = export.compare(graph, model, cases, TOLERANCE)
-    return errors, 255 * largest["styled"]
 
 
 @torch.no_grad()
@@ -330,8 +261,9 @@ def export_style(
     export.ExportError
         PyTorch and ONNX Runtime disagree; nothing is written.
     """
-    model = build(graph)
-    errors, largest = check(graph, model)
+    example = graph.example(64, 96, 0)
+    model = export.build(graph, example, compact_from=COMPACT_FROM, between=(choose_lazily,))
+    compared = export.compare(graph, model, export.at_sizes(SIZES, graph.example))
     given = dict(card)
     extra = {
         "any_painting": graph.predictor is not None,
@@ -346,6 +278,7 @@ def export_style(
         own, theirs = given.get("attribution", ""), REFINER.card.attribution
         if theirs not in own:
             given["attribution"] = "; ".join(filter(None, [own, theirs]))
+    largest = 255 * compared.largest["styled"]
     quality = {**given.pop("quality", {}), "onnx_largest_difference_255": largest}
     made = ModelCard(
         filter="style",
@@ -357,7 +290,7 @@ def export_style(
         size_min=SMALLEST,
         storage="float32",
         quality=quality,
-        parity=Parity(tolerance=TOLERANCE, measured=errors),
+        parity=compared.parity,
         extra=extra,
         **given,
     )

@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -35,19 +34,17 @@ import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 
-from ganfilters.models import ModelCard, Parity
+from ganfilters.models import ModelCard
 
 from .. import export, storage
 from ..backbones import Backbone, vgg16
-from ..gradient import Axis, Dynamic, trace
+from ..gradient import Axis, Dynamic
 from ..losses import LAYERS, ContentLoss, Features, GramLoss, TotalVariation
 from ..photos import PHOTOS, photo
 
 __all__ = ["Objective", "build", "export_refiner"]
 
 CONTENT = "relu3_3"
-TOLERANCE = 1e-3
-"""Largest relative error of an output, ONNX Runtime against PyTorch."""
 LOOSE = 0.02
 """Of the gradient: rounding carries activations across the corner of a rectifier, and which of
 four equal values is the largest is anyone's guess, in PyTorch's own float32 as well."""
@@ -74,6 +71,9 @@ class Objective(nn.Module):
         self.inputs = ("image", "content", *(f"gram.{layer}" for layer in LAYERS), "weights")
         found = (f"gram_found.{layer}" for layer in LAYERS)
         self.outputs = ("gradient", "terms", "content_found", *found)
+        image = {2: Axis("tall", 8, 4), 3: Axis("wide", 8, 4)}
+        content = {2: Axis("tall", 2, 4), 3: Axis("wide", 2, 4)}
+        self.dynamic: Dynamic = (image, content, *({} for _ in self.inputs[2:]))
 
     def forward(self, image: Tensor, content: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
         """See the module's tables; `others` are the Gram matrices, then the weights."""
@@ -97,10 +97,9 @@ class Objective(nn.Module):
             *(found[layer][0] for layer in LAYERS),
         )
 
-    def example(self, name: str, height: int, width: int) -> tuple[Tensor, ...]:
+    def example(self, height: int, width: int, number: int) -> tuple[Tensor, ...]:
         """Return inputs: a photograph that is to become another, in the look of that other."""
-        image = photo(name, height, width)
-        wanted = photo(PHOTOS[PHOTOS.index(name) - 1], height, width)
+        image, wanted = (photo(PHOTOS[n], height, width) for n in (number, number - 1))
         with torch.no_grad():
             features = self.network(wanted)
             grams = [gram[0] for gram in self.style.target(features).values()]
@@ -120,22 +119,8 @@ def loss_network(weights: Path) -> tuple[Features, Backbone]:
 
 def build(objective: Objective) -> ir.Model:
     """Trace the gradient and convert it; the result is unchecked and has no card."""
-    examples = objective.example(PHOTOS[0], 64, 64)
-    dynamic: Dynamic = (
-        {2: Axis("tall", 8, 4), 3: Axis("wide", 8, 4)},
-        {2: Axis("tall", 2, 4), 3: Axis("wide", 2, 4)},
-        *({} for _ in examples[2:]),
-    )
-    graph = trace(objective, examples, dynamic=dynamic)
-    model = export.convert(
-        graph,
-        examples,
-        input_names=objective.inputs,
-        output_names=objective.outputs,
-        dynamic=dynamic,
-    )
-    storage.store_compact(model, BYTES_FROM)
-    return model
+    example = objective.example(64, 64, 0)
+    return export.build(objective, example, compact_from=BYTES_FROM, traced=True)
 
 
 def export_refiner(
@@ -172,8 +157,12 @@ def export_refiner(
     network, backbone = loss_network(weights)
     objective = Objective(network)
     model = build(objective)
-    errors, _ = export.compare(objective, model, _cases(objective), TOLERANCE, {"gradient": LOOSE})
-    figures = {f"gradient_error_{k}": v for k, v in gradient_errors(objective, model).items()}
+    cases = export.at_sizes(SIZES, objective.example)
+    compared = export.compare(objective, model, cases, {"gradient": LOOSE})
+    figures = {
+        f"gradient_error_{size}": float(f"{errors['gradient']:.2g}")
+        for size, errors in compared.errors.items()
+    }
     card = ModelCard(
         filter="style",
         name="refiner",
@@ -193,7 +182,7 @@ def export_refiner(
         size_min=32,
         storage="float32",
         quality=figures,
-        parity=Parity(tolerance=TOLERANCE, measured=errors),
+        parity=compared.parity,
         extra={
             **_layout(backbone),
             "features": features_of(network),
@@ -212,18 +201,6 @@ def features_of(network: nn.Module) -> str:
     return digest.hexdigest()[:16]
 
 
-def gradient_errors(objective: Objective, model: ir.Model) -> dict[str, float]:
-    """Return the gradient's relative error against PyTorch's by size."""
-    running = export.session(ir.to_proto(model).SerializeToString())
-    found = {}
-    for size, _, inputs in _cases(objective):
-        feeds = {name: value.numpy() for name, value in zip(objective.inputs, inputs, strict=True)}
-        (measured,) = running.run(["gradient"], feeds)
-        error = export.relative_error(measured, objective(*inputs)[0].numpy())
-        found[size] = float(f"{error:.2g}")
-    return found
-
-
 def _layout(backbone: Backbone) -> dict[str, Any]:
     """Return the side of each layer's Gram matrix, and channels and stride of the content."""
     by_name = {layer.name: layer for layer in backbone.layers}
@@ -232,9 +209,3 @@ def _layout(backbone: Backbone) -> dict[str, Any]:
         "layers": {name: by_name[name].channels for name in LAYERS},
         "content": {"channels": content.channels, "stride": content.stride},
     }
-
-
-def _cases(objective: Objective) -> Iterable[tuple[str, str, tuple[Tensor, ...]]]:
-    for name, (height, width) in zip(PHOTOS, SIZES, strict=False):
-        size = f"{height}x{width}"
-        yield size, f"at {height} x {width}", objective.example(name, height, width)

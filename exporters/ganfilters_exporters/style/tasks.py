@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,14 +15,17 @@ from torch import Tensor, nn
 from ganfilters.errors import UsageError
 
 from ..data import Pictures
-from ..losses import PerceptualLoss, Weights
+from ..losses import PerceptualLoss
 from ..muon import Muon, mixing_weights
+from ..sheets import load_samples
 from ..task import Average, Task, seed_of, warm_cosine
+from .config import StyleConfig
 from .ground import grained, half_lit, reduced
 from .named import NamedPaintings
 from .network import StyleTable, Stylizer
 from .paintings import Painting
 from .predictor import PaintingStatistics, Predictor
+from .trained import Trained
 
 __all__ = ["CORPUS_ZOOM", "AnyStyle", "NamedStyles", "OneStyle", "StyleConfig"]
 
@@ -32,60 +36,10 @@ move faster; the predictor's layers are wide, and each painting pulls at all of 
 
 CORPUS_ZOOM = (0.4, 1.0)
 """Cuts of the corpus's paintings, as shares of their side: strokes of many widths."""
+SHEET_STYLES = 6
+"""Paintings of the corpus on a sample sheet."""
 OVERPAINT_SCALE = (0.3, 0.6)
 """Size of what is painted over, as a share of the photograph's."""
-
-
-@dataclass(frozen=True)
-class StyleConfig:
-    """How a style network is trained.
-
-    Attributes
-    ----------
-    size : int
-        Side of the photographs in pixels; a multiple of 8.
-    style_size : int
-        Short side at which named paintings are looked at, in pixels: strokes grow with it.
-    corpus_size : int
-        Side of the parts of other paintings, in pixels; a multiple of 32. The whole painting is as
-        large to 2.5 times as large.
-    batch : int
-        Photographs in a step.
-    rate : float
-        Learning rate of Muon for the convolutions and of Adam for what else the network has;
-        twice as much for the styles' rows, 0.3 of it for the predictor.
-    seed : int
-        Seed of the data.
-    zoom : tuple of float
-        Cuts of the photographs, as shares of their side.
-    weights : Weights
-        Of the loss.
-    grain : float
-        Largest deviation of the grain that photographs are given, of values from 0 to 1; what the
-        filter gives them.
-    overpaint : float
-        Share of the steps that paint over what was painted smaller, as the filter does.
-    named_share : float
-        Share of the photographs painted in a named style, where any painting is learned too.
-    average : float
-        Decay of the average of the weights; 0 for none.
-    warm : int
-        Steps in which the learning rate rises.
-    """
-
-    size: int = 256
-    style_size: int = 256
-    corpus_size: int = 192
-    batch: int = 1
-    rate: float = 5e-3
-    seed: int = 0
-    zoom: tuple[float, float] = (0.4, 1.0)
-    weights: Weights = field(default_factory=Weights)
-    grain: float = 0.08
-    overpaint: float = 0.5
-    named_share: float = 0.5
-    average: float = 0.999
-    warm: int = 50
 
 
 class _StyleTask(Task):
@@ -174,6 +128,33 @@ class _StyleTask(Task):
         """The network that paints."""
         return self.modules["net"]
 
+    @property
+    def finished(self) -> Stylizer:
+        """The network to look at and to export."""
+        return cast("Stylizer", self.best("net"))
+
+    def used(self) -> dict[str, Pictures]:
+        """Return the pictures that are trained on, by what one of them is called."""
+        return {"photograph": self.photos}
+
+    def sheet_styles(self, side: int) -> Tensor:
+        """Return the paintings of a sample sheet, (N, 3, side, side) in [0, 1]."""
+        return load_samples([painting.path for painting in self.named.paintings], side)
+
+    def paint_like(self, photo: Tensor, styles: Tensor, number: int) -> Tensor:
+        """Paint (N, 3, H, W) like one of what `sheet_styles` returned."""
+        raise NotImplementedError
+
+    def to_export(self, start: Trained | None) -> Trained:  # noqa: ARG002 - for subclasses
+        """Return the network and its styles, with what it keeps of what it began with."""
+        paintings = self.named.paintings
+        rows = self.net.neutral()[None][:0]
+        if paintings:
+            rows = self.best("table").state_dict()["styles"].cpu()
+        styles = [{"name": p.name, "title": p.title, "source": p.source} for p in paintings]
+        size = 2 * self.config.corpus_size
+        return Trained(self.finished, rows, styles, painting_size=size, grain=self.config.grain)
+
     def place(self, step: int) -> int:
         """Return this process's place in the row of all batches."""
         a = self.accelerator
@@ -258,11 +239,14 @@ class NamedStyles(_StyleTask):
     @torch.no_grad()
     def paint(self, photo: Tensor, number: int) -> Tensor:
         """Paint (N, 3, H, W) in one style with the weights to export."""
-        net = self.best("net") if "net" in self.modules else self.net
         table = self.best("table")
         rows = self.named.rows(table, torch.tensor([number], device=photo.device))
-        painted: Tensor = net(self.shown(photo), rows)[0]
+        painted: Tensor = self.finished(self.shown(photo), rows)[0]
         return painted
+
+    def paint_like(self, photo: Tensor, styles: Tensor, number: int) -> Tensor:  # noqa: ARG002
+        """See the class above: the paintings are the named ones, in order."""
+        return self.paint(photo, number)
 
 
 class OneStyle(NamedStyles):
@@ -308,6 +292,22 @@ class OneStyle(NamedStyles):
     def painter(self) -> nn.Module:
         """The frozen network."""
         return self.net
+
+    @property
+    def finished(self) -> Stylizer:
+        """The frozen network."""
+        return self.net
+
+    def to_export(self, start: Trained | None) -> Trained:
+        """Return the network with all its styles, those that it had first."""
+        own = super().to_export(start)
+        if start is None:
+            return own
+        return replace(
+            start, net=own.net, rows=torch.cat([start.rows, own.rows]),
+            styles=[*start.styles, *own.styles],
+            painting_size=start.painting_size or own.painting_size,
+        )  # fmt: skip
 
     def identity(self) -> dict[str, Any]:
         """Also what is frozen: rows fitted to one network mean nothing in another."""
@@ -456,8 +456,28 @@ class AnyStyle(_StyleTask):
     def paint(self, photo: Tensor, painting: Tensor) -> Tensor:
         """Paint (N, 3, H, W) like (1, 3, h, w) with the weights to export."""
         style = self.best("predictor")(self.frozen["statistics"](painting))
-        painted: Tensor = self.best("net")(self.shown(photo), style)[0]
+        painted: Tensor = self.finished(self.shown(photo), style)[0]
         return painted
+
+    def used(self) -> dict[str, Pictures]:
+        """Also the corpus."""
+        return {**super().used(), "painting": self.corpus}
+
+    def sheet_styles(self, side: int) -> Tensor:
+        """Return paintings from all over the corpus."""
+        names = self.corpus.names
+        chosen = names[:: max(1, len(names) // SHEET_STYLES)][:SHEET_STYLES]
+        return load_samples([Path(name) for name in chosen], side)
+
+    def paint_like(self, photo: Tensor, styles: Tensor, number: int) -> Tensor:
+        """Paint like the picture itself, which need have no name."""
+        return self.paint(photo, styles[number : number + 1].to(photo.device))
+
+    def to_export(self, start: Trained | None) -> Trained:
+        """Return the predictor too."""
+        predictor = cast("Predictor", self.best("predictor"))
+        seen = cast("PaintingStatistics", self.frozen["statistics"])
+        return replace(super().to_export(start), predictor=predictor.cpu(), seen=seen.cpu())
 
 
 def recolour(images: Tensor, generator: torch.Generator, share: float = 0.7) -> Tensor:

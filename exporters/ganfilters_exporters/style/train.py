@@ -16,12 +16,12 @@ from ganfilters.errors import UsageError
 from ..backbones import BACKBONES
 from ..data import Pictures, load_pictures
 from ..losses import load_vgg16_features
+from ..sheets import load_samples, readable, sheet, write_picture
 from ..trainer import Callback, TrainConfig, TrainResult
 from ..training import TrainRequest, train
 from .network import MULTIPLE, NetworkConfig, StyleTable, Stylizer
 from .paintings import Painting, find_paintings, plural, read_options
 from .predictor import PREDICTOR_MULTIPLE, PaintingStatistics
-from .sheet import load_samples, readable, sheet, write_sheet
 from .tasks import CORPUS_ZOOM, AnyStyle, NamedStyles, OneStyle, StyleConfig
 from .trained import Trained, read_trained
 
@@ -29,7 +29,8 @@ __all__ = ["StyleRequest", "train_style"]
 
 SHEET_SIDE = 256
 SHEET_PHOTOS = 4
-ANY_SHEET_STYLES = 6
+
+Task = NamedStyles | AnyStyle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +144,7 @@ def _make_task(
     trained: Trained | None,
     loss_network: nn.Module,
     say: Callable[[str], None],
-) -> NamedStyles | AnyStyle:
+) -> Task:
     config = request.style
     options = read_options(request.options)
     paintings = find_paintings(request.styles, options, say) if request.styles else []
@@ -151,7 +152,10 @@ def _make_task(
         _check_names(request, trained, [painting.name for painting in paintings])
     # A little larger than the cuts, so that most cuts are made smaller, not larger.
     photos = load_pictures(
-        request.photos, round(config.size / config.zoom[0]), smallest=config.size // 2
+        request.photos,
+        round(config.size / config.zoom[0]),
+        smallest=config.size // 2,
+        cache=request.run,
     )
     if request.corpus:
         return _any_task(request, trained, photos, paintings, loss_network)
@@ -192,9 +196,12 @@ def _any_task(
         (*request.corpus, *request.styles),
         round(config.corpus_size / CORPUS_ZOOM[0]),
         smallest=64,
+        cache=request.run,
     )
-    net, rows, predictor, statistics = Stylizer(request.network), None, None, None
-    if trained is not None:
+    rows = predictor = statistics = None
+    if trained is None:
+        net = Stylizer(request.network)
+    else:
         net, predictor, statistics = trained.net, trained.predictor, trained.seen
         # A style that is new begins as the mean of those there are.
         by_name = dict(zip(trained.names, trained.rows, strict=True))
@@ -215,39 +222,25 @@ def _silent(_: str) -> None:
     pass
 
 
-def _report(task: NamedStyles | AnyStyle, say: Callable[[str], None]) -> None:
+def _report(task: Task, say: Callable[[str], None]) -> None:
     """Say how many pictures are used, and which are not."""
-    sets = {"photograph": task.photos}
-    if isinstance(task, AnyStyle):
-        sets["painting"] = task.corpus
-    for what, pictures in sets.items():
+    for what, pictures in task.used().items():
         text = plural(len(pictures), what)
         if pictures.skipped:
             text += f", {len(pictures.skipped)} skipped, the first: {pictures.skipped[0]}"
         say(text)
 
 
-def _sheet_callback(
-    request: StyleRequest, task: NamedStyles | AnyStyle
-) -> Callable[[Any, int, Path], None]:
+def _sheet_callback(request: StyleRequest, task: Task) -> Callable[[Any, int, Path], None]:
     """Return a callback that writes ``samples/STEP.png``: photographs down, styles across."""
     files = readable(request.sheet_photos or request.photos, SHEET_PHOTOS)
-    photos = load_samples(files, SHEET_SIDE)
-    if isinstance(task, AnyStyle):
-        names = list(task.corpus.names)
-        chosen = [Path(n) for n in names[:: max(1, len(names) // ANY_SHEET_STYLES)]]
-        styles = load_samples(chosen[:ANY_SHEET_STYLES], SHEET_SIDE)
-    else:
-        styles = load_samples([p.path for p in task.named.paintings], SHEET_SIDE)
+    photos, styles = load_samples(files, SHEET_SIDE), task.sheet_styles(SHEET_SIDE)
 
-    def write(current: NamedStyles | AnyStyle, step: int, folder: Path) -> None:
+    def write(current: Task, step: int, folder: Path) -> None:
         def paint(photo: Tensor, number: int) -> Tensor:
-            photo = photo.to(current.device)
-            if isinstance(current, AnyStyle):
-                return current.paint(photo, styles[number : number + 1].to(current.device))
-            return current.paint(photo, number)
+            return current.paint_like(photo.to(current.device), styles, number)
 
-        write_sheet(sheet(photos, styles, paint), folder / "samples" / f"{step:06}.png")
+        write_picture(sheet(photos, styles, paint), folder / "samples" / f"{step:06}.png")
 
     return write
 
@@ -255,7 +248,7 @@ def _sheet_callback(
 def _export(
     request: StyleRequest,
     trained: Trained | None,
-    task: NamedStyles | AnyStyle,
+    task: Task,
     config: TrainConfig,
     result: TrainResult,
 ) -> None:
@@ -263,45 +256,31 @@ def _export(
     from .export import StyleGraph, export_style
     from .looks import looks_of
 
+    made = task.to_export(trained)
     named = [trained.attribution] if trained is not None else []
-    if isinstance(task, AnyStyle) and (trained is None or trained.predictor is None):
+    if made.predictor is not None and (trained is None or trained.predictor is None):
         named.append(BACKBONES["efficientnet-lite0"](request.backbone).attribution)
     card = request.card(
         config, result, named=named, measured=("loss", "content", "style"),
         extra={
             "style_size": request.style.style_size,
-            "painting_size": 2 * request.style.corpus_size,
-            "grain": request.style.grain,
+            "painting_size": made.painting_size,
+            "grain": made.grain,
         },
     )  # fmt: skip
-    net: Any = task.net if isinstance(task, OneStyle) else task.best("net")
-    styles = [{"name": p.name, "title": p.title, "source": p.source} for p in task.named.paintings]
-    rows = task.best("table").state_dict()["styles"].cpu() if styles else None
-    predictor = seen = looks = known = None
-    before = 0
-    if isinstance(task, AnyStyle):
-        predictor, seen = task.best("predictor").cpu(), task.frozen["statistics"].cpu()
-    elif isinstance(task, OneStyle) and trained is not None:
-        known, before = trained.looks, len(trained.styles)
-        styles = [*trained.styles, *styles]
-        rows = torch.cat([trained.rows, rows])  # type: ignore[list-item]
-        predictor, seen = trained.predictor, trained.seen
-        card["extra"]["grain"] = trained.grain
-        if trained.painting_size is not None:
-            card["extra"]["painting_size"] = trained.painting_size
-    table = None
-    if rows is not None:
-        looks = looks_of(known, before, task.named.paintings)
-        table = StyleTable([style["name"] for style in styles], net.neutral())
-        table.load_state_dict({"styles": rows})
-    count = plural(len(styles), "style") if styles else ""
-    what = " and ".join(part for part in (count, "any painting" if predictor else "") if part)
-    graph = StyleGraph(net.cpu(), table, predictor, seen, looks)  # type: ignore[arg-type]
+    net, table, looks = made.net.cpu(), None, None
+    if made.styles:
+        paintings = task.named.paintings
+        looks = looks_of(made.looks, len(made.styles) - len(paintings), paintings)
+        table = StyleTable(made.names, net.neutral())
+        table.load_state_dict({"styles": made.rows})
+    count = plural(len(made.styles), "style") if made.styles else ""
+    what = " and ".join(part for part in (count, "any painting" if made.predictor else "") if part)
     out = request.out
     export_style(
-        graph,
+        StyleGraph(net, table, made.predictor, made.seen, looks),
         out,
-        styles,
+        made.styles,
         name=out.stem,
         title=f"Style transfer, {what}",
         overwrite=True,

@@ -1,4 +1,4 @@
-"""Sample sheets: photographs down, styles across, one PNG."""
+"""Sample sheets: the pictures on them, grids of pictures, one PNG."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from ..data import list_pictures, none_usable, read_picture, read_some
+from .data import list_pictures, none_usable, read_picture, read_some
 
-__all__ = ["load_samples", "readable", "sheet", "write_sheet"]
+__all__ = ["grid", "load_samples", "readable", "sheet", "write_picture"]
+
+GAP = 2
+"""Pixels between two pictures."""
 
 
 def load_samples(paths: Sequence[Path], side: int) -> Tensor:
@@ -38,6 +41,18 @@ def readable(folders: Sequence[Path], count: int) -> list[Path]:
     return list(good)
 
 
+def grid(pictures: Tensor, columns: int) -> Tensor:
+    """Return (C, H, W) from pictures (N, C, h, w) in [0, 1], row by row."""
+    pictures = pictures.detach().float().cpu()
+    rows = -(-len(pictures) // columns)
+    _, channels, height, width = pictures.shape
+    sheet = torch.ones(channels, rows * (height + GAP) - GAP, columns * (width + GAP) - GAP)
+    for number, picture in enumerate(pictures):
+        top, left = (number // columns) * (height + GAP), (number % columns) * (width + GAP)
+        sheet[:, top : top + height, left : left + width] = picture
+    return sheet
+
+
 def sheet(photos: Tensor, styles: Tensor, paint: Callable[[Tensor, int], Tensor]) -> Tensor:
     """Return a grid, (3, rows * side, columns * side), the paintings above, the photos at the left.
 
@@ -56,8 +71,9 @@ def sheet(photos: Tensor, styles: Tensor, paint: Callable[[Tensor, int], Tensor]
     return torch.cat(rows, 1)
 
 
-def write_sheet(grid: Tensor, path: Path) -> None:
-    """Write a grid (3, H, W) in [0, 1] as PNG."""
+def write_picture(picture: Tensor, path: Path, scale: int = 1) -> None:
+    """Write a picture (1 or 3, H, W) in [0, 1] as PNG, each pixel `scale` times."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = (grid.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
-    Image.fromarray(pixels).save(path)
+    pixels = (picture.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    pixels = np.kron(pixels, np.ones((scale, scale, 1), np.uint8))
+    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(path)
