@@ -167,6 +167,8 @@ class Network:
             (images,) = session.run(feeds, ["image"])
             # Grey ones get three equal channels.
             made[part] = np.clip(images, 0.0, 1.0).transpose(0, 2, 3, 1)
+        if self.layers > 1:
+            _without_rim(made)
         return made
 
     def given(self, w: FloatArray) -> dict[str, Any]:
@@ -179,6 +181,15 @@ class Network:
             "w": w.astype(np.float32),
             "truncation": np.array(1.0, np.float32),
         }
+
+
+def _without_rim(pictures: FloatArray) -> None:
+    """Put what is beside the outermost pixels in their place.
+
+    Convolutions see zeros beyond the border, which makes these grey: a frame around each picture.
+    """
+    for one in (pictures, pictures.transpose(0, 2, 1, 3)):
+        one[:, 0], one[:, -1] = one[:, 1], one[:, -2]
 
 
 def _stream(seed: int, purpose: int) -> np.random.Generator:

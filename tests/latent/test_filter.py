@@ -76,6 +76,15 @@ def test_a_sheet_holds_the_pictures_of_its_seeds(host: Host, style: Path) -> Non
     assert np.abs(sheet[16:, 32:] - drawn(host, style, seed=8)).max() <= 1
 
 
+def test_no_picture_has_a_frame(host: Host) -> None:
+    """Convolutions see zeros beyond the border, and the rim came out grey."""
+    sheet = host.apply("latent", grid="4x4", seed=20).pixels.reshape(4, 128, 4, 128, 3)
+    pictures = sheet.transpose(0, 2, 1, 3, 4).reshape(16, 128, 128, 3)
+    for one in (pictures, pictures[:, ::-1]):
+        steps = np.abs(np.diff(one, axis=1)).mean((0, 2, 3))
+        assert steps[0] < 1.5 * steps[4:40].mean()
+
+
 @pytest.mark.parametrize("how", [{"grid": "5x4"}, {"walk": "1,2", "frames": 20}])
 def test_sheets_and_walks_say_how_far_they_are(host: Host, how: dict[str, Any]) -> None:
     seen: list[float] = []
