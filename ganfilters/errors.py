@@ -7,6 +7,7 @@ prints it and exits with 2; nothing here needs a traceback to be understood.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 __all__ = [
@@ -59,6 +60,10 @@ class Cancelled(GanfiltersError):
     """The caller asked the running filter to stop."""
 
 
+_WORDS = re.compile(r"[^\W_]+")
+_MOST_HINTS = 5
+
+
 def nearest(word: str, known: Iterable[str], *, what: str) -> str:
     """Return the second half of an "unknown ..." message: near misses, or all known names.
 
@@ -75,12 +80,18 @@ def nearest(word: str, known: Iterable[str], *, what: str) -> str:
     --------
     >>> nearest("draem", ["dream", "style"], what="filters")
     'did you mean dream?'
+    >>> nearest("cat", ["crate", "Persian cat", "tabby cat"], what="classes")
+    'did you mean Persian cat or tabby cat?'
     >>> nearest("x", ["dream", "style"], what="filters")
     'the filters are: dream, style'
     """
     names = sorted(set(known))
     folded = {name.casefold(): name for name in names}
-    close = difflib.get_close_matches(word.casefold(), folded, n=3, cutoff=0.6)
+    wanted = word.casefold()
+    # Of a class "tabby cat" the word "cat" is no misspelling, and further away than "crate".
+    holding = [low for low in folded if wanted in _WORDS.findall(low)]
+    holding.sort(key=lambda low: (not low.endswith(wanted), len(low)))
+    close = holding[:_MOST_HINTS] or difflib.get_close_matches(wanted, folded, n=3, cutoff=0.6)
     if close:
         return f"did you mean {' or '.join(folded[c] for c in close)}?"
     if not names:

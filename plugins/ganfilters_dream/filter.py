@@ -29,6 +29,9 @@ from ganfilters_dream.presets import PRESETS
 
 __all__ = ["Dream", "DreamParams"]
 
+LAYERS = (*(f"stage{number}" for number in range(1, 8)), "head")
+"""Layers of the network that ships here."""
+
 _DEFAULT_SIZE = (768, 512)
 _NOISE_ROWS = 64
 _MODEL = ModelFile.packaged(
@@ -47,6 +50,7 @@ class DreamParams(Params):
         None,
         description="Layers to amplify with weights, such as stage4=1,stage5=0.5; a single channel "
         "as stage4:33=1; the model's own choice by default",
+        examples=list(LAYERS),
     )
     dream_of: str | None = Field(
         None, description="Name of an ImageNet class to dream of, such as 'tabby cat'"

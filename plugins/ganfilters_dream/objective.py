@@ -167,7 +167,7 @@ def _class_index(name: str, classes: Sequence[str]) -> int:
     """Find a class by its name or one of its synonyms, whatever the case."""
     if not classes:
         raise UsageError("this model has no classes to dream of; choose layers instead")
-    wanted = name.strip().casefold()
+    wanted = " ".join(name.replace("_", " ").casefold().split())
     if not wanted:
         raise UsageError("the class to dream of is empty; name one, such as tabby cat")
     # A full name beats a synonym: "cardigan" is the garment, though it also names a dog.

@@ -174,6 +174,7 @@ def test_large_pictures_dream_at_a_bounded_size(host: Host, monkeypatch: Any) ->
             {"dream_of": "tabby catt"},
             "the network has no class 'tabby catt'; did you mean tabby cat",
         ),
+        ({"dream_of": "cat"}, "did you mean .*tabby cat or .* or siamese cat"),
         ({"guide": EXAMPLES / "coffee.jpg", "dream_of": "volcano"}, "whole layers"),
         ({"guide": EXAMPLES / "coffee.jpg", "layers": "stage4:3"}, "whole layers"),
         ({"layers": ""}, "no name"),
