@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ganfilters import convert, schema
+from ganfilters import convert, imageio, schema
 from ganfilters.chains import Chain
 from ganfilters.errors import UsageError
 from ganfilters.filter import Filter, Params
@@ -26,7 +26,7 @@ from ganfilters.image import Animation, Image
 from ganfilters.jobs import Job, Options
 from ganfilters.limits import DEFAULT_FPS, MAX_PIXELS
 from ganfilters.progress import CancelToken, OnProgress, report_progress, reporting
-from ganfilters.recipe import Recipe
+from ganfilters.recipe import Recipe, no_recipe
 from ganfilters.registry import Entry, Registry
 from ganfilters.running import guarded
 from ganfilters.runtime import Runtime
@@ -376,7 +376,7 @@ class Host:
 
     def replay(
         self,
-        recipe: Recipe,
+        recipe: Recipe | str | Path,
         image: Any = None,
         *,
         mask: Any = None,
@@ -391,7 +391,7 @@ class Host:
         Parameters
         ----------
         recipe
-            From ``image.metadata.recipe`` of a picture that this project made.
+            From ``image.metadata.recipe`` of a picture that this project made, or its path.
         image
             The picture to start from; None if the recipe starts from nothing. It may also be one
             on the way: the result of an earlier step that was written to a file.
@@ -404,7 +404,8 @@ class Host:
         on_progress, cancel
             As for `apply`.
         on_warning
-            Called with one line if a picture on the way is not the one that it was.
+            Called with one line if a picture on the way, or one given in place of a recorded one,
+            is not the one that it was.
 
         Raises
         ------
@@ -415,10 +416,17 @@ class Host:
         """
         from ganfilters.replaying import Replay
 
+        if not isinstance(recipe, Recipe):
+            found = imageio.read_recipe(recipe)
+            if found is None:
+                raise no_recipe(recipe)
+            recipe = found
         given = None if mask is None else convert.mask_image(mask, max_pixels=self.max_pixels)
-        again = Replay(recipe, mask=given, images=images or {}, folders=folders)
+        again = Replay(
+            recipe, mask=given, images=images or {}, folders=folders, on_warning=on_warning
+        )
         with reporting(on_progress, cancel):
-            result = again.run(self, image, on_warning=on_warning)
+            result = again.run(self, image)
             report_progress(1.0)
         return result
 

@@ -117,6 +117,15 @@ class Job(Call):
         """The filter's name."""
         return self.filter.name
 
+    @property
+    def called(self) -> str:
+        """The filter in messages; a chain may have no name."""
+        from ganfilters.chains.filter import ChainFilter  # which needs this module
+
+        if isinstance(self.filter, ChainFilter):
+            return f"the chain {self.filter.chain.name}".rstrip()
+        return f"the filter {self.name}"
+
     def effect(self, source: Image, weight: FloatArray | None) -> Made:
         """Run the filter on a picture and blend the result into it.
 
@@ -232,23 +241,29 @@ class Job(Call):
         """
         traits, options = self.traits, self.options
         if given and traits.input == "none":
-            raise UsageError(f"the filter {self.name} makes pictures and takes no input")
+            raise UsageError(f"{self.called} makes pictures and takes no input")
         if given and traits.mask == "required" and not masked:
             raise UsageError(
-                f"the filter {self.name} needs a mask; give one as mask (--mask FILE), "
+                f"{self.called} needs a mask; give one as mask (--mask FILE), "
                 "white where it shall work"
             )
         if not given and traits.input == "required":
-            raise UsageError(f"the filter {self.name} needs an input picture")
-        if options.feather and (traits.selection == "filter" or not traits.keeps_size):
+            raise UsageError(f"{self.called} needs an input picture")
+        unkept = not traits.keeps_size and traits.selection == "host"
+        if options.mask is not None and unkept and traits.mask != "required":
             raise UsageError(
-                f"the filter {self.name} fades its edges itself; leave feather out, and see "
-                f"`ganfilters show {self.name}` for a parameter of its own"
+                f"{self.called} changes the picture's size, so nothing can be kept outside a mask; "
+                "leave the mask out"
+            )
+        if options.feather and traits.selection == "filter":
+            raise UsageError(
+                f"{self.called} fades its edges itself; leave feather out, and see "
+                "`ganfilters show FILTER` for parameters of its own"
             )
         if options.strength != 1.0 and not traits.keeps_size:
             raise UsageError(
-                f"the filter {self.name} changes the picture's size, so its result cannot be mixed "
-                "with the picture; leave strength out"
+                f"{self.called} changes the picture's size, so its result cannot be mixed with the "
+                "picture; leave strength out"
             )
         if not given and (options.mask is not None or options.strength != 1.0):
             raise UsageError("a mask or strength needs an input picture to keep; give one as well")

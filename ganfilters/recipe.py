@@ -12,9 +12,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ganfilters._version import __version__
-from ganfilters.errors import ImageError
+from ganfilters.errors import ImageError, UsageError
 
-__all__ = ["Passage", "Recipe", "Reference", "Saved", "Selection", "Step"]
+__all__ = ["Passage", "Recipe", "Reference", "Saved", "Selection", "Step", "no_recipe"]
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
@@ -77,6 +77,14 @@ class Step(BaseModel):
     )
     steps: tuple[Step, ...] = Field(
         default=(), description="The steps of a chain, on which selection and strength act together"
+    )
+
+
+def no_recipe(path: object) -> UsageError:
+    """Return the error for a picture without one."""
+    return UsageError(
+        f"{path} holds no recipe: ganfilters did not make it, its format has no place for one "
+        "(BMP), or a later tool removed it"
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ganfilters import convert, imageio
 from ganfilters.chains.data import ChainStep, recorded
 from ganfilters.chains.links import map_files, step_named
-from ganfilters.errors import UsageError
+from ganfilters.errors import UsageError, nearest
 from ganfilters.image import Animation, Image
 from ganfilters.progress import progress_part
 from ganfilters.recall import recall, recall_file, recall_model
@@ -32,6 +32,7 @@ class Replay:
     mask: Image | None = None
     images: Mapping[str, Any] = field(default_factory=dict)
     folders: Sequence[Path] = ()
+    on_warning: Callable[[str], None] | None = None
 
     def start(self, image: Image | Animation | None) -> int | None:
         """Return the index of the step that got this picture; None if none did."""
@@ -46,9 +47,7 @@ class Replay:
                 return index
         return None
 
-    def run(
-        self, host: Host, image: Any, *, on_warning: Callable[[str], None] | None = None
-    ) -> Any:
+    def run(self, host: Host, image: Any) -> Any:
         """Return what the recipe makes of the picture."""
         recipe = self.recipe
         given, kind = None, None
@@ -64,6 +63,7 @@ class Replay:
         begin = first or 0
         steps = [recorded(step, None) for step in recipe.steps]
         self._check_mask(steps[begin:])
+        self._check_images(steps[begin:])
         count = len(recipe.steps) - begin
         current: Any = given
         for index in range(begin, len(recipe.steps)):
@@ -73,7 +73,7 @@ class Replay:
                 _numbered(index, steps[index], len(recipe.steps)),
             ):
                 if passage is not None and index > begin:
-                    current = _through_file(current, passage, index, on_warning, host.max_pixels)
+                    current = self._through_file(current, passage, index, host.max_pixels)
                 current = self._prepared(host, steps[index]).within(current)
         return current if kind is None else kind.give_back(current)
 
@@ -97,11 +97,16 @@ class Replay:
         def find(key: str, value: Any) -> Any:
             limit = host.max_pixels
             if key == "mask":
-                if self._is_given(value):
+                if self.mask is not None and self._is_given(value):
+                    self._warn_unless(self.mask, value, "the mask given")
                     return self.mask
                 return recall(value, "the mask", "--mask FILE", self.folders, max_pixels=limit)
             if key in self.images:
-                return self.images[key]
+                if not isinstance(value, Reference):
+                    return self.images[key]
+                given = convert.to_image(self.images[key], max_pixels=limit)
+                self._warn_unless(given, value, f"the picture given for {spelled(key)}")
+                return given
             if isinstance(value, str):
                 if Path(value).name in step.models:
                     return recall_model(value, step.models, self.folders) or value
@@ -142,6 +147,40 @@ class Replay:
                 "beside the picture that holds the recipe"
             )
 
+    def _check_images(self, steps: Sequence[ChainStep]) -> None:
+        known = _named(steps)
+        for name in self.images:
+            if name not in known:
+                hint = nearest(spelled(name), map(spelled, known), what="parameters of the recipe")
+                raise UsageError(f"the recipe has no parameter {spelled(name)}; {hint}")
+
+    def _warn_unless(self, given: Image | Animation, wanted: Reference, what: str) -> None:
+        """Say that a picture is not the one of the recipe, if so: to take another is allowed."""
+        if self.on_warning is not None and _reference(given).sha256 != wanted.sha256:
+            name = f" ({wanted.path})" if wanted.path else ""
+            self.on_warning(f"{what} is not the one of the recipe{name}")
+
+    def _through_file(
+        self, image: Image | Animation, passage: Passage, index: int, max_pixels: int
+    ) -> Image | Animation:
+        """Return the picture as it is once written and read again, as it was the first time."""
+        saved = passage.saved
+        data = imageio.encode(image, saved.format, quality=saved.quality, bit_depth=saved.bit_depth)
+        again = imageio.read(data, max_pixels=max_pixels)
+        if self.on_warning is not None and _reference(again).sha256 != passage.picture.sha256:
+            name = f" ({passage.picture.path})" if passage.picture.path else ""
+            self.on_warning(
+                f"the picture between steps {index} and {index + 1}{name} is not the one that was "
+                "made then; if you have it, replay from it"
+            )
+        return again
+
+
+def _named(steps: Sequence[ChainStep]) -> set[str]:
+    """Return the names of all parameters in steps, and in the steps of chains among them."""
+    inner = (_named(step.chain.steps) for step in steps if step.chain is not None)
+    return set().union(*(step.values for step in steps), *inner)
+
 
 def _masks(steps: Sequence[ChainStep]) -> Iterator[Reference]:
     for step in steps:
@@ -158,23 +197,3 @@ def _reference(image: Image | Animation) -> Reference:
 
 def _numbered(index: int, step: ChainStep, count: int) -> AbstractContextManager[None]:
     return step_named(index + 1, step.title) if count > 1 else nullcontext()
-
-
-def _through_file(
-    image: Image | Animation,
-    passage: Passage,
-    index: int,
-    on_warning: Callable[[str], None] | None,
-    max_pixels: int,
-) -> Image | Animation:
-    """Return the picture as it is once written and read again, as it was the first time."""
-    saved = passage.saved
-    data = imageio.encode(image, saved.format, quality=saved.quality, bit_depth=saved.bit_depth)
-    again = imageio.read(data, max_pixels=max_pixels)
-    if on_warning is not None and _reference(again).sha256 != passage.picture.sha256:
-        name = f" ({passage.picture.path})" if passage.picture.path else ""
-        on_warning(
-            f"the picture between steps {index} and {index + 1}{name} is not the one that was made "
-            "then; if you have it, replay from it"
-        )
-    return again

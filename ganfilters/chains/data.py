@@ -153,13 +153,12 @@ class Chain:
     @classmethod
     def _of_picture(cls, path: Path) -> Chain:
         from ganfilters.imageio import read_recipe
+        from ganfilters.recipe import no_recipe
 
         recipe = read_recipe(path)
         if recipe is None:
-            raise UsageError(
-                f"{path} holds no recipe: ganfilters did not make it, or a later tool removed it; "
-                "a chain is a .toml file or a picture that ganfilters made"
-            )
+            wrong = no_recipe(path)
+            raise UsageError(f"{wrong}; a chain is a .toml file or a picture that ganfilters made")
         return replace(cls.from_recipe(recipe, folder=path.parent), file=path)
 
     @classmethod

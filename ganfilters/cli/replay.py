@@ -136,11 +136,11 @@ def _read(path: str, max_pixels: int) -> Image | Animation:
 
 
 def _recipe(out: str, old: Image | Animation) -> Recipe:
+    from ganfilters.recipe import no_recipe
+
     recipe = _first(old).metadata.recipe
     if recipe is None:
-        raise UsageError(
-            f"{out} holds no recipe: ganfilters did not make it, or a later tool removed it"
-        )
+        raise no_recipe(out)
     return recipe
 
 

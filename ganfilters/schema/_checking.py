@@ -73,6 +73,11 @@ def validate(
         preset = given.pop(PRESET, None)
         if preset is not None:
             given = {**_preset(params_type, preset, called), **given}
+    for parameter in parameters(params_type):
+        # To Python it is the number 1; to whoever writes it into a file it is a switch.
+        if parameter.kind in ("integer", "number") and isinstance(given.get(parameter.name), bool):
+            told = f"{called(parameter.name)} is {_shown(given[parameter.name])}"
+            raise UsageError(f"{told}; it must be {parameter.expected}")
     try:
         params = params_type.model_validate(given, context={MAX_PIXELS_KEY: max_pixels})
     except ValidationError as error:

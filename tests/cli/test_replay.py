@@ -90,6 +90,10 @@ def test_mask_strength_and_inversion_are_replayed(apply: Run, again: Run) -> Non
     assert "--mask FILE" in error(again("out.png", "in.png", "b.png"))
     result = again("out.png", "in.png", "b.png", "--verify", "--mask", "moved.png")
     assert result.exit_code == 0, result.output
+    assert not result.stderr
+    picture("other.png", seed=9)
+    result = again("out.png", "in.png", "c.png", "--mask", "other.png")
+    assert "the mask given is not the one of the recipe (mask.png)" in result.stderr
 
 
 def test_a_moved_parameter_picture_is_named(apply: Run, again: Run) -> None:
@@ -98,7 +102,14 @@ def test_a_moved_parameter_picture_is_named(apply: Run, again: Run) -> None:
     apply("kinds", "in.png", "out.png", "--guide", "guide.png")
     Path("guide.png").rename("moved.png")
     assert "--image guide=FILE" in error(again("out.png", "in.png", "new.png"))
-    assert again("out.png", "in.png", "new.png", "--image", "guide=moved.png").exit_code == 0
+    done = again("out.png", "in.png", "new.png", "--image", "guide=moved.png")
+    assert (done.exit_code, done.stderr) == (0, "")
+    picture("other.png", seed=5)
+    done = again("out.png", "in.png", "c.png", "--image", "guide=other.png")
+    assert done.exit_code == 0
+    assert "the picture given for guide is not the one of the recipe (guide.png)" in done.stderr
+    words = ["out.png", "in.png", "b.png", "--image", "giude=moved.png"]
+    assert "the recipe has no parameter giude; did you mean guide?" in error(again(*words))
     assert "write it as NAME=FILE" in error(again("out.png", "in.png", "b.png", "--image", "x"))
 
 

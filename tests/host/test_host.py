@@ -240,6 +240,7 @@ class TestParameters:
             ({"amuont": 1}, "amount"),
             ({"amount": 3}, "amount.*1"),
             ({"amount": "much"}, "amount"),
+            ({"amount": True}, "amount is True; it must be a number from 0 to 1"),
             ({"preset": "hlaf"}, "half"),
         ],
     )
