@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -68,6 +69,11 @@ class Log:
         if self._file is not None:
             self._file.write(json.dumps(self.last) + "\n")
         return self.last
+
+    def not_finite(self) -> str | None:
+        """Return the name of a scalar that was not finite since the last line, if there is one."""
+        sums = self._sums.items()
+        return next((key for key, value in sums if not math.isfinite(float(value))), None)
 
     @property
     def pending(self) -> bool:

@@ -187,6 +187,7 @@ class Trainer:
         self.callbacks, self.notes = callbacks, dict(notes or {})
         self.accelerator = make_accelerator(config.device, config.precision)
         self.step, self.seconds = 0, 0.0
+        self._saved: int | None = None
         task.accelerator = self.accelerator
         # Channels last is the layout of tensor cores, and of oneDNN on the CPU.
         for modules in (task.modules, task.frozen):
@@ -210,7 +211,7 @@ class Trainer:
         Raises
         ------
         TrainingError
-            The loss is no longer finite; the last checkpoint is from before.
+            A loss or a weight is no longer finite; the last checkpoint is from before.
         UsageError
             The folder's checkpoints are damaged, or of another network; or another training is
             running in it.
@@ -254,7 +255,7 @@ class Trainer:
                     self._report(log, (self.step - first) / max(now - started, 1e-9), now - started)
                 late = now - saved > 60 * self.config.checkpoint_minutes
                 if late or self.step % self.config.checkpoint_every == 0:
-                    self.save()
+                    self._save(log)
                     saved, done = now, self.step
                 self._call_back(last=False)
                 if stop.is_set():
@@ -267,7 +268,7 @@ class Trainer:
                 self._report(log, (self.step - first) / max(now - started, 1e-9), now - started)
         if self.step > first:
             if done != self.step:
-                self.save()
+                self._save(log)
             self._call_back(last=True)
         return TrainResult(self.step, self.seconds, stopped, log.last)
 
@@ -318,12 +319,9 @@ class Trainer:
         if self.task.skipped:
             facts["skipped_updates"] = self.task.skipped
         scalars = log.write(self.step, facts)
-        bad = [key for key, value in scalars.items() if not math.isfinite(value)]
-        if bad:
-            raise TrainingError(
-                f"{bad[0]} is not finite after step {self.step}; the last checkpoint is good: "
-                "resume with a lower learning rate, with gradient clipping, or in fp32"
-            )
+        self._refuse(
+            next((key for key, value in scalars.items() if not math.isfinite(value)), None)
+        )
         if self.config.quiet or not self.accelerator.is_main_process:
             return
         left = (self.config.steps - self.step) / steps_per_second
@@ -335,6 +333,26 @@ class Trainer:
         terminal = sys.stderr.isatty()
         print(f"\r{line}\033[K" if terminal else line, end="" if terminal else "\n",  # noqa: T201
               file=sys.stderr, flush=True)  # fmt: skip
+
+    def _refuse(self, bad: str | None) -> None:
+        """End a run of which something, named, is not finite; go on if nothing is."""
+        if bad is None:
+            return
+        then = "nothing was saved: begin again"
+        if self._saved is not None:
+            then = f"the checkpoint of step {self._saved} is from before: resume"
+        raise TrainingError(
+            f"{bad} is not finite after step {self.step}; {then} with a lower learning rate or in "
+            "fp32"
+        )
+
+    def _spoiled(self) -> str | None:
+        """Return the name of a network with a weight that is not finite, if there is one."""
+        for name in self.task.modules:
+            good = [weight.isfinite().all() for weight in self.task.plain(name).parameters()]
+            if good and not bool(torch.stack(good).all()):
+                return name
+        return None
 
     # The folder.
 
@@ -367,11 +385,18 @@ class Trainer:
             average.module.load_state_dict(state["averages"][name])
         task.load_state(state["task"])
         self.step, self.seconds = state["step"], state["seconds"]
+        self._saved = self.step
+
+    def _save(self, log: Log) -> None:
+        """Write a checkpoint of what is finite: a loss may be so when its update no longer is."""
+        self._refuse(log.not_finite() or self._spoiled())
+        self.save()
 
     def save(self) -> None:
         """Write a checkpoint; the one before it is kept."""
         if self.accelerator.is_main_process:
             write_checkpoint(self.run_folder, self.state())
+        self._saved = self.step
 
     def resume(self) -> None:
         """Load the folder's checkpoint, if there is one.

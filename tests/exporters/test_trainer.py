@@ -243,9 +243,33 @@ def test_a_loss_that_is_not_finite_ends_the_run(tmp_path: Path) -> None:
             scalars = super().step(batch, step)
             return scalars if step < 5 else {"critic": torch.tensor(float("nan"))}
 
-    with pytest.raises(TrainingError, match="critic is not finite after step 6"):
+    with pytest.raises(TrainingError, match="critic is not finite after step 6; the checkpoint of"):
         Trainer(Wild(), tmp_path, config()).run()
     assert read_checkpoint(tmp_path)["step"] == 4  # type: ignore[index]
+
+
+@pytest.mark.parametrize("what", ["critic", "generator"])
+def test_what_is_not_finite_is_never_saved(tmp_path: Path, what: str) -> None:
+    """Before a line of the log is due; of a weight, before a loss shows it."""
+
+    class Wild(Adversaries):
+        def step(self, batch: Tensor, step: int) -> dict[str, Tensor]:
+            scalars = super().step(batch, step)
+            if step == 4 and what == "critic":
+                scalars["critic"] = torch.tensor(float("nan"))
+            if step == 4 and what == "generator":
+                next(self.modules["generator"].parameters()).data[0, 0] = float("inf")
+            return scalars
+
+    often, seldom = (config(log_every=100, checkpoint_every=every) for every in (1, 5))
+    with pytest.raises(
+        TrainingError, match=f"{what} is not finite after step 5; the checkpoint of step 4 is from"
+    ):
+        Trainer(Wild(), tmp_path / "often", often).run()
+    assert read_checkpoint(tmp_path / "often")["step"] == 4  # type: ignore[index]
+    with pytest.raises(TrainingError, match="after step 5; nothing was saved: begin again"):
+        Trainer(Wild(), tmp_path / "seldom", seldom).run()
+    assert read_checkpoint(tmp_path / "seldom") is None
 
 
 def test_an_update_moves_its_own_network_only(tmp_path: Path) -> None:
