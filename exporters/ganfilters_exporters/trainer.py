@@ -52,8 +52,9 @@ from torch import Tensor
 
 from ganfilters.errors import GanfiltersError, UsageError
 
-from .accelerators import make_accelerator
+from .accelerators import make_accelerator, peak_memory
 from .checkpoints import read_checkpoint, remove_leftovers, write_checkpoint
+from .differences import differences, short
 from .files import CONFIG, disk_full, make_folder, read_config
 from .log import Log
 from .task import Average, Task, seed_of, warm_cosine
@@ -86,7 +87,8 @@ class Callback:
     Attributes
     ----------
     every : int
-        Steps from one call to the next; it is also called at the end of a run.
+        Steps from one call to the next; it is also called at the end of a run. Then, if it was not
+        due, what it changes of the task is not saved.
     call : callable
         Takes the task, the number of steps done and the run's folder.
     """
@@ -242,35 +244,52 @@ class Trainer:
     def _run(self) -> TrainResult:
         self.resume()
         self._write_config()
-        started = saved = time.monotonic()
+        started = saved = now = time.monotonic()
         before, first = self.seconds, self.step
-        stopped, done = "steps", -1
         path, writes = self.run_folder / LOG, self.accelerator.is_main_process
+        stopped = "" if self.step < self.config.steps else "steps"
         with _signals() as stop, contextlib.closing(Log(path, self.step, writes)) as log:
-            while self.step < self.config.steps:
+            while not stopped:
                 log.add(self._one_step())
                 now = time.monotonic()
                 self.seconds = before + now - started
                 if self.step % self.config.log_every == 0:
                     self._report(log, (self.step - first) / max(now - started, 1e-9), now - started)
-                late = now - saved > 60 * self.config.checkpoint_minutes
-                if late or self.step % self.config.checkpoint_every == 0:
-                    self._save(log)
-                    saved, done = now, self.step
+                # Before the checkpoint: what they measured, such as a collapse, is in it.
                 self._call_back(last=False)
-                if stop.is_set():
-                    stopped = "signal"
-                    break
-                if self.config.minutes is not None and now - started >= 60 * self.config.minutes:
-                    stopped = "minutes"
-                    break
+                stopped = self._stopped(stop, now - started)
+                late = now - saved > 60 * self.config.checkpoint_minutes
+                if not stopped and (late or self.step % self.config.checkpoint_every == 0):
+                    self._save(log)
+                    saved = now
             if log.pending:
                 self._report(log, (self.step - first) / max(now - started, 1e-9), now - started)
-        if self.step > first:
-            if done != self.step:
-                self._save(log)
-            self._call_back(last=True)
+            if self.step > first:
+                self._end(stopped)
+                stopped = self._stopped(stop, now - started)
         return TrainResult(self.step, self.seconds, stopped, log.last)
+
+    def _stopped(self, stop: threading.Event, elapsed: float) -> str:
+        """Return why the run is over; nothing if it is not."""
+        if stop.is_set():
+            return "signal"
+        if self.step >= self.config.steps:
+            return "steps"
+        minutes = self.config.minutes
+        return "minutes" if minutes is not None and elapsed >= 60 * minutes else ""
+
+    def _end(self, stopped: str) -> None:
+        """Write the last checkpoint, and call what was not just done.
+
+        What that measures is not in the checkpoint: a pause leaves no trace in a run that goes on.
+        """
+        self._refuse(self._spoiled())
+        state = self.state() if self.accelerator.is_main_process else {}
+        if stopped == "signal":  # who sent it may not wait
+            self._write(state)
+        self._call_back(last=True)
+        if stopped != "signal":
+            self._write(state)
 
     def _one_step(self) -> dict[str, Tensor]:
         task, step = self.task, self.step
@@ -296,7 +315,7 @@ class Trainer:
         scalars |= {"seconds_per_step": seconds, "images_per_second": self._images / seconds}
         if self.accelerator.device.type == "cuda":
             scalars["gpu_gigabytes"] = torch.cuda.max_memory_allocated() / 2**30
-        return scalars | _peak_memory()
+        return scalars | peak_memory()
 
     @property
     def _images(self) -> int:
@@ -368,6 +387,7 @@ class Trainer:
             "optimizers": {name: opt.state_dict() for name, opt in task.optimizers.items()},
             "averages": {name: a.module.state_dict() for name, a in task.averages.items()},
             "task": task.state(),
+            "skipped": task.skipped,
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
@@ -384,6 +404,7 @@ class Trainer:
         for name, average in task.averages.items():
             average.module.load_state_dict(state["averages"][name])
         task.load_state(state["task"])
+        task.skipped = state.get("skipped", 0)  # not in those of before
         self.step, self.seconds = state["step"], state["seconds"]
         self._saved = self.step
 
@@ -394,8 +415,11 @@ class Trainer:
 
     def save(self) -> None:
         """Write a checkpoint; the one before it is kept."""
+        self._write(self.state() if self.accelerator.is_main_process else {})
+
+    def _write(self, state: Mapping[str, Any]) -> None:
         if self.accelerator.is_main_process:
-            write_checkpoint(self.run_folder, self.state())
+            write_checkpoint(self.run_folder, state)
         self._saved = self.step
 
     def resume(self) -> None:
@@ -411,15 +435,15 @@ class Trainer:
             return
         then = json.loads(found["identity"])
         now = json.loads(json.dumps(self.task.identity()))
-        differences = [
-            f"{key} = {_short(before)}, not {_short(after)}"
-            for key, before, after in _changes(then, now)
+        others = [
+            f"{key} = {short(before)}, not {short(after)}"
+            for key, before, after in differences(then, now)
         ]
-        if differences:
+        if others:
             # What the network is says most; of the rest a few words are enough.
-            differences.sort(key=lambda text: not text.startswith("network"))
+            others.sort(key=lambda text: not text.startswith("network"))
             raise UsageError(
-                f"{self.run_folder} holds a run with {'; with '.join(differences[:3])}; choose "
+                f"{self.run_folder} holds a run with {'; with '.join(others[:3])}; choose "
                 "another folder with --run, or delete it"
             )
         if found["seed"] != self.config.seed:
@@ -436,7 +460,7 @@ class Trainer:
         now = json.loads(json.dumps(self.notes, default=str))
         earlier = read_config(self.run_folder)
         then = {key: earlier[key] for key in now if key in earlier}
-        for key, before, after in _changes(then, {key: now[key] for key in then}):
+        for key, before, after in differences(then, {key: now[key] for key in then}):
             if key == "init":  # with whose weights the run began, whatever is given now
                 self.notes["init"] = before
                 if "init" not in self.task.identity():
@@ -444,7 +468,7 @@ class Trainer:
                     self._say(f"the run began {began}; {after or 'a new one'} is not used")
             # Where to write, and what an earlier version did not know of, change no result.
             elif key not in ("command", "out") and before is not None:
-                self._say(f"{key} is {_short(after)} from here on; it was {_short(before)}")
+                self._say(f"{key} is {short(after)} from here on; it was {short(before)}")
 
     def _say(self, text: str) -> None:
         if not self.config.quiet and self.accelerator.is_main_process:
@@ -463,33 +487,6 @@ class Trainer:
         }
         text = json.dumps(content, indent=2, default=str) + "\n"
         (self.run_folder / CONFIG).write_text(text, "utf-8")
-
-
-def _changes(
-    before: Mapping[str, Any], now: Mapping[str, Any], within: str = ""
-) -> Iterator[tuple[str, Any, Any]]:
-    """Return what differs, each as its path (``network.z``), the old value and the new one."""
-    for key in sorted({*before, *now}):
-        old, new = before.get(key), now.get(key)
-        if isinstance(old, dict) and isinstance(new, dict):
-            yield from _changes(old, new, f"{within}{key}.")
-        elif old != new:
-            yield f"{within}{key}", old, new
-
-
-def _short(value: object) -> str:
-    text = json.dumps(value)
-    return text if len(text) < 60 else text[:57] + "..."
-
-
-def _peak_memory() -> dict[str, float]:
-    """Return the largest memory of this process so far; nothing where the system does not tell."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return {}
-    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes
-    return {"peak_gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30}
 
 
 @contextlib.contextmanager

@@ -303,6 +303,55 @@ def test_callbacks_and_the_config_file(tmp_path: Path) -> None:
     assert written["trainer"]["steps"] == 12
 
 
+def test_what_callbacks_measure_is_in_the_checkpoint_and_of_a_pause_it_is_not(
+    tmp_path: Path,
+) -> None:
+    """A check may fall on the step of a checkpoint; one more at a pause is no part of the run."""
+
+    class Measured(Adversaries):
+        checks = 0
+
+        def state(self) -> dict[str, int]:
+            return {**super().state(), "checks": self.checks}
+
+        def load_state(self, state: dict[str, int]) -> None:
+            super().load_state(state)
+            self.checks = state["checks"]
+
+    def check(task: Measured, step: int, folder: Path) -> None:
+        task.checks += 1
+        task.skipped += 2
+
+    def run(folder: str, **options: Any) -> Measured:
+        task = Measured()
+        Trainer(task, tmp_path / folder, config(**options), [Callback(4, check)]).run()
+        return task
+
+    found = []
+    for folder, parts in (("whole", (14,)), ("parts", (4, 7, 8, 14))):
+        for steps in parts:
+            run(folder, steps=steps)
+        found.append(read_checkpoint(tmp_path / folder))
+    whole, parted = found
+    assert whole["task"]["checks"] == parted["task"]["checks"] == 3  # type: ignore[index]
+    assert whole["skipped"] == parted["skipped"] == 6  # type: ignore[index]
+
+
+def test_what_a_callback_refuses_is_not_saved_as_the_end(tmp_path: Path) -> None:
+    """Else the same command had nothing left to do, and would export it."""
+
+    def refuse(task: Task, step: int, folder: Path) -> None:
+        raise TrainingError("collapsed")
+
+    for every in (8, 100):  # due at the last step, or called because it is the last
+        for _ in range(2):
+            with pytest.raises(TrainingError, match="collapsed"):
+                Trainer(
+                    Adversaries(), tmp_path / str(every), config(steps=8), [Callback(every, refuse)]
+                ).run()
+        assert read_checkpoint(tmp_path / str(every))["step"] == 4  # type: ignore[index]
+
+
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     found = Trainer(Adversaries(), tmp_path / "run", config()).dry_run()
     assert found["images_per_second"] > 0
