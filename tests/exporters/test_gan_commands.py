@@ -21,6 +21,7 @@ from PIL import Image
 
 from ganfilters.errors import UsageError
 from ganfilters.models import ModelFile
+from ganfilters_exporters.backbones import Backbone
 from ganfilters_exporters.gan import evaluate as evaluating
 from ganfilters_exporters.gan.adversarial import GanConfig
 from ganfilters_exporters.gan.evaluate import EvaluationRequest, evaluate_gan
@@ -377,6 +378,27 @@ def test_what_is_computed_once_is_kept_unless_it_is_damaged(
     next(cache.glob("classifier-*.pt")).write_bytes(b"damaged")
     assert measure(model, data, cache=cache) == first
     assert seen == [1]
+
+
+def test_features_of_another_backbone_are_not_taken_for_its_own(
+    trained: Path, tmp_path: Path
+) -> None:
+    def other(_: Any) -> Backbone:
+        found = backbone()
+        with torch.no_grad():
+            for weight in found.segments[0].parameters():
+                weight.mul_(-1.5)
+        return found
+
+    def measured(folder: Path, network: Any) -> dict[str, Any]:
+        request = EvaluationRequest(trained / "toy.onnx", (trained / "toy.npz",), 100, cache=folder)
+        return evaluate_gan(request, network, epochs=1)
+
+    measured(tmp_path / "shared", backbone)
+    found = [measured(tmp_path / name, other) for name in ("shared", "own")]
+    for values in found:
+        values["copying"].pop("picture")
+    assert found[0] == found[1]
 
 
 class Fake:

@@ -19,6 +19,7 @@ from ganfilters.errors import UsageError
 from ..backbones import BACKBONES, Backbone
 from ..data import Pictures
 from ..files import make_folder
+from ..task import checksum
 from .classifier import SMALL, class_accuracy, train_classifier
 from .collapse import diversity
 from .metrics import (
@@ -123,7 +124,8 @@ def evaluate_gan(
     side = SMALL_FEATURE_SIDE if sampler.size <= SMALL else FEATURE_SIDE
     network = _Pooled(backbone(request), side)
     real_pixels = _resized(pictures.pixels, sampler.size)
-    real = _cached(cache, f"features-{side}", [real_pixels], lambda: network(real_pixels))
+    name = f"features-{side}-{network.weights}"
+    real = _cached(cache, name, [real_pixels], lambda: network(real_pixels))
     chosen = torch.randperm(len(real), generator=torch.Generator().manual_seed(request.seed))
     chosen = chosen[: request.count]
     samples, labels = sampler.sample(request.count, request.seed, request.truncation)
@@ -174,6 +176,9 @@ class _Pooled:
     def __init__(self, backbone: Backbone, side: int) -> None:
         self.side = side
         self.segments = backbone.segments[: len(backbone.layers)]
+        states = [segment.state_dict() for segment in self.segments]
+        # Others' features mean something else.
+        self.weights = checksum(tensor for state in states for tensor in state.values())
         for segment in self.segments:
             segment.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

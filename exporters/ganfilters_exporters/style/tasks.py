@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from ganfilters.errors import UsageError
 from ..data import Pictures
 from ..losses import PerceptualLoss, Weights
 from ..muon import Muon, mixing_weights
-from ..task import Average, Task, seed_of, warm_cosine
+from ..task import Average, Task, checksum, seed_of, warm_cosine
 from .ground import grained, half_lit, reduced
 from .named import NamedPaintings
 from .network import StyleTable, Stylizer
@@ -292,7 +291,7 @@ class OneStyle(NamedStyles):
         self._rows = rows
         self._init = {
             "styles": list(known),
-            "weights": _checksum([*net.state_dict().values(), rows]),
+            "weights": checksum([*net.state_dict().values(), rows]),
         }
         super().__init__(config, photos, paintings, loss_network, net)
 
@@ -312,13 +311,6 @@ class OneStyle(NamedStyles):
     def identity(self) -> dict[str, Any]:
         """Also what is frozen: rows fitted to one network mean nothing in another."""
         return {**super().identity(), "init": self._init}
-
-
-def _checksum(tensors: Sequence[Tensor]) -> str:
-    digest = hashlib.sha256()
-    for tensor in tensors:
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 class AnyStyle(_StyleTask):
