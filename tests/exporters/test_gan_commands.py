@@ -100,8 +100,10 @@ def test_numbers_that_are_none_are_refused(tmp_path: Path) -> None:
 
 def test_pictures_that_are_all_alike_are_nothing_to_learn_from(tmp_path: Path) -> None:
     np.savez(tmp_path / "same.npz", np.full((8, 28, 28), 7, np.uint8))
-    with pytest.raises(UsageError, match="the data has no two different pictures"):
-        call(tmp_path / "same.npz", tmp_path / "x.onnx", "--arch", "mlp", "--dry-run")
+    np.savez(tmp_path / "many.npz", drawings(1)[0].repeat(96, 0))
+    for data in ("same.npz", "many.npz"):
+        with pytest.raises(UsageError, match="the data has no two different pictures"):
+            call(tmp_path / data, tmp_path / "x.onnx", "--arch", "mlp", "--dry-run")
 
 
 def test_training_begins_with_a_trained_network(trained: Path, tmp_path: Path) -> None:
@@ -438,6 +440,16 @@ def test_copies_good_samples_and_collapsed_ones_are_told_apart(
     assert found["collapsed"]["frechet_distance"] > 5 * found["new"]["frechet_distance"]  # type: ignore[operator]
     assert found["collapsed"]["recall"] < 0.1 < found["new"]["recall"]  # type: ignore[operator]
     assert found["new"]["class_accuracy"]["samples"] > 0.9  # type: ignore[index]
+
+
+def test_two_samples_of_each_class_are_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = Fake(*drawings(120))
+    fake.classes = tuple(map(str, range(61)))
+    monkeypatch.setattr(evaluating, "open_sampler", lambda *_: fake)
+    with pytest.raises(UsageError, match=r"--count 120 is too few .* 61 classes; give 122 or more"):
+        measure(tmp_path / "many.onnx", tmp_path / "unread.npz")
 
 
 def test_samples_depend_on_the_seed_alone(trained: Path) -> None:

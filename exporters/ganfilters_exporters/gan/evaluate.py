@@ -21,7 +21,7 @@ from ..data import Pictures
 from ..files import make_folder
 from ..task import checksum
 from .classifier import SMALL, class_accuracy, train_classifier
-from .collapse import diversity
+from .collapse import diversity, shares
 from .metrics import (
     frechet_distance,
     kernel_distance,
@@ -105,10 +105,15 @@ def evaluate_gan(
     Raises
     ------
     UsageError
-        The model is no generator, or the data does not fit it.
+        The model is no generator, the data does not fit it, or there are too few pictures.
     """
     sampler = open_sampler(request.model, torch.get_num_threads())
     classes = len(sampler.classes)
+    if request.count < 2 * classes:
+        raise UsageError(
+            f"--count {request.count} is too few for two samples of each of {classes} classes; "
+            f"give {2 * classes} or more"
+        )
     pictures = load_data(request.data, sampler.size, sampler.channels, conditional=classes > 0)
     if classes and pictures.classes != sampler.classes:
         raise UsageError(
@@ -227,8 +232,11 @@ def _diversity(
         diversity(pixels.permute(0, 3, 1, 2).float() / 255, some, classes)
         for pixels, some in ((samples, labels if classes else None), (real[chosen], real_labels))
     ]
-    ratios = pair[0] / pair[1]
-    return {"mean": float(ratios.nanmean()), "least": float(ratios[~ratios.isnan()].min())}
+    ratios = shares(*pair)
+    known = ratios[~ratios.isnan()]
+    if not len(known):
+        raise UsageError("the data has no two different pictures of a class to compare with")
+    return {"mean": float(known.mean()), "least": float(known.min())}
 
 
 def _copying(
