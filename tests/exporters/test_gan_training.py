@@ -286,6 +286,10 @@ def test_pairs(tmp_path: Path) -> None:
     inputs, targets = load_pairs(folder, 16, 1)
     assert len(inputs) == len(targets) == 23
     assert torch.equal(255 - inputs.pixels, targets.pixels)
+    # Whichever side is broken, it is said.
+    for pictures in (inputs, targets):
+        (skipped,) = pictures.skipped
+        assert skipped.startswith(f"{folder / 'input' / '03.png'}: ")
     with pytest.raises(UsageError, match="has no folder 'input'"):
         load_pairs(tmp_path / "input", 16, 1)
     for path in (folder / "input").iterdir():

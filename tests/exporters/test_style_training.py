@@ -381,6 +381,17 @@ def test_photographs_are_hardly_enlarged(request_: StyleRequest, tmp_path: Path)
     assert cuts[2] == (1.0, 1.0)
 
 
+def test_a_sheet_shows_paintings_from_all_over_the_corpus(
+    request_: StyleRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[list[Path]] = []
+    monkeypatch.setattr(training, "load_samples", lambda files, _: shown.append(files))
+    task = AnyStyle.__new__(AnyStyle)
+    task.corpus = SimpleNamespace(names=[f"{n}" for n in range(11)])  # type: ignore[assignment]
+    training._sheet_callback(request_, task)
+    assert [path.name for path in shown[1]] == ["0", "1", "3", "5", "7", "9"]
+
+
 def test_options_for_single_styles(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "styles", 2, stripes=True)
     (folder / "broken.jpg").write_bytes(b"no")

@@ -26,7 +26,7 @@ SIDES = ("input", "target")
 
 
 def load_pairs(folder: Path, size: int, channels: int) -> tuple[Pictures, Pictures]:
-    """Read inputs and targets, in the same order.
+    """Read inputs and targets, in the same order; both name the files that were skipped.
 
     Raises
     ------
@@ -50,16 +50,18 @@ def load_pairs(folder: Path, size: int, channels: int) -> tuple[Pictures, Pictur
     both = [stem for stem in common if stem in good[0] and stem in good[1]]
     if not both:
         raise UsageError(f"{folder} holds no pair of which both pictures can be read")
+    skipped = tuple(reason for pictures in read for reason in pictures.skipped)
     inputs, targets = (
-        _chosen(pictures, [numbers[stem] for stem in both])
+        _chosen(pictures, [numbers[stem] for stem in both], skipped)
         for pictures, numbers in zip(read, good, strict=True)
     )
     return inputs, targets
 
 
-def _chosen(pictures: Pictures, numbers: Sequence[int]) -> Pictures:
+def _chosen(pictures: Pictures, numbers: Sequence[int], skipped: tuple[str, ...]) -> Pictures:
     names = tuple(pictures.names[number] for number in numbers)
-    return dataclasses.replace(pictures, pixels=pictures.pixels[list(numbers)], names=names)
+    pixels = pictures.pixels[list(numbers)]
+    return dataclasses.replace(pictures, pixels=pixels, names=names, skipped=skipped)
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ganfilters.errors import UsageError
 
 from ..backbones import BACKBONES
-from ..data import Pictures, load_pictures
+from ..data import Pictures, load_pictures, spread
 from ..losses import load_vgg16_features
 from ..trainer import Callback, TrainConfig, TrainResult
 from ..training import TrainRequest, train
@@ -234,9 +234,8 @@ def _sheet_callback(
     files = readable(request.sheet_photos or request.photos, SHEET_PHOTOS)
     photos = load_samples(files, SHEET_SIDE)
     if isinstance(task, AnyStyle):
-        names = list(task.corpus.names)
-        chosen = [Path(n) for n in names[:: max(1, len(names) // ANY_SHEET_STYLES)]]
-        styles = load_samples(chosen[:ANY_SHEET_STYLES], SHEET_SIDE)
+        chosen = [Path(name) for name in spread(task.corpus.names, ANY_SHEET_STYLES)]
+        styles = load_samples(chosen, SHEET_SIDE)
     else:
         styles = load_samples([p.path for p in task.named.paintings], SHEET_SIDE)
 
