@@ -15,7 +15,7 @@ import click
 from ganfilters.errors import UsageError
 
 from .options import EXISTING, FILE, FOLDER, POSITIVE, TARGET, Number, overwrite_option
-from .train_commands import need, shown, tell, train_config, training_options, typed
+from .train_commands import need, need_to_train, shown, tell, train_config, training_options, typed
 
 __all__ = ["evaluate", "gan", "plot"]
 
@@ -144,7 +144,7 @@ def _all_options(command: Any) -> Any:
 @_all_options
 def gan(**values: Any) -> None:
     """Train a GAN: pictures from noise and class, or from pictures."""
-    need("this", "torch", "accelerate")
+    need_to_train(values)
     from .gan.train import train_gan
 
     dry, out = values.pop("dry_run"), values["out"]

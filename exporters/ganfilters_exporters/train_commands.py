@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from .options import EXISTING, FILE, FOLDER, POSITIVE, TARGET, Number, overwrite
 
 __all__ = [
     "need",
+    "need_to_train",
     "refuse_unused",
     "shown",
     "tell",
@@ -97,6 +98,24 @@ def need(what: str, *packages: str) -> None:
     missing = [name for name in packages if find_spec(name) is None]
     if missing:
         raise UsageError(f"{what} needs {' and '.join(missing)}; pip install 'ganfilters[train]'")
+
+
+def need_to_train(values: Mapping[str, Any], *more: str) -> None:
+    """Raise UsageError if a package is missing that a training takes, its export included.
+
+    `more` are those that this training takes beside the trainer's.
+    """
+    need("training", "torch", "accelerate", *more)
+    if not values["no_export"]:
+        need(
+            "exporting in the end (--no-export leaves it out)",
+            "onnx",
+            "onnx_ir",
+            "onnxscript",
+            "onnxruntime",
+        )
+    if values["init"] is not None and values["init"].suffix.lower() == ".onnx":
+        need("--init with an .onnx file", "onnx")
 
 
 def tell(result: Any, steps: int, run: Path, written: Path | None) -> None:
@@ -269,7 +288,7 @@ def train_config(values: dict[str, Any]) -> Any:
 @training_options
 def style(**values: Any) -> None:
     """Train a style network: named styles, one more style, or any painting."""
-    need("training", "torch", "accelerate", "safetensors")
+    need_to_train(values, "safetensors")
     from .losses import Weights
     from .style.network import NetworkConfig
     from .style.tasks import StyleConfig

@@ -21,6 +21,7 @@ from PIL import Image
 
 from ganfilters.errors import UsageError
 from ganfilters.models import ModelFile
+from ganfilters_exporters import train_commands
 from ganfilters_exporters.backbones import Backbone
 from ganfilters_exporters.gan import evaluate as evaluating
 from ganfilters_exporters.gan.adversarial import GanConfig
@@ -543,6 +544,23 @@ def test_a_stopped_training_exports_nothing_and_says_so(
     assert not out.exists()
     assert "3 of 3 steps done" in call(data, out, "--arch", "mlp", "--steps", "3").output
     assert out.exists()
+
+
+def test_what_the_export_needs_is_asked_for_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = train_commands.find_spec
+    monkeypatch.setattr(
+        train_commands, "find_spec", lambda name: None if name.startswith("onnx_") else find(name)
+    )
+    out = tmp_path / "x.onnx"
+    with pytest.raises(
+        UsageError, match=r"exporting in the end \(--no-export leaves it out\) needs onnx_ir; pip"
+    ):
+        call(npz(tmp_path), out, "--arch", "mlp")
+    assert "1 of 1 steps" in call(
+        npz(tmp_path), out, "--arch", "mlp", "--no-export", "--steps", "1"
+    ).output  # fmt: skip
 
 
 def test_reconstruction_without_pairs_is_refused(tmp_path: Path) -> None:

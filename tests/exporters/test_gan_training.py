@@ -318,6 +318,21 @@ def test_image_to_image_is_learned(tmp_path: Path, reconstruction: str) -> None:
         assert sheet.size == (2 * (3 * 18 - 2), 2 * (8 * 18 - 2))
 
 
+def test_what_the_file_will_hold_is_read_before_the_training(tmp_path: Path) -> None:
+    def wrong(given: Any) -> Any:
+        raise UsageError("no weights of EfficientNet-Lite0")
+
+    made = request(tmp_path, "mlp")
+    with pytest.raises(UsageError, match="no weights of EfficientNet-Lite0"):
+        train_gan(made, steps(2), backbone=wrong)
+    assert not made.run.exists()
+    # What has no use for it does without.
+    train_gan(dataclasses.replace(made, export=False), steps(2), backbone=wrong)
+    folder = pair_folder(tmp_path / "pairs")
+    paired = request(tmp_path, "dcgan", data=(), pairs=folder, conditional=False, run=folder / "r")
+    train_gan(paired, steps(2), backbone=wrong, dry_run=True)
+
+
 def test_pairs_by_degrading(tmp_path: Path) -> None:
     data = folders(tmp_path / "data")
     made = request(tmp_path, "dcgan", data=(data,), degrade="grey", conditional=False)

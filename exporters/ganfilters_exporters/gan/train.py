@@ -93,6 +93,11 @@ class GanRequest(TrainRequest):
         return (*self.data, self.pairs) if self.pairs else self.data
 
     @property
+    def paired(self) -> bool:
+        """Whether pictures are made from pictures."""
+        return bool(self.pairs or self.degrade)
+
+    @property
     def sizes(self) -> NetworkConfig:
         """Those of `init`, or `network`."""
         return self.trained.network if self.trained else self.network
@@ -141,11 +146,11 @@ def make_task(
     """Read the data and build the networks."""
     config, trained = request.gan, request.trained
     if trained:  # before the data are read, which takes longer
-        trained.refuse_unless(pairs=bool(request.pairs or request.degrade))
+        trained.refuse_unless(pairs=request.paired)
     features = None
     if config.discriminator == "projected" or config.perceptual:
         features = LiteFeatures(backbone(request), config.feature_side)
-    if request.pairs or request.degrade:
+    if request.paired:
         return _pair_task(request, features)
     channels = trained.network.channels if trained else request.channels
     stored = round(request.sizes.size / config.zoom)
@@ -212,6 +217,10 @@ def train_gan(
         The samples are collapsed, and the run was to stop then.
     """
     request.check_target()
+    # What the file will hold is read now, not when all steps are done.
+    held = None
+    if request.export and not request.paired:
+        held = backbone(request)
     torch.manual_seed(config.seed)
     task = make_task(request, backbone)
     pictures = task.pictures if isinstance(task, Generation) else task.targets
@@ -223,7 +232,7 @@ def train_gan(
     }
 
     def export(result: TrainResult) -> None:
-        _export(request, task, config, result, backbone(request))
+        _export(request, task, config, result, held)
 
     return train(task, request, config, _callbacks(request), notes, export, dry_run=dry_run)
 
@@ -281,7 +290,7 @@ def _export(
     task: Generation | Translation,
     config: TrainConfig,
     result: TrainResult,
-    backbone: Backbone,
+    backbone: Backbone | None,
 ) -> None:
     # Imported here: training needs neither onnx nor onnxruntime.
     from .export import export_gan
@@ -294,9 +303,11 @@ def _export(
         what += f", {len(classes)} classes"
     kind = "Image to image" if isinstance(task, Translation) else "Generator"
     # A generator's file holds them.
-    features = f"features to compare pictures by: {backbone.attribution}"
+    named = []
+    if backbone is not None:
+        named = [f"features to compare pictures by: {backbone.attribution}"]
     card = request.card(
-        config, result, named=[features] if isinstance(task, Generation) else [],
+        config, result, named=named,
         measured=("diversity", "reconstruction", "perceptual"),
         extra={"training": asdict(request.gan)},
     )  # fmt: skip
