@@ -133,6 +133,10 @@ class Task:
         """Return what must be the same when a run is resumed, as JSON."""
         return {}
 
+    def remembered(self, identity: dict[str, Any]) -> dict[str, Any]:
+        """Return a run's identity, with what it does not say if an earlier version wrote it."""
+        return identity
+
     def state(self) -> dict[str, Any]:
         """Return more to save: tensors, numbers, strings, and lists and dicts of them."""
         return {}

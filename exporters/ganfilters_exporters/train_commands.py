@@ -180,7 +180,8 @@ def train_config(values: dict[str, Any]) -> Any:
 @click.option(
     "--backbone",
     type=FILE,
-    help="EfficientNet-Lite0 weights for --corpus.  [default: those of its package]",
+    help="EfficientNet-Lite0 weights for --corpus, or for a run as --init that had it.  "
+    "[default: those of its package]",
 )
 @click.option(
     "--corpus",
@@ -297,7 +298,9 @@ def style(**values: Any) -> None:
     if values["init"] and "blocks" in typed(click.get_current_context()):
         raise UsageError("--blocks is for a new network, and --init brings one; leave one out")
     if not values["corpus"]:
-        refuse_unused(("named_share", "corpus_size", "backbone"), "--corpus")
+        refuse_unused(("named_share", "corpus_size"), "--corpus")
+        if not values["init"]:  # a run, which may have learned any painting, lacks the backbone
+            refuse_unused(("backbone",), "--corpus or --init")
     if not values["styles"]:
         refuse_unused(("named_share",), "--styles")
     dry = values.pop("dry_run")

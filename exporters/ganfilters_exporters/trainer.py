@@ -433,7 +433,7 @@ class Trainer:
         found = read_checkpoint(self.run_folder, self._say)
         if found is None:
             return
-        then = json.loads(found["identity"])
+        then = self.task.remembered(json.loads(found["identity"]))
         now = json.loads(json.dumps(self.task.identity()))
         others = [
             f"{key} = {short(before)}, not {short(after)}"
@@ -451,7 +451,13 @@ class Trainer:
                 f"{self.run_folder} holds a run with seed {found['seed']}, not "
                 f"{self.config.seed}; pass --seed {found['seed']} or choose another --run"
             )
-        self.load(found)
+        try:
+            self.load(found)
+        except (KeyError, RuntimeError, ValueError) as error:  # what an identity does not tell
+            raise UsageError(
+                f"{self.run_folder} holds a run of other networks than these; choose another "
+                "folder with --run, or delete it"
+            ) from error
         self._say(f"resumed {self.run_folder} at step {self.step}")
         self._tell_changes()
 

@@ -8,10 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ganfilters.errors import UsageError
+
 from .checkpoints import CHECKPOINT, run_folder
 from .files import read_config, refuse_target
 from .stored import OWNERS, Origin
-from .task import Task
+from .task import Task, checksum
 from .trainer import Callback, TrainConfig, Trainer, TrainResult
 
 __all__ = ["TrainRequest", "train"]
@@ -79,10 +81,16 @@ class TrainRequest:
         FileExistsError
             It exists, and may not be replaced.
         UsageError
-            Its name or its folder will not do.
+            Its name or its folder will not do, or it is `init`.
         """
-        if self.export:
-            refuse_target(self.out, self.run, overwrite=self.overwrite)
+        if not self.export:
+            return
+        if self.init is not None and self.init.resolve() == self.out.resolve():
+            raise UsageError(
+                f"--out {self.out} is what --init begins with, and would be gone when the same "
+                "command goes on; give another name"
+            )
+        refuse_target(self.out, self.run, overwrite=self.overwrite)
 
     def notes(self) -> dict[str, Any]:
         """Return what the run's folder says of it."""
@@ -161,7 +169,11 @@ def train(
     UsageError, TrainingError, DiskFullError
         Those of `Trainer.run`.
     """
-    trainer = Trainer(task, request.run, config, callbacks, {**request.notes(), **notes})
+    # Of other frozen networks the trained ones know nothing: a run that goes on says if they are.
+    frozen = {name: list(network.parameters()) for name, network in task.frozen.items()}
+    sums = {name: checksum(weights) for name, weights in frozen.items() if weights}
+    noted = {**request.notes(), **notes, "frozen_weights": sums}
+    trainer = Trainer(task, request.run, config, callbacks, noted)
     if dry_run:
         return trainer.dry_run()
     result = trainer.run()
