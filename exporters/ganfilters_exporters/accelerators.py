@@ -40,8 +40,12 @@ def make_accelerator(device: str, precision: str) -> Accelerator:
     """
     check_device(device)
     cpu = device == "cpu" or not torch.cuda.is_available()
+    # Emulated it is slower than float32, and no more precise than bf16.
+    able = not cpu and torch.cuda.is_bf16_supported(including_emulation=False)
     if precision == "auto":
-        precision = "fp32" if cpu or not torch.cuda.is_bf16_supported() else "bf16"
+        precision = "bf16" if able else "fp32"
+    if precision == "bf16" and not (cpu or able):
+        raise DeviceError("precision bf16: this GPU has no bf16; use --precision fp32")
     if not cpu:
         # Batches have one size, so the fastest convolutions are searched for once; what is left
         # in float32 may use the tensor cores' 19-bit format.

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ganfilters.errors import DeviceError, UsageError
+from ganfilters_exporters import accelerators
 from ganfilters_exporters.checkpoints import CHECKPOINT, PREVIOUS, write_checkpoint
 from ganfilters_exporters.files import DiskFullError
 from ganfilters_exporters.log import Log
@@ -380,6 +381,27 @@ def test_devices_that_are_not_there() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(DeviceError, match="sees no CUDA GPU"):
             Trainer(Adversaries(), Path("x"), config(device="cuda"))
+
+
+def test_bf16_is_for_gpus_that_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not for those on which PyTorch emulates it."""
+
+    def supported(including_emulation: bool = True) -> bool:
+        return including_emulation or new
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    monkeypatch.setattr(torch, "set_float32_matmul_precision", lambda _: None)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", torch.backends.cudnn.benchmark)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", torch.backends.cudnn.allow_tf32)
+    monkeypatch.setattr(accelerators, "Accelerator", lambda **given: given["mixed_precision"])
+    new = False
+    assert accelerators.make_accelerator("auto", "auto") == "no"
+    with pytest.raises(DeviceError, match="this GPU has no bf16; use --precision fp32"):
+        accelerators.make_accelerator("cuda", "bf16")
+    assert accelerators.make_accelerator("cpu", "bf16") == "bf16"
+    new = True
+    assert accelerators.make_accelerator("auto", "auto") == "bf16"
 
 
 def test_the_average_and_the_schedule() -> None:
