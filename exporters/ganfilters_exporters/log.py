@@ -11,6 +11,8 @@ from pathlib import Path
 
 from torch import Tensor
 
+from .files import written_whole
+
 __all__ = ["Log"]
 
 
@@ -46,9 +48,8 @@ class Log:
                         if found["step"] <= step:
                             kept.append(line + "\n")
                             self.last = found  # what a run says of which nothing is left to do
-            temporary = path.with_suffix(".tmp")
-            temporary.write_text("".join(kept), "utf-8")
-            temporary.replace(path)
+            with written_whole(path) as file:
+                file.write("".join(kept).encode())
             self._file = path.open("a", encoding="utf-8", buffering=1)
 
     def add(self, scalars: Mapping[str, Tensor]) -> None:

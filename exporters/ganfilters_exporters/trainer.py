@@ -37,7 +37,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import signal
 import sys
 import threading
 import time
@@ -53,10 +52,11 @@ from torch import Tensor
 from ganfilters.errors import GanfiltersError, UsageError
 
 from .accelerators import make_accelerator, peak_memory
-from .checkpoints import read_checkpoint, remove_leftovers, write_checkpoint
+from .checkpoints import read_checkpoint, write_checkpoint
 from .differences import differences, short
-from .files import CONFIG, disk_full, make_folder, read_config
+from .files import CONFIG, disk_full, make_folder, read_config, remove_leftovers, written_whole
 from .log import Log
+from .signals import told_to_stop
 from .task import Average, Task, seed_of, warm_cosine
 
 __all__ = [
@@ -248,7 +248,7 @@ class Trainer:
         before, first = self.seconds, self.step
         path, writes = self.run_folder / LOG, self.accelerator.is_main_process
         stopped = "" if self.step < self.config.steps else "steps"
-        with _signals() as stop, contextlib.closing(Log(path, self.step, writes)) as log:
+        with told_to_stop() as stop, contextlib.closing(Log(path, self.step, writes)) as log:
             while not stopped:
                 log.add(self._one_step())
                 now = time.monotonic()
@@ -491,21 +491,5 @@ class Trainer:
             "torch": torch.__version__,
             **self.notes,
         }
-        text = json.dumps(content, indent=2, default=str) + "\n"
-        (self.run_folder / CONFIG).write_text(text, "utf-8")
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[threading.Event]:
-    """Set an event on SIGINT or SIGTERM, so that the step is finished and saved."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    kinds = (signal.SIGINT, signal.SIGTERM)
-    old = [signal.signal(kind, lambda *_: stop.set()) for kind in kinds]
-    try:
-        yield stop
-    finally:
-        for kind, handler in zip(kinds, old, strict=True):
-            signal.signal(kind, handler)
+        with written_whole(self.run_folder / CONFIG) as file:
+            file.write((json.dumps(content, indent=2, default=str) + "\n").encode())

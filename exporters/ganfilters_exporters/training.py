@@ -10,8 +10,8 @@ from typing import Any
 
 from ganfilters.errors import UsageError
 
-from .checkpoints import CHECKPOINT, run_folder
-from .files import read_config, refuse_target
+from .checkpoints import run_folder
+from .files import begun, read_config, refuse_target
 from .stored import OWNERS, Origin
 from .task import Task, checksum
 from .trainer import Callback, TrainConfig, Trainer, TrainResult
@@ -65,7 +65,7 @@ class TrainRequest:
     @property
     def goes_on(self) -> bool:
         """The run has begun already."""
-        return (self.run / CHECKPOINT).exists()
+        return begun(self.run)
 
     @cached_property
     def origin(self) -> Origin:

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from ganfilters.errors import DeviceError, UsageError
-from ganfilters_exporters import accelerators
+from ganfilters_exporters import accelerators, files
 from ganfilters_exporters.checkpoints import CHECKPOINT, PREVIOUS, write_checkpoint
-from ganfilters_exporters.files import DiskFullError
+from ganfilters_exporters.files import DiskFullError, read_config, written_whole
 from ganfilters_exporters.log import Log
 from ganfilters_exporters.trainer import (
     Average,
@@ -32,6 +32,7 @@ from ganfilters_exporters.trainer import (
     seed_of,
     warm_cosine,
 )
+from ganfilters_exporters.training import TrainRequest
 
 
 class Adversaries(Task):
@@ -449,32 +450,74 @@ def test_a_stopped_run_logs_its_last_steps(tmp_path: Path) -> None:
 
 def test_what_a_kill_while_saving_left_is_removed(tmp_path: Path) -> None:
     Trainer(Adversaries(), tmp_path, config(steps=4)).run()
-    (tmp_path / "checkpointabc123.tmp").write_bytes(b"half")
+    (tmp_path / "samples").mkdir()
+    for name in ("checkpointabc123.tmp", "configx.tmp", "samples/0000004x.tmp", "mine.tmp"):
+        (tmp_path / name).write_bytes(b"half")
     Trainer(Adversaries(), tmp_path, config(steps=6)).run()
-    assert not list(tmp_path.glob("*.tmp"))
+    assert [path.name for path in tmp_path.rglob("*.tmp")] == ["mine.tmp"]
     assert (tmp_path / CHECKPOINT).exists()
     assert (tmp_path / PREVIOUS).exists()
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    for content in (b"one", b"two"):
+        with written_whole(path) as file:
+            file.write(content)
+    with pytest.raises(TypeError), written_whole(path) as file:
+        file.writelines([b"thr", None])  # type: ignore[list-item]
+    assert path.read_bytes() == b"two"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_run_was_started_with_survives_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Trainer(Adversaries(), tmp_path, config(steps=1), notes={"origin": "kept"}).run()
+
+    def kill(source: Path, target: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", kill)
+        with pytest.raises(KeyboardInterrupt):
+            Trainer(Adversaries(), tmp_path, config(steps=2), notes={"origin": "new"}).run()
+    assert read_config(tmp_path)["origin"] == "kept"
+
+
+def test_a_run_has_begun_whichever_checkpoint_is_left(tmp_path: Path) -> None:
+    """Between two names of one, a kill leaves the previous one alone."""
+    out, run = tmp_path / "x.onnx", tmp_path / "run"
+    out.touch()
+    request = TrainRequest(out=out, run=run)
+    assert not request.goes_on
+    Trainer(Adversaries(), run, config(steps=8)).run()
+    (run / CHECKPOINT).unlink()
+    assert request.goes_on
+    request.check_target()  # its own file
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_full_disk_is_one_line_and_leaves_the_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ganfilters_exporters import checkpoints
+    opened = os.fdopen
 
     def full(handle: int, mode: str) -> object:
+        if "checkpoint" not in str(Path(f"/proc/self/fd/{handle}").readlink()):
+            return opened(handle, mode)
         os.close(handle)
         return open("/dev/full", mode)  # noqa: PTH123
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints.os, "fdopen", full)
+        patch.setattr(files.os, "fdopen", full)
         with pytest.raises(
             DiskFullError, match="cannot be written: no space left on device; nothing"
         ):
             Trainer(Adversaries(), tmp_path, config(steps=4)).run()
     Trainer(Adversaries(), tmp_path, config(steps=4)).run()
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints.os, "fdopen", full)
+        patch.setattr(files.os, "fdopen", full)
         with pytest.raises(DiskFullError, match=r"\.pt cannot .*; the last checkpoint is good"):
             Trainer(Adversaries(), tmp_path, config(steps=8)).run()
     assert not list(tmp_path.glob("*.tmp"))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,7 @@ from ganfilters.errors import UsageError
 
 from ..backbones import BACKBONES, Backbone
 from ..data import Pictures
-from ..files import make_folder
+from ..files import make_folder, written_whole
 from ..task import checksum
 from .classifier import SMALL, class_accuracy, train_classifier
 from .collapse import diversity, shares
@@ -214,10 +212,8 @@ def _cached(cache: Path, name: str, keys: list[Tensor], compute: Callable[[], An
         except Exception:  # noqa: BLE001 - a damaged cache is computed anew, whatever its damage
             path.unlink()
     value = compute()
-    handle, temporary = tempfile.mkstemp(dir=cache, suffix=".tmp")
-    os.close(handle)
-    torch.save(value, temporary)
-    Path(temporary).replace(path)
+    with written_whole(path) as file:
+        torch.save(value, file)
     return value
 
 

@@ -9,6 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..files import written_whole
+
 __all__ = ["grid", "write_picture"]
 
 GAP = 2
@@ -32,4 +34,6 @@ def write_picture(picture: Tensor, path: Path, scale: int = 1) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = (picture.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
     pixels = np.kron(pixels, np.ones((scale, scale, 1), np.uint8))
-    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(path)
+    pixels = pixels[..., 0] if pixels.shape[2] == 1 else pixels
+    with written_whole(path) as file:
+        Image.fromarray(pixels).save(file, "PNG")

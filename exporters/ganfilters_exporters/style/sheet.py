@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from ..data import list_pictures, none_usable, read_picture, read_some
+from ..files import written_whole
 
 __all__ = ["load_samples", "readable", "sheet", "write_sheet"]
 
@@ -60,4 +61,5 @@ def write_sheet(grid: Tensor, path: Path) -> None:
     """Write a grid (3, H, W) in [0, 1] as PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = (grid.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
-    Image.fromarray(pixels).save(path)
+    with written_whole(path) as file:
+        Image.fromarray(pixels).save(file, "PNG")
