@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganfilters.errors import UsageError
 from ganfilters_exporters.gan.losses import LOSSES
@@ -112,8 +112,17 @@ def test_a_row_trains(tmp_path: Path, row: str, conditional: bool) -> None:
 @pytest.mark.parametrize("row", ["dcgan r1", "style demod"])
 def test_bf16(tmp_path: Path, row: str) -> None:
     task = task_of(tmp_path, row)
+    seen: dict[str, set[torch.dtype]] = {name: set() for name in task.modules}
+    for name, network in task.modules.items():
+        for part in network.modules():
+            if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+                part.register_forward_hook(
+                    lambda _, __, made, name=name: seen[name].add(made.dtype)
+                )
     result = Trainer(task, tmp_path / "run", steps(3, precision="bf16")).run()
     assert all(np.isfinite(value) for value in result.scalars.values())
+    for name, dtypes in seen.items():
+        assert torch.bfloat16 in dtypes, name
     assert all(p.dtype == torch.float32 for p in task.modules["generator"].parameters())
 
 

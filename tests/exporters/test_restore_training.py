@@ -357,8 +357,20 @@ def test_textures_are_compared_while_training(tmp_path: Path, size: int) -> None
     request = dataclasses.replace(request, export=False, photos=(photos,))
     with pytest.raises(UsageError, match="--texture-weight needs --teacher, weights of VGG16"):
         train_denoise(request, quick(2), backbone=backbone)
-    train_denoise(request, quick(2), backbone=backbone, loss_network=loss_network())
-    assert {"texture", "excess", "game"} <= set(log(request.run)[-1])
+    learned = []
+    for weight in (3.0, 1e-9):
+        weighed = changed(dataclasses.replace(request, run=tmp_path / f"{weight}"), texture=weight)
+        train_denoise(weighed, quick(2), backbone=backbone, loss_network=loss_network())
+        line = log(weighed.run)[-1]
+        assert "game" in line
+        assert line["texture"] > 0
+        assert line["excess"] > 0
+        learned.append(read_checkpoint(weighed.run)["modules"]["generator"])  # type: ignore[index]
+    # What is compared moves the weights, and not by what rounding does.
+    apart = [
+        float((a - b).abs().max()) for a, b in zip(*(x.values() for x in learned), strict=True)
+    ]
+    assert max(apart) > 1e-4
 
 
 def test_textures_differ_the_more_noise_is_left() -> None:
