@@ -100,8 +100,12 @@ class TrainRequest:
             "out": str(self.out.resolve()),
             "init": str(start or ""),
             "origin": asdict(self.origin),
-            OWNERS: self.origin.card(self.licence, [self.attribution], self.data_paths),
+            OWNERS: self.owners(),
         }
+
+    def owners(self, named: Iterable[str] = ()) -> dict[str, Any]:
+        """Return the fields of a card on licence and data, with whom else to name in `named`."""
+        return self.origin.card(self.licence, [self.attribution, *named], self.data_paths)
 
     def card(
         self,
@@ -130,7 +134,7 @@ class TrainRequest:
             "command": self.command,
             "seed": config.seed,
             "seconds": round(result.seconds, 1),
-            **self.origin.card(self.licence, [self.attribution, *named], self.data_paths),
+            **self.owners(named),
             "quality": {f"training_{key}": value for key, value in figures if key in measured},
             "extra": {"steps": result.step, **extra},
         }
