@@ -71,7 +71,12 @@ class TrainRequest:
     def origin(self) -> Origin:
         """What is kept of the start: of a run that goes on, of the one that it began with."""
         began = read_config(self.run).get("origin") if self.goes_on else None
-        return Origin.of(self.init) if began is None else Origin(**began)
+        return self.start if began is None else Origin(**began)
+
+    @property
+    def start(self) -> Origin:
+        """What is known of `init`."""
+        return Origin.of(self.init)
 
     def check_target(self) -> None:
         """Refuse an `out` that could not be written.

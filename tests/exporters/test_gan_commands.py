@@ -14,6 +14,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from click.testing import CliRunner, Result
@@ -24,6 +25,7 @@ from ganfilters.models import ModelFile
 from ganfilters_exporters import train_commands
 from ganfilters_exporters.backbones import Backbone
 from ganfilters_exporters.gan import evaluate as evaluating
+from ganfilters_exporters.gan import train as training
 from ganfilters_exporters.gan.adversarial import GanConfig
 from ganfilters_exporters.gan.evaluate import EvaluationRequest, evaluate_gan
 from ganfilters_exporters.gan.export import export_gan
@@ -207,20 +209,62 @@ def test_in_its_head_start_the_discriminator_learns_alone(trained: Path, tmp_pat
         init=trained / "toy.onnx", gan=GanConfig(batch=8, head_start=2), export=False,
     )  # fmt: skip
 
-    def run(steps: int) -> dict[str, float]:
-        train_gan(given, TrainConfig(steps, device="cpu", log_every=1, quiet=True))
-        return json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[-1])
+    how = TrainConfig(3, device="cpu", log_every=1, checkpoint_every=2, quiet=True)
+    with pytest.raises(
+        UsageError, match="--steps 2 is no more than the discriminator's head start"
+    ):
+        train_gan(given, dataclasses.replace(how, steps=2))
+    train_gan(given, how)
+    lines = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    assert ["generator" in json.loads(line) for line in lines] == [False, False, True]
+    began, start = read_trained(given.init).load(), {}
+    for name in ("checkpoint.previous.pt", "checkpoint.pt"):
+        start[name] = torch.load(tmp_path / "run" / name)["averages"]["generator"]
+    for key, weight in began.named_parameters():
+        assert torch.equal(start["checkpoint.previous.pt"][key], weight)
+    assert any(
+        not torch.equal(start["checkpoint.pt"][key], weight)
+        for key, weight in began.named_parameters()
+    )
 
-    def weights() -> torch.Tensor:
-        network = read_trained(tmp_path / "run").load()
-        return torch.cat([p.detach().flatten() for p in network.parameters()])
 
-    assert "generator" not in run(2)
-    before = weights()
-    began = torch.cat([p.detach().flatten() for p in read_trained(given.init).load().parameters()])
-    assert torch.equal(before, began)
-    assert "generator" in run(3)
-    assert not torch.equal(weights(), before)
+def test_a_run_brings_its_discriminator_where_it_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = tmp_path / "first.onnx"
+    words = ["--arch", "mlp", "--conditional", "--no-export"]
+    call(npz(tmp_path), first, *words)
+    saved = torch.load(f"{first}.run/checkpoint.pt")["modules"]["discriminator"]
+    given = ["--data", str(tmp_path / "toy.npz"), "--init", f"{first}.run", "--no-export"]
+    given += ["--out", str(tmp_path / "x.onnx"), "--batch", "4", "--device", "cpu", "--dry-run"]
+    seen: list[Generation] = []
+
+    def spy(request: GanRequest, backbone: Any) -> Any:
+        seen.append(make_task(request, backbone))
+        kept = {k: v.clone() for k, v in seen[-1].modules["discriminator"].state_dict().items()}
+        same.append(all(torch.equal(kept[key], saved[key]) for key in kept.keys() & saved.keys()))
+        return seen[-1]
+
+    same: list[bool] = []
+    monkeypatch.setattr(training, "make_task", spy)
+    for more, fits in ((["--conditional"], True), (["--conditional", "--loss", "hinge"], False),
+                       (["--conditional", "--norm", "spectral"], False)):  # fmt: skip
+        done = CliRunner().invoke(gan, [*given, *more], catch_exceptions=False)
+        assert ("first.onnx.run and its discriminator; classes" in done.output) == fits
+        assert same[-1] == fits
+        assert seen[-1].config.head_start == (0 if fits else 100)
+
+
+def test_a_start_is_read_once(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    load = onnx.load
+    monkeypatch.setattr(onnx, "load", lambda path: read.append(path) or load(path))
+    words = ["--data", str(trained / "toy.npz"), "--init", str(trained / "toy.onnx"), "--dry-run"]
+    words += ["--conditional", "--out", str(tmp_path / "x.onnx"), "--no-export", "--device", "cpu"]
+    CliRunner().invoke(gan, [*words, "--batch", "8"], catch_exceptions=False)
+    assert len(read) == 1
 
 
 def test_new_classes_begin_near_those_that_are_known(tmp_path: Path) -> None:
