@@ -25,6 +25,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from ganfilters_denoise import Denoise
+from ganfilters_exporters.data import spread
 from ganfilters_exporters.restore.evaluate import (
     ESTIMATED,
     QUALITIES,
@@ -43,7 +44,7 @@ Clean = Callable[[Array, float], Array]
 def main() -> None:
     options = parse()
     photos = sorted(p for p in options.photos.iterdir() if p.suffix in (".jpg", ".png"))
-    photos = photos[:: max(1, len(photos) // options.count)][: options.count]
+    photos = spread(photos, options.count)
     pictures = [np.asarray(Pillow.open(p).convert("RGB"), np.float32) / 255 for p in photos]
     ways = cleaners(options)
     distances = []

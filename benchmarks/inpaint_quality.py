@@ -29,6 +29,7 @@ from torch import Tensor
 
 from ganfilters import Image, ModelFile, Runtime
 from ganfilters_exporters.backbones import BACKBONES
+from ganfilters_exporters.data import spread
 from ganfilters_exporters.export import add_quality
 from ganfilters_exporters.gan.metrics import frechet_distance
 from ganfilters_exporters.gan.perceptual import perceptual_distance
@@ -52,7 +53,7 @@ def main() -> None:
     options = parse()
     torch.set_num_threads(options.threads)
     photos = sorted(p for p in options.photos.iterdir() if p.suffix in (".jpg", ".png"))
-    photos = photos[:: max(1, len(photos) // options.count)][: options.count]
+    photos = spread(photos, options.count)
     ways = fillers(options)
     teacher = load_vgg16_features(options.teacher)
     pooled = Pooled()

@@ -31,6 +31,7 @@ from torch import Tensor
 
 import ganfilters
 from ganfilters import Host
+from ganfilters_exporters.data import spread
 from ganfilters_exporters.export import add_quality
 from ganfilters_exporters.losses import PerceptualLoss, Weights, load_vgg16_features
 from ganfilters_exporters.style.paintings import Painting, find_paintings, read_options
@@ -56,7 +57,7 @@ def main() -> None:
     if options.styles:
         paintings = [p for p in paintings if p.name in options.styles]
     photos = sorted(options.photos.glob("*.jpg"))
-    photos = photos[:: max(1, len(photos) // options.count)][: options.count]
+    photos = spread(photos, options.count)
     methods = ways(options, loss)
     rows = []
     for painting in paintings:

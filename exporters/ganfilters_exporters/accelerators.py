@@ -1,6 +1,8 @@
-"""The device and the precision that a training run asks for, from Accelerate."""
+"""The device and the precision that a training run asks for, from Accelerate; memory."""
 
 from __future__ import annotations
+
+import sys
 
 import torch
 from accelerate import Accelerator
@@ -8,7 +10,7 @@ from accelerate.state import AcceleratorState
 
 from ganfilters.errors import DeviceError
 
-__all__ = ["check_device", "make_accelerator"]
+__all__ = ["check_device", "make_accelerator", "peak_memory"]
 
 
 def check_device(device: str) -> None:
@@ -38,8 +40,12 @@ def make_accelerator(device: str, precision: str) -> Accelerator:
     """
     check_device(device)
     cpu = device == "cpu" or not torch.cuda.is_available()
+    # Emulated it is slower than float32, and no more precise than bf16.
+    able = not cpu and torch.cuda.is_bf16_supported(including_emulation=False)
     if precision == "auto":
-        precision = "fp32" if cpu or not torch.cuda.is_bf16_supported() else "bf16"
+        precision = "bf16" if able else "fp32"
+    if precision == "bf16" and not (cpu or able):
+        raise DeviceError("precision bf16: this GPU has no bf16; use --precision fp32")
     if not cpu:
         # Batches have one size, so the fastest convolutions are searched for once; what is left
         # in float32 may use the tensor cores' 19-bit format.
@@ -49,3 +55,13 @@ def make_accelerator(device: str, precision: str) -> Accelerator:
     # Accelerate keeps its state for the whole process, and refuses another device or precision.
     AcceleratorState._reset_state(reset_partial_state=True)
     return Accelerator(cpu=cpu, mixed_precision="bf16" if precision == "bf16" else "no")
+
+
+def peak_memory() -> dict[str, float]:
+    """Return the largest memory of this process so far; nothing where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return {}
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes
+    return {"peak_gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30}

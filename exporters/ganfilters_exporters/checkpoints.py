@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,15 +12,10 @@ import torch
 
 from ganfilters.errors import UsageError
 
-from .files import disk_full
+from .files import CHECKPOINT, PREVIOUS, begun, disk_full, written_whole
 
-__all__ = [
-    "CHECKPOINT", "PREVIOUS", "read_checkpoint", "remove_leftovers", "run_folder",
-    "write_checkpoint",
-]  # fmt: skip
+__all__ = ["CHECKPOINT", "PREVIOUS", "read_checkpoint", "run_folder", "write_checkpoint"]
 
-CHECKPOINT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
-_PREFIX, _SUFFIX = "checkpoint", ".tmp"
 _KEYS = {"step", "seconds", "seed", "identity", "modules", "optimizers", "averages", "task"}
 
 
@@ -34,7 +28,7 @@ def write_checkpoint(folder: Path, state: Mapping[str, Any]) -> Path:
         There is no room for it; what was there stays.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    last = "the last checkpoint is good" if (folder / CHECKPOINT).exists() else "nothing was saved"
+    last = "the last checkpoint is good" if begun(folder) else "nothing was saved"
     with disk_full(folder / CHECKPOINT, f"{last}; make room and run the same command again"):
         return _write(folder, state)
 
@@ -46,28 +40,15 @@ def run_folder(path: Path) -> Path | None:
     return path.parent if path.name == CHECKPOINT else None
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove what a process that was killed while saving left; only for who holds the folder."""
-    for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
-        path.unlink(missing_ok=True)
-
-
 def _write(folder: Path, state: Mapping[str, Any]) -> Path:
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=_PREFIX, suffix=_SUFFIX)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            torch.save(dict(state), file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        target = folder / CHECKPOINT
+    target = folder / CHECKPOINT
+    with written_whole(target) as file:
+        torch.save(dict(state), file)
+        file.flush()
+        os.fsync(file.fileno())
         # A damaged one must not push out the good one before it.
         if target.exists() and _damage(target) is None:
             target.replace(folder / PREVIOUS)
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
     return target
 
 

@@ -1,4 +1,4 @@
-"""Checks of what a command is about to write, before hours of work are at stake."""
+"""The files of a command: checks before hours of work are at stake, and writing them whole."""
 
 from __future__ import annotations
 
@@ -6,31 +6,69 @@ import contextlib
 import errno
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ganfilters.errors import GanfiltersError, UsageError
 
 __all__ = [
+    "CHECKPOINT",
     "CONFIG",
+    "PREVIOUS",
     "DiskFullError",
+    "begun",
     "disk_full",
     "last_name",
     "make_folder",
     "read_config",
     "refuse_target",
+    "remove_leftovers",
+    "written_whole",
 ]
+
+CHECKPOINT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
+"""What a run goes on from, in its folder."""
 
 CONFIG = "config.json"
 """What a run was started with, in its folder."""
 
+_LEFT = ".tmp"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def last_name(path: Path) -> str:
     """Return a path's last name, also of one such as ``.`` that does not say it."""
     return path.name or path.resolve().name
+
+
+@contextlib.contextmanager
+def written_whole(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that gets its name when all of it is written; what was there stays till then."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=_LEFT)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def remove_leftovers(run: Path) -> None:
+    """Remove what a process that was killed while writing left; only for who holds the folder."""
+    kinds = (f"{Path(CHECKPOINT).stem}*", f"{Path(CONFIG).stem}*", "log*", "samples/*")
+    for kind in kinds:
+        for path in run.glob(kind + _LEFT):
+            path.unlink(missing_ok=True)
+
+
+def begun(run: Path) -> bool:
+    """Return whether a run has begun in a folder, and would go on there."""
+    return any((run / name).exists() for name in (CHECKPOINT, PREVIOUS))
 
 
 class DiskFullError(GanfiltersError):
@@ -111,6 +149,6 @@ def refuse_target(out: Path, run: Path, *, overwrite: bool) -> None:
         return
     # A run of which nothing more is known goes on as it is told.
     here = str(out.resolve())
-    own = (run / "checkpoint.pt").exists() and read_config(run).get("out", here) == here
+    own = begun(run) and read_config(run).get("out", here) == here
     if not own:
         raise FileExistsError(f"{out} exists; pass --overwrite to replace it")

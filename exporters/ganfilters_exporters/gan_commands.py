@@ -5,6 +5,7 @@ Light: PyTorch is imported when a command runs.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 from pathlib import Path
@@ -24,12 +25,11 @@ from .options import (
     attribution_option,
     overwrite_option,
 )
-from .train_commands import need, shown, tell, train_config, training_options, typed
+from .train_commands import need, need_to_train, shown, tell, train_config, training_options, typed
 
 __all__ = ["evaluate", "gan", "plot"]
 
 _WEIGHT = Number(min=0)
-_HEAD_START = 100
 
 _LOSSES = ("minimax", "nonsaturating", "lsgan", "hinge", "wgan-gp")
 
@@ -77,7 +77,7 @@ _OPTIONS = [
                  "none with a gradient penalty]"),
     click.option("--head-start", type=click.IntRange(min=0),
                  help="Steps in which the discriminator learns alone.  [default: 0; with --init "
-                 "100]"),
+                 "100, unless that is a run whose discriminator fits]"),
     click.option("--r1", type=_WEIGHT, default=0.0, show_default=True,
                  help="Weight of R1 regularisation, applied every 16 steps."),
     click.option("--critic-steps", type=POSITIVE,
@@ -153,7 +153,7 @@ def _all_options(command: Any) -> Any:
 @_all_options
 def gan(**values: Any) -> None:
     """Train a GAN: pictures from noise and class, or from pictures."""
-    need("this", "torch", "accelerate")
+    need_to_train(values)
     from .gan.train import train_gan
 
     dry, out = values.pop("dry_run"), values["out"]
@@ -162,11 +162,6 @@ def gan(**values: Any) -> None:
     config = train_config(values)
     command = "ganfilters train gan " + shlex.join(shown(click.get_current_context()))
     request = _request(values, run, config.seed, command)
-    if config.steps <= request.gan.head_start:
-        raise UsageError(
-            f"--steps {config.steps} is no more than the discriminator's head start of "
-            f"{request.gan.head_start}; give more, or a smaller --head-start"
-        )
     try:
         result = train_gan(request, config, dry_run=dry)
     except FileExistsError as error:
@@ -192,6 +187,7 @@ def _request(values: dict[str, Any], run: Path, seed: int, command: str) -> Any:
     from .gan.recipes import refuse_unfitting, settings_of
     from .gan.train import GanRequest
 
+    values["begun"] = None
     if values["init"]:
         values = _begun(values)
     if values["arch"] is None:
@@ -215,20 +211,16 @@ def _request(values: dict[str, Any], run: Path, seed: int, command: str) -> Any:
         mapping=(2 if styled else 0) if mapping is None else mapping,
         modulation=modulation, noise=values["noise"] and values["arch"] == "style",
     )  # fmt: skip
-    same = (
-        "loss", "discriminator", "norm", "batch", "rate", "betas", "ema", "critic_steps",
-        "head_start", "r1",
-        "augment_strength", "mixing", "auxiliary", "diversity", "minibatch_std", "perceptual",
-        "reconstruction", "reconstruction_weight", "zoom", "flip",
-    )  # fmt: skip
-    values["head_start"] = values["head_start"] or 0
-    how = GanConfig(
-        augment=parse_augmentations(values["augment"]), feature_side=values["feature_size"],
-        seed=seed, **{name: values[name] for name in same},
-    )  # fmt: skip
+    values |= {
+        "augment": parse_augmentations(values["augment"]),
+        "feature_side": values["feature_size"],
+        "seed": seed,
+    }
+    own = {field.name for field in dataclasses.fields(GanConfig)} & values.keys()
+    how = GanConfig(**{name: values[name] for name in own})
     kept = (
         "data", "out", "init", "conditional", "pairs", "backbone", "sheet_every", "check_every",
-        "stop_on_collapse", "overwrite", "title", "licence", "attribution",
+        "stop_on_collapse", "overwrite", "title", "licence", "attribution", "begun",
     )  # fmt: skip
     return GanRequest(
         run=run, gan=how, network=network, command=command, degrade=values["degrade"] or "",
@@ -238,7 +230,7 @@ def _request(values: dict[str, Any], run: Path, seed: int, command: str) -> Any:
 
 
 def _begun(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the options with the sizes of the trained network that --init brings.
+    """Return the options with the trained network that --init brings, and its sizes.
 
     Raises
     ------
@@ -261,8 +253,7 @@ def _begun(values: dict[str, Any]) -> dict[str, Any]:
         raise UsageError(
             f"--arch {values['arch']}: {values['init']} is {network['arch']}; leave it out"
         )
-    start = _HEAD_START if values["head_start"] is None else values["head_start"]
-    return values | network | {"channels": str(network["channels"]), "head_start": start}
+    return values | network | {"channels": str(network["channels"]), "begun": trained}
 
 
 @click.group()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 from torch import Tensor
+
+from .files import written_whole
 
 __all__ = ["Log"]
 
@@ -45,9 +48,8 @@ class Log:
                         if found["step"] <= step:
                             kept.append(line + "\n")
                             self.last = found  # what a run says of which nothing is left to do
-            temporary = path.with_suffix(".tmp")
-            temporary.write_text("".join(kept), "utf-8")
-            temporary.replace(path)
+            with written_whole(path) as file:
+                file.write("".join(kept).encode())
             self._file = path.open("a", encoding="utf-8", buffering=1)
 
     def add(self, scalars: Mapping[str, Tensor]) -> None:
@@ -68,6 +70,11 @@ class Log:
         if self._file is not None:
             self._file.write(json.dumps(self.last) + "\n")
         return self.last
+
+    def not_finite(self) -> str | None:
+        """Return the name of a scalar that was not finite since the last line, if there is one."""
+        sums = self._sums.items()
+        return next((key for key, value in sums if not math.isfinite(float(value))), None)
 
     @property
     def pending(self) -> bool:

@@ -23,7 +23,14 @@ from .options import (
     attribution_option,
     overwrite_option,
 )
-from .train_commands import need, refuse_unused, shown, tell, train_config, training_options
+from .train_commands import (
+    need_to_train,
+    refuse_unused,
+    shown,
+    tell,
+    train_config,
+    training_options,
+)
 
 __all__ = ["denoise", "inpaint"]
 
@@ -136,7 +143,7 @@ def _with(*groups: list[Any]) -> Callable[[Any], Any]:
 @_with(_INPAINT, _GAMES, _COMMON)
 def inpaint(**values: Any) -> None:
     """Train a network that fills holes in photographs."""
-    need("training", "torch", "accelerate", "safetensors")
+    need_to_train(values, "safetensors")
     from .restore.filling import FillingConfig
     from .restore.train import InpaintRequest, train_inpaint
 
@@ -147,7 +154,7 @@ def inpaint(**values: Any) -> None:
 @_with(_DENOISE, _GAMES, _COMMON)
 def denoise(**values: Any) -> None:
     """Train a network that removes noise and JPEG artefacts."""
-    need("training", "torch", "accelerate", "safetensors")
+    need_to_train(values, "safetensors")
     from .restore.denoising import DenoisingConfig
     from .restore.train import DenoiseRequest, train_denoise
 

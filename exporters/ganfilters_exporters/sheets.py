@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from .data import list_pictures, none_usable, read_picture, read_some
+from .files import written_whole
 
 __all__ = ["grid", "load_samples", "readable", "sheet", "write_picture"]
 
@@ -76,4 +77,5 @@ def write_picture(picture: Tensor, path: Path, scale: int = 1) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = (picture.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
     pixels = np.kron(pixels, np.ones((scale, scale, 1), np.uint8))
-    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(path)
+    with written_whole(path) as file:
+        Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(file, "PNG")

@@ -10,6 +10,7 @@ import contextlib
 import copy
 import hashlib
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,13 +19,21 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-__all__ = ["Average", "Task", "seed_of", "warm_cosine"]
+__all__ = ["Average", "Task", "checksum", "seed_of", "warm_cosine"]
 
 
 def seed_of(*words: int | str) -> int:
     """Return a seed in [0, 2**63) that depends on every word and on nothing else."""
     digest = hashlib.blake2b("/".join(map(str, words)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
+
+
+def checksum(tensors: Iterable[Tensor]) -> str:
+    """Return what tells these tensors from others: sixteen hexadecimal digits."""
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def warm_cosine(step: int, steps: int, *, warm: int = 0, final: float = 0.0) -> float:
@@ -126,6 +135,10 @@ class Task:
     def identity(self) -> dict[str, Any]:
         """Return what must be the same when a run is resumed, as JSON."""
         return {}
+
+    def remembered(self, identity: dict[str, Any]) -> dict[str, Any]:
+        """Return a run's identity, with what it does not say if an earlier version wrote it."""
+        return identity
 
     def state(self) -> dict[str, Any]:
         """Return more to save: tensors, numbers, strings, and lists and dicts of them."""

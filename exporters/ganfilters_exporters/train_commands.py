@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from .options import (
 
 __all__ = [
     "need",
+    "need_to_train",
     "refuse_unused",
     "shown",
     "tell",
@@ -108,6 +109,24 @@ def need(what: str, *packages: str) -> None:
         raise UsageError(f"{what} needs {' and '.join(missing)}; pip install 'ganfilters[train]'")
 
 
+def need_to_train(values: Mapping[str, Any], *more: str) -> None:
+    """Raise UsageError if a package is missing that a training takes, its export included.
+
+    `more` are those that this training takes beside the trainer's.
+    """
+    need("training", "torch", "accelerate", *more)
+    if not values["no_export"]:
+        need(
+            "exporting in the end (--no-export leaves it out)",
+            "onnx",
+            "onnx_ir",
+            "onnxscript",
+            "onnxruntime",
+        )
+    if values["init"] is not None and values["init"].suffix.lower() == ".onnx":
+        need("--init with an .onnx file", "onnx")
+
+
 def tell(result: Any, steps: int, run: Path, written: Path | None) -> None:
     """Print how a training ended, or what a dry run measured; exit with 130 if it was stopped."""
     if isinstance(result, dict):
@@ -170,7 +189,8 @@ def train_config(values: dict[str, Any]) -> Any:
 @click.option(
     "--backbone",
     type=FILE,
-    help="EfficientNet-Lite0 weights for --corpus.  [default: those of its package]",
+    help="EfficientNet-Lite0 weights for --corpus, or for a run as --init that had it.  "
+    "[default: those of its package]",
 )
 @click.option(
     "--corpus",
@@ -279,7 +299,7 @@ def train_config(values: dict[str, Any]) -> Any:
 @training_options
 def style(**values: Any) -> None:
     """Train a style network: named styles, one more style, or any painting."""
-    need("training", "torch", "accelerate", "safetensors")
+    need_to_train(values, "safetensors")
     from .losses import Weights
     from .style.network import NetworkConfig
     from .style.tasks import StyleConfig
@@ -288,7 +308,9 @@ def style(**values: Any) -> None:
     if values["init"] and "blocks" in typed(click.get_current_context()):
         raise UsageError("--blocks is for a new network, and --init brings one; leave one out")
     if not values["corpus"]:
-        refuse_unused(("named_share", "corpus_size", "backbone"), "--corpus")
+        refuse_unused(("named_share", "corpus_size"), "--corpus")
+        if not values["init"]:  # a run, which may have learned any painting, lacks the backbone
+            refuse_unused(("backbone",), "--corpus or --init")
     if not values["styles"]:
         refuse_unused(("named_share",), "--styles")
     dry = values.pop("dry_run")

@@ -37,7 +37,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import signal
 import sys
 import threading
 import time
@@ -52,10 +51,12 @@ from torch import Tensor
 
 from ganfilters.errors import GanfiltersError, UsageError
 
-from .accelerators import make_accelerator
-from .checkpoints import read_checkpoint, remove_leftovers, write_checkpoint
-from .files import CONFIG, disk_full, make_folder, read_config
+from .accelerators import make_accelerator, peak_memory
+from .checkpoints import read_checkpoint, write_checkpoint
+from .differences import differences, short
+from .files import CONFIG, disk_full, make_folder, read_config, remove_leftovers, written_whole
 from .log import Log
+from .signals import told_to_stop
 from .task import Average, Task, seed_of, warm_cosine
 
 __all__ = [
@@ -73,7 +74,7 @@ __all__ = [
 ]
 
 LOG, LOCK = "log.jsonl", "lock"
-_REASONS = ("steps", "minutes", "signal")
+_REASONS = ("", "minutes", "steps", "signal")
 """To stop; of several processes' the last one counts."""
 
 
@@ -88,7 +89,8 @@ class Callback:
     Attributes
     ----------
     every : int
-        Steps from one call to the next; it is also called at the end of a run.
+        Steps from one call to the next; it is also called at the end of a run. Then, if it was not
+        due, what it changes of the task is not saved.
     call : callable
         Takes the task, the number of steps done and the run's folder.
     """
@@ -189,6 +191,7 @@ class Trainer:
         self.callbacks, self.notes = callbacks, dict(notes or {})
         self.accelerator = make_accelerator(config.device, config.precision)
         self.step, self.seconds = 0, 0.0
+        self._saved: int | None = None
         task.accelerator = self.accelerator
         # Channels last is the layout of tensor cores, and of oneDNN on the CPU.
         for modules in (task.modules, task.frozen):
@@ -212,7 +215,7 @@ class Trainer:
         Raises
         ------
         TrainingError
-            The loss is no longer finite; the last checkpoint is from before.
+            A loss or a weight is no longer finite; the last checkpoint is from before.
         UsageError
             The folder's checkpoints are damaged, or of another network; or another training is
             running in it.
@@ -243,33 +246,29 @@ class Trainer:
     def _run(self) -> TrainResult:
         self.resume()
         self._write_config()
-        started = saved = time.monotonic()
+        started = saved = now = time.monotonic()
         before, first = self.seconds, self.step
-        stopped, done = "steps", -1
         path, writes = self.run_folder / LOG, self.accelerator.is_main_process
-        with _signals() as stop, contextlib.closing(Log(path, self.step, writes)) as log:
-            while self.step < self.config.steps:
+        stopped = "" if self.step < self.config.steps else "steps"
+        with told_to_stop() as stop, contextlib.closing(Log(path, self.step, writes)) as log:
+            while not stopped:
                 log.add(self._one_step())
                 now = time.monotonic()
                 self.seconds = before + now - started
                 if self.step % self.config.log_every == 0:
                     self._report(log, (self.step - first) / max(now - started, 1e-9), now - started)
-                late = now - saved > 60 * self.config.checkpoint_minutes
-                if late or self.step % self.config.checkpoint_every == 0:
-                    self.save()
-                    saved, done = now, self.step
+                # Before the checkpoint: what they measured, such as a collapse, is in it.
                 self._call_back(last=False)
-                over = self.config.minutes is not None and now - started >= 60 * self.config.minutes
-                reason = self._agreed("signal" if stop.is_set() else "minutes" if over else "steps")
-                if reason != "steps":
-                    stopped = reason
-                    break
+                stopped = self._agreed(self._stopped(stop, now - started))
+                late = now - saved > 60 * self.config.checkpoint_minutes
+                if not stopped and (late or self.step % self.config.checkpoint_every == 0):
+                    self._save(log)
+                    saved = now
             if log.pending:
                 self._report(log, (self.step - first) / max(now - started, 1e-9), now - started)
-        if self.step > first:
-            if done != self.step:
-                self.save()
-            self._call_back(last=True)
+            if self.step > first:
+                self._end(stopped)
+                stopped = self._stopped(stop, now - started) or stopped
         return TrainResult(self.step, self.seconds, stopped, log.last)
 
     def _agreed(self, reason: str) -> str:
@@ -278,6 +277,28 @@ class Trainer:
             return reason
         number = torch.tensor([_REASONS.index(reason)], device=self.accelerator.device)
         return _REASONS[int(self.accelerator.gather(number).max())]
+
+    def _stopped(self, stop: threading.Event, elapsed: float) -> str:
+        """Return why the run is over; nothing if it is not."""
+        if stop.is_set():
+            return "signal"
+        if self.step >= self.config.steps:
+            return "steps"
+        minutes = self.config.minutes
+        return "minutes" if minutes is not None and elapsed >= 60 * minutes else ""
+
+    def _end(self, stopped: str) -> None:
+        """Write the last checkpoint, and call what was not just done.
+
+        What that measures is not in the checkpoint: a pause leaves no trace in a run that goes on.
+        """
+        self._refuse(self._spoiled())
+        state = self.state() if self.accelerator.is_main_process else {}
+        if stopped == "signal":  # who sent it may not wait
+            self._write(state)
+        self._call_back(last=True)
+        if stopped != "signal":
+            self._write(state)
 
     def _one_step(self) -> dict[str, Tensor]:
         task, step = self.task, self.step
@@ -303,7 +324,7 @@ class Trainer:
         scalars |= {"seconds_per_step": seconds, "images_per_second": self._images / seconds}
         if self.accelerator.device.type == "cuda":
             scalars["gpu_gigabytes"] = torch.cuda.max_memory_allocated() / 2**30
-        return scalars | _peak_memory()
+        return scalars | peak_memory()
 
     @property
     def _images(self) -> int:
@@ -326,12 +347,9 @@ class Trainer:
         if self.task.skipped:
             facts["skipped_updates"] = self.task.skipped
         scalars = log.write(self.step, facts)
-        bad = [key for key, value in scalars.items() if not math.isfinite(value)]
-        if bad:
-            raise TrainingError(
-                f"{bad[0]} is not finite after step {self.step}; the last checkpoint is good: "
-                "resume with a lower learning rate, with gradient clipping, or in fp32"
-            )
+        self._refuse(
+            next((key for key, value in scalars.items() if not math.isfinite(value)), None)
+        )
         if self.config.quiet or not self.accelerator.is_main_process:
             return
         left = (self.config.steps - self.step) / steps_per_second
@@ -343,6 +361,26 @@ class Trainer:
         terminal = sys.stderr.isatty()
         print(f"\r{line}\033[K" if terminal else line, end="" if terminal else "\n",  # noqa: T201
               file=sys.stderr, flush=True)  # fmt: skip
+
+    def _refuse(self, bad: str | None) -> None:
+        """End a run of which something, named, is not finite; go on if nothing is."""
+        if bad is None:
+            return
+        then = "nothing was saved: begin again"
+        if self._saved is not None:
+            then = f"the checkpoint of step {self._saved} is from before: resume"
+        raise TrainingError(
+            f"{bad} is not finite after step {self.step}; {then} with a lower learning rate or in "
+            "fp32"
+        )
+
+    def _spoiled(self) -> str | None:
+        """Return the name of a network with a weight that is not finite, if there is one."""
+        for name in self.task.modules:
+            good = [weight.isfinite().all() for weight in self.task.plain(name).parameters()]
+            if good and not bool(torch.stack(good).all()):
+                return name
+        return None
 
     # The folder.
 
@@ -358,6 +396,7 @@ class Trainer:
             "optimizers": {name: opt.state_dict() for name, opt in task.optimizers.items()},
             "averages": {name: a.module.state_dict() for name, a in task.averages.items()},
             "task": task.state(),
+            "skipped": task.skipped,
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
@@ -374,12 +413,23 @@ class Trainer:
         for name, average in task.averages.items():
             average.module.load_state_dict(state["averages"][name])
         task.load_state(state["task"])
+        task.skipped = state.get("skipped", 0)  # not in those of before
         self.step, self.seconds = state["step"], state["seconds"]
+        self._saved = self.step
+
+    def _save(self, log: Log) -> None:
+        """Write a checkpoint of what is finite: a loss may be so when its update no longer is."""
+        self._refuse(log.not_finite() or self._spoiled())
+        self.save()
 
     def save(self) -> None:
         """Write a checkpoint; the one before it is kept."""
+        self._write(self.state() if self.accelerator.is_main_process else {})
+
+    def _write(self, state: Mapping[str, Any]) -> None:
         if self.accelerator.is_main_process:
-            write_checkpoint(self.run_folder, self.state())
+            write_checkpoint(self.run_folder, state)
+        self._saved = self.step
 
     def resume(self) -> None:
         """Load the folder's checkpoint, if there is one.
@@ -392,17 +442,17 @@ class Trainer:
         found = read_checkpoint(self.run_folder, self._say)
         if found is None:
             return
-        then = json.loads(found["identity"])
+        then = self.task.remembered(json.loads(found["identity"]))
         now = json.loads(json.dumps(self.task.identity()))
-        differences = [
-            f"{key} = {_short(before)}, not {_short(after)}"
-            for key, before, after in _changes(then, now)
+        others = [
+            f"{key} = {short(before)}, not {short(after)}"
+            for key, before, after in differences(then, now)
         ]
-        if differences:
+        if others:
             # What the network is says most; of the rest a few words are enough.
-            differences.sort(key=lambda text: not text.startswith("network"))
+            others.sort(key=lambda text: not text.startswith("network"))
             raise UsageError(
-                f"{self.run_folder} holds a run with {'; with '.join(differences[:3])}; choose "
+                f"{self.run_folder} holds a run with {'; with '.join(others[:3])}; choose "
                 "another folder with --run, or delete it"
             )
         if found["seed"] != self.config.seed:
@@ -410,7 +460,13 @@ class Trainer:
                 f"{self.run_folder} holds a run with seed {found['seed']}, not "
                 f"{self.config.seed}; pass --seed {found['seed']} or choose another --run"
             )
-        self.load(found)
+        try:
+            self.load(found)
+        except (KeyError, RuntimeError, ValueError) as error:  # what an identity does not tell
+            raise UsageError(
+                f"{self.run_folder} holds a run of other networks than these; choose another "
+                "folder with --run, or delete it"
+            ) from error
         self._say(f"resumed {self.run_folder} at step {self.step}")
         self._tell_changes()
 
@@ -419,7 +475,7 @@ class Trainer:
         now = json.loads(json.dumps(self.notes, default=str))
         earlier = read_config(self.run_folder)
         then = {key: earlier[key] for key in now if key in earlier}
-        for key, before, after in _changes(then, {key: now[key] for key in then}):
+        for key, before, after in differences(then, {key: now[key] for key in then}):
             if key == "init":  # with whose weights the run began, whatever is given now
                 self.notes["init"] = before
                 if "init" not in self.task.identity():
@@ -427,7 +483,7 @@ class Trainer:
                     self._say(f"the run began {began}; {after or 'a new one'} is not used")
             # Where to write, and what an earlier version did not know of, change no result.
             elif key not in ("command", "out") and before is not None:
-                self._say(f"{key} is {_short(after)} from here on; it was {_short(before)}")
+                self._say(f"{key} is {short(after)} from here on; it was {short(before)}")
 
     def _say(self, text: str) -> None:
         if not self.config.quiet and self.accelerator.is_main_process:
@@ -444,48 +500,5 @@ class Trainer:
             "torch": torch.__version__,
             **self.notes,
         }
-        text = json.dumps(content, indent=2, default=str) + "\n"
-        (self.run_folder / CONFIG).write_text(text, "utf-8")
-
-
-def _changes(
-    before: Mapping[str, Any], now: Mapping[str, Any], within: str = ""
-) -> Iterator[tuple[str, Any, Any]]:
-    """Return what differs, each as its path (``network.z``), the old value and the new one."""
-    for key in sorted({*before, *now}):
-        old, new = before.get(key), now.get(key)
-        if isinstance(old, dict) and isinstance(new, dict):
-            yield from _changes(old, new, f"{within}{key}.")
-        elif old != new:
-            yield f"{within}{key}", old, new
-
-
-def _short(value: object) -> str:
-    text = json.dumps(value)
-    return text if len(text) < 60 else text[:57] + "..."
-
-
-def _peak_memory() -> dict[str, float]:
-    """Return the largest memory of this process so far; nothing where the system does not tell."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return {}
-    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes
-    return {"peak_gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30}
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[threading.Event]:
-    """Set an event on SIGINT or SIGTERM, so that the step is finished and saved."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    kinds = (signal.SIGINT, signal.SIGTERM)
-    old = [signal.signal(kind, lambda *_: stop.set()) for kind in kinds]
-    try:
-        yield stop
-    finally:
-        for kind, handler in zip(kinds, old, strict=True):
-            signal.signal(kind, handler)
+        with written_whole(self.run_folder / CONFIG) as file:
+            file.write((json.dumps(content, indent=2, default=str) + "\n").encode())

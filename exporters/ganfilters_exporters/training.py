@@ -8,10 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .checkpoints import CHECKPOINT, run_folder
-from .files import read_config, refuse_target
+from ganfilters.errors import UsageError
+
+from .checkpoints import run_folder
+from .files import begun, read_config, refuse_target
 from .stored import OWNERS, Origin
-from .task import Task
+from .task import Task, checksum
 from .trainer import Callback, TrainConfig, Trainer, TrainResult
 
 __all__ = ["TrainRequest", "train"]
@@ -63,13 +65,18 @@ class TrainRequest:
     @property
     def goes_on(self) -> bool:
         """The run has begun already."""
-        return (self.run / CHECKPOINT).exists()
+        return begun(self.run)
 
     @cached_property
     def origin(self) -> Origin:
         """What is kept of the start: of a run that goes on, of the one that it began with."""
         began = read_config(self.run).get("origin") if self.goes_on else None
-        return Origin.of(self.init) if began is None else Origin(**began)
+        return self.start if began is None else Origin(**began)
+
+    @property
+    def start(self) -> Origin:
+        """What is known of `init`."""
+        return Origin.of(self.init)
 
     def check_target(self) -> None:
         """Refuse an `out` that could not be written.
@@ -79,10 +86,16 @@ class TrainRequest:
         FileExistsError
             It exists, and may not be replaced.
         UsageError
-            Its name or its folder will not do.
+            Its name or its folder will not do, or it is `init`.
         """
-        if self.export:
-            refuse_target(self.out, self.run, overwrite=self.overwrite)
+        if not self.export:
+            return
+        if self.init is not None and self.init.resolve() == self.out.resolve():
+            raise UsageError(
+                f"--out {self.out} is what --init begins with, and would be gone when the same "
+                "command goes on; give another name"
+            )
+        refuse_target(self.out, self.run, overwrite=self.overwrite)
 
     def notes(self) -> dict[str, Any]:
         """Return what the run's folder says of it."""
@@ -92,8 +105,12 @@ class TrainRequest:
             "out": str(self.out.resolve()),
             "init": str(start or ""),
             "origin": asdict(self.origin),
-            OWNERS: self.origin.card(self.licence, [self.attribution], self.data_paths),
+            OWNERS: self.owners(),
         }
+
+    def owners(self, named: Iterable[str] = ()) -> dict[str, Any]:
+        """Return the fields of a card on licence and data, with whom else to name in `named`."""
+        return self.origin.card(self.licence, [self.attribution, *named], self.data_paths)
 
     def card(
         self,
@@ -122,7 +139,7 @@ class TrainRequest:
             "command": self.command,
             "seed": config.seed,
             "seconds": round(result.seconds, 1),
-            **self.origin.card(self.licence, [self.attribution, *named], self.data_paths),
+            **self.owners(named),
             "quality": {f"training_{key}": value for key, value in figures if key in measured},
             "extra": {"steps": result.step, **extra},
         }
@@ -161,7 +178,11 @@ def train(
     UsageError, TrainingError, DiskFullError
         Those of `Trainer.run`.
     """
-    trainer = Trainer(task, request.run, config, callbacks, {**request.notes(), **notes})
+    # Of other frozen networks the trained ones know nothing: a run that goes on says if they are.
+    frozen = {name: list(network.parameters()) for name, network in task.frozen.items()}
+    sums = {name: checksum(weights) for name, weights in frozen.items() if weights}
+    noted = {**request.notes(), **notes, "frozen_weights": sums}
+    trainer = Trainer(task, request.run, config, callbacks, noted)
     if dry_run:
         return trainer.dry_run()
     result = trainer.run()

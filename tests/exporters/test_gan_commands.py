@@ -14,6 +14,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from click.testing import CliRunner, Result
@@ -21,7 +22,10 @@ from PIL import Image
 
 from ganfilters.errors import UsageError
 from ganfilters.models import ModelFile
+from ganfilters_exporters import train_commands
+from ganfilters_exporters.backbones import Backbone
 from ganfilters_exporters.gan import evaluate as evaluating
+from ganfilters_exporters.gan import train as training
 from ganfilters_exporters.gan.adversarial import GanConfig
 from ganfilters_exporters.gan.evaluate import EvaluationRequest, evaluate_gan
 from ganfilters_exporters.gan.export import export_gan
@@ -99,8 +103,10 @@ def test_numbers_that_are_none_are_refused(tmp_path: Path) -> None:
 
 def test_pictures_that_are_all_alike_are_nothing_to_learn_from(tmp_path: Path) -> None:
     np.savez(tmp_path / "same.npz", np.full((8, 28, 28), 7, np.uint8))
-    with pytest.raises(UsageError, match="the data has no two different pictures"):
-        call(tmp_path / "same.npz", tmp_path / "x.onnx", "--arch", "mlp", "--dry-run")
+    np.savez(tmp_path / "many.npz", drawings(1)[0].repeat(96, 0))
+    for data in ("same.npz", "many.npz"):
+        with pytest.raises(UsageError, match="the data has no two different pictures"):
+            call(tmp_path / data, tmp_path / "x.onnx", "--arch", "mlp", "--dry-run")
 
 
 def test_training_begins_with_a_trained_network(trained: Path, tmp_path: Path) -> None:
@@ -203,20 +209,62 @@ def test_in_its_head_start_the_discriminator_learns_alone(trained: Path, tmp_pat
         init=trained / "toy.onnx", gan=GanConfig(batch=8, head_start=2), export=False,
     )  # fmt: skip
 
-    def run(steps: int) -> dict[str, float]:
-        train_gan(given, TrainConfig(steps, device="cpu", log_every=1, quiet=True))
-        return json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[-1])
+    how = TrainConfig(3, device="cpu", log_every=1, checkpoint_every=2, quiet=True)
+    with pytest.raises(
+        UsageError, match="--steps 2 is no more than the discriminator's head start"
+    ):
+        train_gan(given, dataclasses.replace(how, steps=2))
+    train_gan(given, how)
+    lines = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    assert ["generator" in json.loads(line) for line in lines] == [False, False, True]
+    began, start = read_trained(given.init).load(), {}
+    for name in ("checkpoint.previous.pt", "checkpoint.pt"):
+        start[name] = torch.load(tmp_path / "run" / name)["averages"]["generator"]
+    for key, weight in began.named_parameters():
+        assert torch.equal(start["checkpoint.previous.pt"][key], weight)
+    assert any(
+        not torch.equal(start["checkpoint.pt"][key], weight)
+        for key, weight in began.named_parameters()
+    )
 
-    def weights() -> torch.Tensor:
-        network = read_trained(tmp_path / "run").load()
-        return torch.cat([p.detach().flatten() for p in network.parameters()])
 
-    assert "generator" not in run(2)
-    before = weights()
-    began = torch.cat([p.detach().flatten() for p in read_trained(given.init).load().parameters()])
-    assert torch.equal(before, began)
-    assert "generator" in run(3)
-    assert not torch.equal(weights(), before)
+def test_a_run_brings_its_discriminator_where_it_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = tmp_path / "first.onnx"
+    words = ["--arch", "mlp", "--conditional", "--no-export"]
+    call(npz(tmp_path), first, *words)
+    saved = torch.load(f"{first}.run/checkpoint.pt")["modules"]["discriminator"]
+    given = ["--data", str(tmp_path / "toy.npz"), "--init", f"{first}.run", "--no-export"]
+    given += ["--out", str(tmp_path / "x.onnx"), "--batch", "4", "--device", "cpu", "--dry-run"]
+    seen: list[Generation] = []
+
+    def spy(request: GanRequest, backbone: Any) -> Any:
+        seen.append(make_task(request, backbone))
+        kept = {k: v.clone() for k, v in seen[-1].modules["discriminator"].state_dict().items()}
+        same.append(all(torch.equal(kept[key], saved[key]) for key in kept.keys() & saved.keys()))
+        return seen[-1]
+
+    same: list[bool] = []
+    monkeypatch.setattr(training, "make_task", spy)
+    for more, fits in ((["--conditional"], True), (["--conditional", "--loss", "hinge"], False),
+                       (["--conditional", "--norm", "spectral"], False)):  # fmt: skip
+        done = CliRunner().invoke(gan, [*given, *more], catch_exceptions=False)
+        assert ("first.onnx.run and its discriminator; classes" in done.output) == fits
+        assert same[-1] == fits
+        assert seen[-1].config.head_start == (0 if fits else 100)
+
+
+def test_a_start_is_read_once(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    load = onnx.load
+    monkeypatch.setattr(onnx, "load", lambda path: read.append(path) or load(path))
+    words = ["--data", str(trained / "toy.npz"), "--init", str(trained / "toy.onnx"), "--dry-run"]
+    words += ["--conditional", "--out", str(tmp_path / "x.onnx"), "--no-export", "--device", "cpu"]
+    CliRunner().invoke(gan, [*words, "--batch", "8"], catch_exceptions=False)
+    assert len(read) == 1
 
 
 def test_new_classes_begin_near_those_that_are_known(tmp_path: Path) -> None:
@@ -379,6 +427,27 @@ def test_what_is_computed_once_is_kept_unless_it_is_damaged(
     assert seen == [1]
 
 
+def test_features_of_another_backbone_are_not_taken_for_its_own(
+    trained: Path, tmp_path: Path
+) -> None:
+    def other(_: Any) -> Backbone:
+        found = backbone()
+        with torch.no_grad():
+            for weight in found.segments[0].parameters():
+                weight.mul_(-1.5)
+        return found
+
+    def measured(folder: Path, network: Any) -> dict[str, Any]:
+        request = EvaluationRequest(trained / "toy.onnx", (trained / "toy.npz",), 100, cache=folder)
+        return evaluate_gan(request, network, epochs=1)
+
+    measured(tmp_path / "shared", backbone)
+    found = [measured(tmp_path / name, other) for name in ("shared", "own")]
+    for values in found:
+        values["copying"].pop("picture")
+    assert found[0] == found[1]
+
+
 class Fake:
     """A generator that gives what it is told to."""
 
@@ -416,6 +485,16 @@ def test_copies_good_samples_and_collapsed_ones_are_told_apart(
     assert found["collapsed"]["frechet_distance"] > 5 * found["new"]["frechet_distance"]  # type: ignore[operator]
     assert found["collapsed"]["recall"] < 0.1 < found["new"]["recall"]  # type: ignore[operator]
     assert found["new"]["class_accuracy"]["samples"] > 0.9  # type: ignore[index]
+
+
+def test_two_samples_of_each_class_are_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = Fake(*drawings(120))
+    fake.classes = tuple(map(str, range(61)))
+    monkeypatch.setattr(evaluating, "open_sampler", lambda *_: fake)
+    with pytest.raises(UsageError, match=r"--count 120 is too few .* 61 classes; give 122 or more"):
+        measure(tmp_path / "many.onnx", tmp_path / "unread.npz")
 
 
 def test_samples_depend_on_the_seed_alone(trained: Path) -> None:
@@ -509,6 +588,23 @@ def test_a_stopped_training_exports_nothing_and_says_so(
     assert not out.exists()
     assert "3 of 3 steps done" in call(data, out, "--arch", "mlp", "--steps", "3").output
     assert out.exists()
+
+
+def test_what_the_export_needs_is_asked_for_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = train_commands.find_spec
+    monkeypatch.setattr(
+        train_commands, "find_spec", lambda name: None if name.startswith("onnx_") else find(name)
+    )
+    out = tmp_path / "x.onnx"
+    with pytest.raises(
+        UsageError, match=r"exporting in the end \(--no-export leaves it out\) needs onnx_ir; pip"
+    ):
+        call(npz(tmp_path), out, "--arch", "mlp")
+    assert "1 of 1 steps" in call(
+        npz(tmp_path), out, "--arch", "mlp", "--no-export", "--steps", "1"
+    ).output  # fmt: skip
 
 
 def test_reconstruction_without_pairs_is_refused(tmp_path: Path) -> None:

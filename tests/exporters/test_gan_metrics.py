@@ -10,7 +10,7 @@ import scipy.linalg
 import torch
 
 from ganfilters_exporters.gan.classifier import class_accuracy, train_classifier
-from ganfilters_exporters.gan.collapse import CollapseAlarm, diversity
+from ganfilters_exporters.gan.collapse import CollapseAlarm, diversity, shares
 from ganfilters_exporters.gan.metrics import (
     frechet_distance,
     kernel_distance,
@@ -101,6 +101,20 @@ def test_diversity_is_measured_within_classes() -> None:
     assert diversity(images, labels, 3)[1] == 0
     assert diversity(images, None, 0).shape == (1,)
     assert diversity(images, labels, 4)[3].isnan()
+    # However many they are, copies are no pictures of their own.
+    copies = drawings(1)[0].astype(np.float32)[:, None].repeat(96, 0) / 255
+    assert diversity(torch.from_numpy(copies), None, 0) == 0
+
+
+def test_a_class_of_copies_is_left_out() -> None:
+    data = torch.tensor([0.0, 2.0, torch.nan, 2.0])
+    samples = torch.tensor([1.0, 1.0, 1.0, 2.0])
+    assert shares(samples, data).isnan().tolist() == [True, False, True, False]
+    alarm = CollapseAlarm(data, "abcd", grace=0, patience=1)
+    assert not alarm.check(samples)
+    assert alarm.ratio == 0.75
+    assert alarm.check(torch.tensor([0.0, 0.0, 0.0, 2.0]))
+    assert alarm.low == ["b"]
 
 
 def test_the_alarm_waits_then_fires_then_is_quiet_again() -> None:

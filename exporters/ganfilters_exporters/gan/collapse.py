@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["CollapseAlarm", "diversity", "shrunk"]
+__all__ = ["CollapseAlarm", "diversity", "shares", "shrunk"]
 
 SIDE = 16
 
@@ -39,7 +39,8 @@ def diversity(images: Tensor, labels: Tensor | None, classes: int) -> Tensor:
     for number in range(classes):
         mine = flat[labels == number]
         count = len(mine)
-        total = torch.cdist(mine, mine).sum()
+        # By differences: by products, as is quicker, two copies would be a little apart.
+        total = torch.cdist(mine, mine, compute_mode="donot_use_mm_for_euclid_dist").sum()
         found.append(total / (count * (count - 1)) if count > 1 else total.new_tensor(torch.nan))
     return torch.stack(found)
 
@@ -52,6 +53,12 @@ def shrunk(images: Tensor) -> Tensor:
     return functional.interpolate(images, (SIDE, SIDE), mode="area")
 
 
+def shares(samples: Tensor, data: Tensor) -> Tensor:
+    """Return diversity as a share of the data's; NaN for a class of copies, or too few pictures."""
+    data = data.cpu()
+    return torch.where(data > 0, samples.cpu() / data, torch.nan)
+
+
 @dataclass
 class CollapseAlarm:
     """Compares the diversity of samples with that of the data, check by check.
@@ -59,7 +66,7 @@ class CollapseAlarm:
     Attributes
     ----------
     data : Tensor
-        Diversity of the data by class.
+        Diversity of the data by class; a class of which it is 0 or unknown is left out.
     names : sequence of str
         Names of the classes; empty for one.
     threshold : float
@@ -86,7 +93,7 @@ class CollapseAlarm:
 
     def check(self, samples: Tensor) -> bool:
         """Take in the diversity of samples by class; return whether they are collapsed."""
-        ratios = samples.cpu() / self.data.cpu()
+        ratios = shares(samples, self.data)
         self.ratio = float(ratios.nanmean())
         # One class has few samples, so its ratio is rougher.
         least = self.threshold / 2

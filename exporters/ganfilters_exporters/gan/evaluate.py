@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +16,11 @@ from ganfilters.errors import UsageError
 
 from ..backbones import BACKBONES, Backbone
 from ..data import Pictures
-from ..files import make_folder
+from ..files import make_folder, written_whole
 from ..sheets import grid, write_picture
+from ..task import checksum
 from .classifier import SMALL, class_accuracy, train_classifier
-from .collapse import diversity, shrunk
+from .collapse import diversity, shares, shrunk
 from .metrics import (
     frechet_distance,
     kernel_distance,
@@ -104,10 +103,15 @@ def evaluate_gan(
     Raises
     ------
     UsageError
-        The model is no generator, or the data does not fit it.
+        The model is no generator, the data does not fit it, or there are too few pictures.
     """
     sampler = open_sampler(request.model, torch.get_num_threads())
     classes = len(sampler.classes)
+    if request.count < 2 * classes:
+        raise UsageError(
+            f"--count {request.count} is too few for two samples of each of {classes} classes; "
+            f"give {2 * classes} or more"
+        )
     pictures = load_data(request.data, sampler.size, sampler.channels, conditional=classes > 0)
     if classes and pictures.classes != sampler.classes:
         raise UsageError(
@@ -123,7 +127,8 @@ def evaluate_gan(
     side = SMALL_FEATURE_SIDE if sampler.size <= SMALL else FEATURE_SIDE
     network = _Pooled(backbone(request), side)
     real_pixels = _resized(pictures.pixels, sampler.size)
-    real = _cached(cache, f"features-{side}", [real_pixels], lambda: network(real_pixels))
+    name = f"features-{side}-{network.weights}"
+    real = _cached(cache, name, [real_pixels], lambda: network(real_pixels))
     chosen = torch.randperm(len(real), generator=torch.Generator().manual_seed(request.seed))
     chosen = chosen[: request.count]
     samples, labels = sampler.sample(request.count, request.seed, request.truncation)
@@ -174,6 +179,9 @@ class _Pooled:
     def __init__(self, backbone: Backbone, side: int) -> None:
         self.side = side
         self.segments = backbone.segments[: len(backbone.layers)]
+        states = [segment.state_dict() for segment in self.segments]
+        # Others' features mean something else.
+        self.weights = checksum(tensor for state in states for tensor in state.values())
         for segment in self.segments:
             segment.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -204,10 +212,8 @@ def _cached(cache: Path, name: str, keys: list[Tensor], compute: Callable[[], An
         except Exception:  # noqa: BLE001 - a damaged cache is computed anew, whatever its damage
             path.unlink()
     value = compute()
-    handle, temporary = tempfile.mkstemp(dir=cache, suffix=".tmp")
-    os.close(handle)
-    torch.save(value, temporary)
-    Path(temporary).replace(path)
+    with written_whole(path) as file:
+        torch.save(value, file)
     return value
 
 
@@ -222,8 +228,11 @@ def _diversity(
         diversity(_shrunk(pixels), some, classes)
         for pixels, some in ((samples, labels if classes else None), (real[chosen], real_labels))
     ]
-    ratios = pair[0] / pair[1]
-    return {"mean": float(ratios.nanmean()), "least": float(ratios[~ratios.isnan()].min())}
+    ratios = shares(*pair)
+    known = ratios[~ratios.isnan()]
+    if not len(known):
+        raise UsageError("the data has no two different pictures of a class to compare with")
+    return {"mean": float(known.mean()), "least": float(known.min())}
 
 
 def _shrunk(pixels: Tensor) -> Tensor:

@@ -203,7 +203,7 @@ def export_gan(
     out: Path,
     classes: Sequence[str],
     *,
-    backbone: Backbone,
+    backbone: Backbone | None,
     overwrite: bool,
     card: Mapping[str, Any],
 ) -> ModelCard:
@@ -217,8 +217,8 @@ def export_gan(
         The file.
     classes : sequence of str
         Names of the classes, in order.
-    backbone : Backbone
-        The features that latents are found by.
+    backbone : Backbone or None
+        The features that latents are found by; a network of pairs needs none.
     overwrite : bool
         Whether an existing file is replaced.
     card : mapping
@@ -232,6 +232,7 @@ def export_gan(
     network = network.cpu().eval()
     graph: Graph
     if isinstance(network, Generator):
+        assert backbone is not None  # noqa: S101 - for the type checker
         graph = GeneratorGraph(network, Distance(backbone, network.config.size))
     else:
         graph = TranslatorGraph(network)

@@ -28,7 +28,9 @@ SIDES = ("input", "target")
 def load_pairs(
     folder: Path, size: int, channels: int, cache: Path | None = None
 ) -> tuple[Pictures, Pictures]:
-    """Read inputs and targets, in the same order; `cache` is that of `load_pictures`.
+    """Read inputs and targets, in the same order; both name the files that were skipped.
+
+    `cache` is that of `load_pictures`.
 
     Raises
     ------
@@ -52,21 +54,24 @@ def load_pairs(
     both = [stem for stem in common if stem in good[0] and stem in good[1]]
     if not both:
         raise UsageError(f"{folder} holds no pair of which both pictures can be read")
+    skipped = tuple(reason for pictures in read for reason in pictures.skipped)
     inputs, targets = (
-        _chosen(pictures, [numbers[stem] for stem in both])
+        _chosen(pictures, [numbers[stem] for stem in both], skipped)
         for pictures, numbers in zip(read, good, strict=True)
     )
     return inputs, targets
 
 
-def _chosen(pictures: Pictures, numbers: Sequence[int]) -> Pictures:
+def _chosen(pictures: Pictures, numbers: Sequence[int], skipped: tuple[str, ...]) -> Pictures:
     """Return some of the pictures, in order; moved together, as a copy may have no room."""
     names = tuple(pictures.names[number] for number in numbers)
     pixels = pictures.pixels
     for target, source in enumerate(numbers):
         if target < source:
             pixels[target] = pixels[source]
-    return dataclasses.replace(pictures, pixels=pixels[: len(numbers)], names=names)
+    return dataclasses.replace(
+        pictures, pixels=pixels[: len(numbers)], names=names, skipped=skipped
+    )
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 from ganfilters.errors import UsageError
+
+from ..files import written_whole
 
 __all__ = ["plot_run", "read_log"]
 
@@ -57,11 +57,8 @@ def plot_run(run: Path, out: Path) -> None:
         left, top = (number % COLUMNS) * WIDTH, (number // COLUMNS) * HEIGHT
         parts.append(f'<g transform="translate({left} {top})">{_chart(name, points)}</g>')
     out.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=out.parent, suffix=".tmp")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write("\n".join([*parts, "</svg>\n"]))
-    Path(temporary).chmod(0o644)
-    Path(temporary).replace(out)
+    with written_whole(out) as file:
+        file.write("\n".join([*parts, "</svg>\n"]).encode())
 
 
 def _chart(name: str, points: list[tuple[float, float]]) -> str:

@@ -17,6 +17,7 @@ from ganfilters.errors import UsageError
 from ..backbones import BACKBONES, Backbone
 from ..data import Pictures, load_arrays, load_pictures
 from ..sheets import grid, write_picture
+from ..stored import Origin
 from ..trainer import Callback, TrainConfig, TrainingError, TrainResult
 from ..training import TrainRequest, train
 from .adversarial import Adversarial, GanConfig
@@ -38,6 +39,8 @@ from .trained import Trained, read_trained
 __all__ = ["GanRequest", "load_data", "make_task", "train_gan"]
 
 SHEET_COLUMNS = 8
+HEAD_START = 100
+"""Of a new discriminator beside a trained generator, where nothing else is asked for."""
 SMALL = 48
 """Pictures below this side are drawn twice as large on sheets."""
 
@@ -68,6 +71,8 @@ class GanRequest(TrainRequest):
         End a run whose samples are collapsed.
     title : str
         For the card; one is made if it is empty.
+    begun : Trained or None
+        What `init` holds, where that was read before.
     """
 
     data: tuple[Path, ...]
@@ -80,12 +85,18 @@ class GanRequest(TrainRequest):
     check_every: int = 250
     stop_on_collapse: bool = False
     title: str = ""
+    begun: Trained | None = field(default=None, repr=False, compare=False)
     command: str = "ganfilters train gan"
 
     @cached_property
     def trained(self) -> Trained | None:
         """What `init` holds; a UsageError if that is nothing to begin with."""
-        return read_trained(self.init) if self.init else None
+        return self.begun or (read_trained(self.init) if self.init else None)
+
+    @property
+    def start(self) -> Origin:
+        """What is known of `init`, which is not read again."""
+        return self.trained.origin if self.trained else Origin()
 
     @property
     def data_paths(self) -> tuple[Path, ...]:
@@ -93,9 +104,24 @@ class GanRequest(TrainRequest):
         return (*self.data, self.pairs) if self.pairs else self.data
 
     @property
+    def paired(self) -> bool:
+        """Whether pictures are made from pictures."""
+        return bool(self.pairs or self.degrade)
+
+    @property
     def sizes(self) -> NetworkConfig:
         """Those of `init`, or `network`."""
         return self.trained.network if self.trained else self.network
+
+    @property
+    def stored_channels(self) -> int | None:
+        """Channels that the data are read with: those of `init`, or `channels`."""
+        return self.trained.network.channels if self.trained else self.channels
+
+    @property
+    def stored_size(self) -> int:
+        """Side that the data are read with."""
+        return round(self.sizes.size / self.gan.zoom)
 
 
 def load_data(
@@ -142,19 +168,25 @@ def make_task(
     request: GanRequest, backbone: Callable[[GanRequest], Backbone] = _backbone
 ) -> Generation | Translation:
     """Read the data and build the networks."""
-    config, trained = request.gan, request.trained
-    if trained:  # before the data are read, which takes longer
-        trained.refuse_unless(pairs=bool(request.pairs or request.degrade))
-    features = None
+    config, features = request.gan, None
     if config.discriminator == "projected" or config.perceptual:
         features = LiteFeatures(backbone(request), config.feature_side)
-    if request.pairs or request.degrade:
-        return _pair_task(request, features)
-    channels = trained.network.channels if trained else request.channels
-    stored = round(request.sizes.size / config.zoom)
+    task = _pair_task(request, features) if request.paired else _plain_task(request, features)
+    judge = request.trained.judge(task) if request.trained else None
+    if judge is not None:
+        task.modules["discriminator"].load_state_dict(judge)
+    if config.head_start is None:
+        alone = HEAD_START if request.trained and judge is None else 0
+        task.config = dataclasses.replace(config, head_start=alone)
+    return task
+
+
+def _plain_task(request: GanRequest, features: LiteFeatures | None) -> Generation:
+    config, trained = request.gan, request.trained
     pictures = load_data(
-        request.data, stored, channels, conditional=request.conditional, cache=request.run
-    )
+        request.data, request.stored_size, request.stored_channels,
+        conditional=request.conditional, cache=request.run,
+    )  # fmt: skip
     classes = pictures.classes if request.conditional else ()
     channels = int(pictures.pixels.shape[3])
     sizes = dataclasses.replace(request.sizes, channels=channels, classes=len(classes))
@@ -172,8 +204,7 @@ def make_task(
 
 def _pair_task(request: GanRequest, features: LiteFeatures | None) -> Translation:
     config, trained = request.gan, request.trained
-    channels = trained.network.channels if trained else request.channels
-    stored = round(request.sizes.size / config.zoom)
+    stored, channels = request.stored_size, request.stored_channels
     if request.pairs:
         inputs: Any
         inputs, targets = load_pairs(request.pairs, stored, channels or 3, request.run)
@@ -217,18 +248,27 @@ def train_gan(
         The samples are collapsed, and the run was to stop then.
     """
     request.check_target()
+    # What the file will hold is read now, not when all steps are done.
+    held = None
+    if request.export and not request.paired:
+        held = backbone(request)
     torch.manual_seed(config.seed)
     task = make_task(request, backbone)
+    if config.steps <= (task.config.head_start or 0):
+        raise UsageError(
+            f"--steps {config.steps} is no more than the discriminator's head start of "
+            f"{task.config.head_start}; give more, or a smaller --head-start"
+        )
     pictures = task.pictures if isinstance(task, Generation) else task.targets
     if not config.quiet:
         _report(request, task, pictures)
     notes = {
-        "gan": asdict(request.gan),
+        "gan": asdict(task.config),
         "data": {"used": len(pictures), "skipped": list(pictures.skipped)},
     }
 
     def export(result: TrainResult) -> None:
-        _export(request, task, config, result, backbone(request))
+        _export(request, task, config, result, held)
 
     return train(task, request, config, _callbacks(request), notes, export, dry_run=dry_run)
 
@@ -237,7 +277,7 @@ def _report(request: GanRequest, task: Adversarial, pictures: Pictures) -> None:
     """Say how many pictures are used, which are not, how large the networks are, what is kept."""
     if request.trained and not request.goes_on:
         classes = pictures.classes if request.conditional else ()
-        print(request.trained.describe(classes), file=sys.stderr)  # noqa: T201
+        print(request.trained.describe(classes, task), file=sys.stderr)  # noqa: T201
     text = f"{len(pictures)} pictures"
     if pictures.skipped:
         text += f", {len(pictures.skipped)} skipped, the first: {pictures.skipped[0]}"
@@ -286,7 +326,7 @@ def _export(
     task: Generation | Translation,
     config: TrainConfig,
     result: TrainResult,
-    backbone: Backbone,
+    backbone: Backbone | None,
 ) -> None:
     # Imported here: training needs neither onnx nor onnxruntime.
     from .export import export_gan
@@ -299,11 +339,13 @@ def _export(
         what += f", {len(classes)} classes"
     kind = "Image to image" if isinstance(task, Translation) else "Generator"
     # A generator's file holds them.
-    features = f"features to compare pictures by: {backbone.attribution}"
+    named = []
+    if backbone is not None:
+        named = [f"features to compare pictures by: {backbone.attribution}"]
     card = request.card(
-        config, result, named=[features] if isinstance(task, Generation) else [],
+        config, result, named=named,
         measured=("diversity", "reconstruction", "perceptual"),
-        extra={"training": asdict(request.gan)},
+        extra={"training": asdict(task.config)},
     )  # fmt: skip
     card["title"] = request.title or f"{kind} ({what})"
     network: Any = task.best("generator").cpu()

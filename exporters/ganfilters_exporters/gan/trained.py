@@ -6,9 +6,9 @@ import contextlib
 import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
@@ -16,8 +16,13 @@ from torch import Tensor
 from ganfilters.errors import UsageError
 
 from ..checkpoints import read_checkpoint, run_folder
-from ..stored import Stored, other_layout, read_stored
+from ..files import read_config
+from ..stored import Origin, Stored, other_layout, read_stored
+from ..task import checksum
 from .networks import GENERATORS, Generator, NetworkConfig, Translator
+
+if TYPE_CHECKING:
+    from .adversarial import Adversarial
 
 __all__ = ["Trained", "read_trained"]
 
@@ -52,6 +57,29 @@ class Trained:
     classes: tuple[str, ...]
     pairs: bool
     _weights: Stored | Mapping[str, Tensor]
+    _judge: Mapping[str, Tensor] | None = None
+    _identity: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def origin(self) -> Origin:
+        """What a card that comes of it says of owners and data."""
+        found = self._weights
+        return Origin.said_by(found.card) if isinstance(found, Stored) else Origin.of(self.path)
+
+    def judge(self, task: Adversarial) -> Mapping[str, Tensor] | None:
+        """Return the discriminator's weights, if a run had one and it is what `task` has.
+
+        What it judges by must be the same: networks, classes, loss, frozen features.
+        """
+        now = json.loads(json.dumps(task.identity()))
+        keys = {*self._identity, *now} - {"batch", "critic_steps"}
+        if self._judge is None or any(self._identity.get(key) != now.get(key) for key in keys):
+            return None
+        if now["discriminator"] == "projected":
+            then = read_config(self.path).get("frozen_weights", {}).get("features")
+            if then not in (None, checksum(task.frozen["features"].parameters())):
+                return None
+        return self._judge
 
     def refuse_unless(self, *, pairs: bool) -> None:
         """Raise UsageError unless it is a network of pairs, or unless it is none."""
@@ -123,9 +151,11 @@ class Trained:
         self.refuse_unless(pairs=True)
         return cast("Translator", self.load())
 
-    def describe(self, classes: tuple[str, ...]) -> str:
-        """Return a line on what is taken over for these classes."""
+    def describe(self, classes: tuple[str, ...], task: Adversarial) -> str:
+        """Return a line on what is taken over for these classes and this task."""
         text = f"begins with {self.path}"
+        if self.judge(task) is not None:
+            text += " and its discriminator"
         new = [name for name in classes if name not in self.classes]
         left = [name for name in self.classes if name not in classes]
         parts = [
@@ -154,6 +184,7 @@ def read_trained(path: Path) -> Trained:
     folder = run_folder(path)
     facts: dict[str, Any]
     weights: Stored | Mapping[str, Tensor]
+    judge = None
     try:
         if folder is not None:
             state = read_checkpoint(folder)
@@ -161,6 +192,7 @@ def read_trained(path: Path) -> Trained:
             if state is None or "network" not in facts or not {"classes", "task"} & facts.keys():
                 raise UsageError(f"{folder} is no run of `ganfilters train gan`")
             weights, pairs = state["averages"]["generator"], "task" in facts
+            judge = state["modules"]["discriminator"]
         else:
             weights = read_stored(path)
             card, facts = weights.card, weights.card.extra
@@ -174,7 +206,8 @@ def read_trained(path: Path) -> Trained:
     except (KeyError, TypeError) as error:
         raise other_layout(path) from error
     classes = tuple(facts.get("classes", ()))
-    return Trained(folder or path, network, classes, pairs, weights)
+    identity = facts if folder is not None else {}
+    return Trained(folder or path, network, classes, pairs, weights, judge, identity)
 
 
 def _with_classes(trained: Trained, network: Generator, classes: tuple[str, ...]) -> Generator:

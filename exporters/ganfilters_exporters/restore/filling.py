@@ -223,12 +223,16 @@ class Filling(Adversarial):
     def identity(self) -> dict[str, Any]:
         """Return the network and what must not change in a run."""
         values = asdict(self.how)
-        keep = ("size", "batch", "loss", "warm_up")
+        keep = ("size", "batch", "loss", "warm_up", "feature_size")
         return {
             "kind": "inpaint",
             "network": self.network.config.to_dict(),
             **{k: values[k] for k in keep},
         }
+
+    def remembered(self, identity: dict[str, Any]) -> dict[str, Any]:
+        """Return a run's identity; before it said the side of the features, that was as now."""
+        return {"feature_size": self.how.feature_size, **identity}
 
 
 def make_guesses(photos: Tensor, masks: Tensor, share: float) -> Tensor:

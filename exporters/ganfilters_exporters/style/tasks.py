@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,11 +13,11 @@ from torch import Tensor, nn
 
 from ganfilters.errors import UsageError
 
-from ..data import Pictures
+from ..data import Pictures, spread
 from ..losses import PerceptualLoss
 from ..muon import Muon, mixing_weights
 from ..sheets import load_samples
-from ..task import Average, Task, seed_of, warm_cosine
+from ..task import Average, Task, checksum, seed_of, warm_cosine
 from .config import StyleConfig
 from .ground import grained, half_lit, reduced
 from .named import NamedPaintings
@@ -276,7 +275,7 @@ class OneStyle(NamedStyles):
         self._rows = rows
         self._init = {
             "styles": list(known),
-            "weights": _checksum([*net.state_dict().values(), rows]),
+            "weights": checksum([*net.state_dict().values(), rows]),
         }
         super().__init__(config, photos, paintings, loss_network, net)
 
@@ -312,13 +311,6 @@ class OneStyle(NamedStyles):
     def identity(self) -> dict[str, Any]:
         """Also what is frozen: rows fitted to one network mean nothing in another."""
         return {**super().identity(), "init": self._init}
-
-
-def _checksum(tensors: Sequence[Tensor]) -> str:
-    digest = hashlib.sha256()
-    for tensor in tensors:
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 class AnyStyle(_StyleTask):
@@ -465,8 +457,7 @@ class AnyStyle(_StyleTask):
 
     def sheet_styles(self, side: int) -> Tensor:
         """Return paintings from all over the corpus."""
-        names = self.corpus.names
-        chosen = names[:: max(1, len(names) // SHEET_STYLES)][:SHEET_STYLES]
+        chosen = spread(self.corpus.names, SHEET_STYLES)
         return load_samples([Path(name) for name in chosen], side)
 
     def paint_like(self, photo: Tensor, styles: Tensor, number: int) -> Tensor:
