@@ -11,7 +11,6 @@ import contextlib
 import logging
 import os
 import subprocess
-import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +29,7 @@ from ganfilters.errors import GanfiltersError
 from ganfilters.models import CARD_KEY, ModelCard, ModelFile, Parity
 
 from . import storage
-from .files import disk_full
+from .files import disk_full, written_whole
 from .gradient import Dynamic, trace
 
 OPSET = 18
@@ -369,18 +368,6 @@ def write(model: ir.Model, path: Path, card: ModelCard, *, overwrite: bool) -> N
     proto = ir.to_proto(model)
     onnx.checker.check_model(proto, full_check=True)
     with disk_full(path, "make room and run the same command again"):
-        _write_whole(path, proto.SerializeToString())
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(path) as file:
+            file.write(proto.SerializeToString())
