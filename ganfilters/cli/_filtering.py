@@ -192,7 +192,10 @@ def _check_numbers(given: Mapping[str, Any]) -> None:
 
 def _check_mask(given: Mapping[str, Any], *, needed: bool, made: bool) -> None:
     """Refuse at once what the host would refuse for every picture."""
+    from ganfilters.cli._plan import check_given
+
     mask = given["mask"]
+    check_given("--mask", mask)
     if mask is None:
         if given["invert_mask"] or given["feather"]:
             raise UsageError("--invert-mask and --feather need a mask; give --mask FILE as well")

@@ -11,7 +11,7 @@ from ganfilters.errors import ImageError, UsageError, nearest
 from ganfilters.files import check
 from ganfilters.imageio import FORMATS, format_of
 
-__all__ = ["STREAM", "Output", "Plan", "check_target", "extension_of", "plan"]
+__all__ = ["STREAM", "Output", "Plan", "check_given", "check_target", "extension_of", "plan"]
 
 STREAM = "-"
 """The name that stands for standard input or output."""
@@ -85,6 +85,9 @@ def plan(
         The paths do not make sense, outputs collide, exist, or have nowhere to go.
     """
     extension = extension_of(format) if format is not None else None
+    check_given("--out-dir", out_dir)
+    for number, path in enumerate(paths, 1):
+        check_given("OUTPUT" if number == len(paths) and out_dir is None else "INPUT", path)
     if out_dir is not None:
         if takes == "none":
             raise UsageError("the filter takes no input, so --out-dir has no use; give one OUTPUT")
@@ -105,6 +108,18 @@ def plan(
     if target != STREAM and extension is None:
         format_of(target)
     return Plan((Output(source, target),), batch=False)
+
+
+def check_given(name: str, path: str | None) -> None:
+    """Refuse an empty path, which Python takes for the current folder.
+
+    Raises
+    ------
+    UsageError
+        It is empty.
+    """
+    if path == "":
+        raise UsageError(f"{name} is empty; give a path (is a variable of the shell not set?)")
 
 
 def _pair(paths: Sequence[str], takes: str) -> tuple[str | None, str]:
@@ -241,6 +256,7 @@ def check_target(
     """
     if target == STREAM:
         return
+    check_given("the path of the output", target)
     if Path(target).is_dir():
         raise UsageError(f"{target} is a folder; name a file in it, or use --out-dir {target}")
     key = _identity(target)

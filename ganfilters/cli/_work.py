@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganfilters import imageio, schema
-from ganfilters.cli._plan import STREAM, Output, extension_of
+from ganfilters.cli._plan import STREAM, Output, check_given, extension_of
 from ganfilters.errors import ImageError, UsageError
 from ganfilters.image import Animation, Image
 from ganfilters.limits import DEFAULT_FPS
@@ -172,7 +172,10 @@ def read_source(source: str, *, max_pixels: int | None = None) -> Image | Animat
     ------
     ImageError
         It is missing, damaged, too large, or no picture.
+    UsageError
+        The path is empty.
     """
+    check_given("the path of a picture", source)
     limit = {} if max_pixels is None else {"max_pixels": max_pixels}
     if source != STREAM:
         return imageio.read(Path(source), **limit)

@@ -67,6 +67,13 @@ def test_a_folder_onto_itself(apply: Run) -> None:
     assert (pixels("photos/a.png") == 255 - before).all()
 
 
+def test_paths_that_are_empty_are_not_the_current_folder(apply: Run) -> None:
+    before = picture("a.png").read_bytes()
+    assert "INPUT is empty" in error(apply("invert", "", "", "--overwrite"))
+    assert "INPUT is empty" in error(apply("invert", "a.png", "", "--out-dir", "out"))
+    assert Path("a.png").read_bytes() == before
+
+
 @pytest.mark.parametrize("target", ["out.png", "file", "-"])
 def test_a_folder_needs_a_folder_as_output(apply: Run, target: str) -> None:
     tree()
