@@ -62,7 +62,7 @@ def plan(
     """Turn the paths of a command line into outputs.
 
     A folder's pictures (by extension) keep their place below the output folder; `recursive`
-    descends into folders within it.
+    descends into folders within it. What is hidden, with a dot before its name, is left out.
 
     Parameters
     ----------
@@ -188,16 +188,25 @@ def _check_writable_format(path: Path) -> None:
 
 
 def _pictures(folder: Path, output: Path, *, recursive: bool) -> Iterator[tuple[Path, Path]]:
-    """Yield the pictures of a folder with their path inside it, sorted, outputs left out."""
+    """Yield the pictures of a folder with their path inside it, sorted.
+
+    Left out are outputs, videos, which are written and not read, and what begins with a dot: trash,
+    thumbnails, ``.git``, and the ``._a.png`` with what macOS knows of ``a.png``.
+    """
     skipped = output.resolve() if output.resolve() != folder.resolve() else None
     for where, folders, files in os.walk(folder):
         here = Path(where)
         if recursive:
-            folders[:] = sorted(name for name in folders if (here / name).resolve() != skipped)
+            folders[:] = sorted(
+                name
+                for name in folders
+                if not name.startswith(".") and (here / name).resolve() != skipped
+            )
         else:
             folders.clear()
         for name in sorted(files):
-            if Path(name).suffix.lower() in FORMATS:
+            entry = FORMATS.get(Path(name).suffix.lower())
+            if entry is not None and entry.still and not name.startswith("."):
                 yield here / name, (here / name).relative_to(folder)
 
 

@@ -43,6 +43,18 @@ def test_without_recursive_only_the_top_is_taken(apply: Run) -> None:
     assert made("out") == ["a.png", "b.JPG"]
 
 
+def test_hidden_files_and_videos_are_no_pictures_of_a_folder(apply: Run) -> None:
+    tree()
+    for name in ("._a.png", "film.mp4", "film.webm"):
+        Path("photos", name).write_bytes(b"no picture")
+    for name in (".hidden.png", ".git/b.png", "deep/.trash/c.png"):
+        picture(Path("photos", name))
+    result = apply("invert", "photos", "out", "--recursive")
+    assert result.exit_code == 0, result.output
+    assert made("out") == ["a.png", "b.JPG", "deep/er/c.png"]
+    assert apply("invert", "photos/.hidden.png", "--out-dir", "named").exit_code == 0
+
+
 def test_a_folder_without_pictures_suggests_recursive(apply: Run) -> None:
     picture("photos/deep/a.png")
     text = error(apply("invert", "photos", "out"))
