@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ __all__ = ["STREAM", "Output", "Plan", "check_given", "check_target", "extension
 
 STREAM = "-"
 """The name that stands for standard input or output."""
+
+_SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,8 @@ def plan(
     ------
     UsageError
         The paths do not make sense, outputs collide, exist, or have nowhere to go.
+    ImageError
+        A lone input does not exist; of several such a one is told in its turn.
     """
     extension = extension_of(format) if format is not None else None
     check_given("--out-dir", out_dir)
@@ -96,6 +101,7 @@ def plan(
         outputs = list(_into_folder(paths, Path(out_dir), extension, recursive=recursive))
         return _checked(Plan(tuple(outputs), batch=True), Path(out_dir), overwrite=overwrite)
     source, target = _pair(paths, takes)
+    _check_there(source)
     if source is not None and source != STREAM and Path(source).is_dir():
         root = _output_folder(source, target)
         outputs = list(_into_folder([source], root, extension, recursive=recursive))
@@ -104,7 +110,9 @@ def plan(
         raise UsageError(
             "--recursive is for a folder as input" + (f"; {source} is none" if source else "")
         )
-    check_target(target, source, overwrite=overwrite, hint=_generate_hint(source, takes))
+    advice = f", or use --out-dir {target}" if source is not None else ""
+    hint = _generate_hint(source, takes)
+    check_target(target, source, overwrite=overwrite, hint=hint, advice=advice)
     if target != STREAM and extension is None:
         format_of(target)
     return Plan((Output(source, target),), batch=False)
@@ -120,6 +128,17 @@ def check_given(name: str, path: str | None) -> None:
     """
     if path == "":
         raise UsageError(f"{name} is empty; give a path (is a variable of the shell not set?)")
+
+
+def _check_there(source: str | None) -> None:
+    """Tell of an input that is missing before the output is looked at, which depends on it."""
+    if source is None or source == STREAM:
+        return
+    with suppress(ValueError):  # a null character, which is told when it is read
+        try:
+            Path(source).stat()
+        except FileNotFoundError:
+            raise ImageError(f"{source}: there is no such file") from None
 
 
 def _pair(paths: Sequence[str], takes: str) -> tuple[str | None, str]:
@@ -253,9 +272,27 @@ def _identity(path: str | None) -> tuple[int, int] | None:
 
 
 def check_target(
-    target: str, source: str | None = None, *, overwrite: bool = False, hint: str = ""
+    target: str,
+    source: str | None = None,
+    *,
+    overwrite: bool = False,
+    hint: str = "",
+    advice: str = "",
 ) -> None:
     """Check that an output can be written where it is to go.
+
+    Parameters
+    ----------
+    target
+        The output.
+    source
+        The input, which is not replaced unless asked for.
+    overwrite
+        An existing output may be replaced.
+    hint
+        What to add where the output exists.
+    advice
+        What to add where it is a folder.
 
     Raises
     ------
@@ -266,8 +303,8 @@ def check_target(
     if target == STREAM:
         return
     check_given("the path of the output", target)
-    if Path(target).is_dir():
-        raise UsageError(f"{target} is a folder; name a file in it, or use --out-dir {target}")
+    if Path(target).is_dir() or target.endswith(_SEPARATORS):
+        raise UsageError(f"{target} is a folder; name a file in it{advice}")
     key = _identity(target)
     if key is not None and key == _identity(source) and not overwrite:
         raise UsageError(f"{source} and {target} are the same file; --overwrite replaces it")

@@ -321,7 +321,14 @@ def test_one_path_is_the_output_of_a_filter_that_can_do_without_input(apply: Run
             ["in.png", "in.png/out.png"],
             "cannot be written: in.png is no folder",
         ),
-        ("invert", ["in.png", "folder"], "folder is a folder"),
+        ("invert", ["in.png", "folder"], "is a folder; name a file in it, or use --out-dir folder"),
+        (
+            "invert",
+            ["in.png", "new/"],
+            "new/ is a folder; name a file in it, or use --out-dir new/",
+        ),
+        ("noise", ["folder"], "folder is a folder; name a file in it"),
+        ("invert", ["nofolder", "outfolder"], "nofolder: there is no such file"),
         (
             "invert",
             ["in.png", "old.png"],
@@ -370,7 +377,8 @@ def test_a_link_that_leads_nowhere_yet_is_followed(apply: Run) -> None:
 
 def test_an_existing_output_is_refused_before_the_input_is_read(apply: Run) -> None:
     picture("old.png")
-    assert "old.png exists already" in error(apply("invert", "nowhere.png", "old.png"))
+    Path("broken.png").write_bytes(b"no picture")
+    assert "old.png exists already" in error(apply("invert", "broken.png", "old.png"))
 
 
 @pytest.mark.parametrize("link", ["same", "symlink", "hardlink"])
