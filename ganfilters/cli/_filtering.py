@@ -147,6 +147,7 @@ def execute(
         recursive=given["recursive"],
         format=given["format"],
         overwrite=given["overwrite"],
+        skip_existing=given["skip_existing"],
     )
     state.stdout_is_picture = any(output.target == STREAM for output in todo.outputs)
     _check_mask(given, needed=traits.mask == "required", made=todo.outputs[0].source is None)
@@ -163,7 +164,7 @@ def execute(
         overwrite=given["overwrite"],
         max_pixels=given["max_pixels"],
     )
-    return _run(state, todo, work, quiet=given["quiet"])
+    return _run(state, todo, work, skip=given["skip_existing"], quiet=given["quiet"])
 
 
 def prepare(host: Host, filter: str | Chain, params: Params, **options: Any) -> Prepared:
@@ -250,16 +251,26 @@ def _load(file: str) -> dict[str, Any]:
     return {schema.underscored(name): value for name, value in values.items()}
 
 
-def _run(state: State, todo: Plan, work: Work, *, quiet: bool) -> int:
-    failed = 0
+def _run(state: State, todo: Plan, work: Work, *, skip: bool, quiet: bool) -> int:
+    from ganfilters.cli._plan import is_made
+
+    failed = skipped = 0
     with ProgressBar(len(todo.outputs), quiet=quiet) as bar:
         for index, output in enumerate(todo.outputs):
             bar.begin(index, output.source or output.target)
+            # Looked at now, as another run may be at work in the same folder.
+            if skip and is_made(output.target):
+                skipped += 1
+                with bar.hidden():
+                    _tell_skipped(state, output, quiet=quiet or todo.batch)
+                continue
             try:
                 result = work.run(output, bar.update)
             except Exception as error:  # one bad picture must not stop the others
                 # No other picture can fare better without a device or a model.
-                hopeless = isinstance(error, (DeviceError, ModelError)) and failed == index
+                hopeless = (
+                    isinstance(error, (DeviceError, ModelError)) and failed == index - skipped
+                )
                 if not todo.batch or hopeless or isinstance(error, BrokenPipeError):
                     raise
                 failed += 1
@@ -270,9 +281,10 @@ def _run(state: State, todo: Plan, work: Work, *, quiet: bool) -> int:
                 _tell(state, result, quiet=quiet)
     if not todo.batch:
         return 0
-    done = len(todo.outputs) - failed
+    done = len(todo.outputs) - failed - skipped
     if failed or not quiet:
-        click.echo(f"{done} done, {failed} failed", err=True)
+        left = f"{skipped} skipped, " if skip else ""
+        click.echo(f"{done} done, {left}{failed} failed", err=True)
     return 1 if failed else 0
 
 
@@ -281,6 +293,13 @@ def _tell(state: State, result: Result, *, quiet: bool) -> None:
         state.emit(result.record())
     elif not quiet and not state.stdout_is_picture:
         click.echo(f"{result.target}  ({result.seconds:.1f} s on {result.device})")
+
+
+def _tell_skipped(state: State, output: Output, *, quiet: bool) -> None:
+    if state.json:
+        state.emit({"input": output.source, "output": output.target, "skipped": True})
+    elif not quiet:
+        click.echo(f"{output.target}  (exists, skipped)")
 
 
 def _tell_failure(state: State, output: Output, error: Exception) -> None:

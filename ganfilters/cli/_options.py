@@ -95,6 +95,10 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     ),
     (("--overwrite",), {"is_flag": True, "help": "Replace outputs that exist."}),
     (
+        ("--skip-existing",),
+        {"is_flag": True, "help": "Leave outputs that exist, and go on with the others."},
+    ),
+    (
         ("--max-pixels",),
         {
             "type": int,

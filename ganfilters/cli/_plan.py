@@ -12,7 +12,16 @@ from ganfilters.errors import ImageError, UsageError, nearest
 from ganfilters.files import check
 from ganfilters.imageio import FORMATS, format_of
 
-__all__ = ["STREAM", "Output", "Plan", "check_given", "check_target", "extension_of", "plan"]
+__all__ = [
+    "STREAM",
+    "Output",
+    "Plan",
+    "check_given",
+    "check_target",
+    "extension_of",
+    "is_made",
+    "plan",
+]
 
 STREAM = "-"
 """The name that stands for standard input or output."""
@@ -61,6 +70,7 @@ def plan(
     recursive: bool = False,
     format: str | None = None,
     overwrite: bool = False,
+    skip_existing: bool = False,
 ) -> Plan:
     """Turn the paths of a command line into outputs.
 
@@ -81,6 +91,8 @@ def plan(
         Format of all outputs, in place of their extension.
     overwrite
         Existing outputs may be replaced.
+    skip_existing
+        Existing outputs are no error; the plan has them, and who carries it out leaves them.
 
     Raises
     ------
@@ -89,7 +101,10 @@ def plan(
     ImageError
         A lone input does not exist; of several such a one is told in its turn.
     """
+    if overwrite and skip_existing:
+        raise UsageError("--overwrite and --skip-existing exclude each other; choose one")
     extension = extension_of(format) if format is not None else None
+    rules = {"overwrite": overwrite, "skip_existing": skip_existing}
     check_given("--out-dir", out_dir)
     for number, path in enumerate(paths, 1):
         check_given("OUTPUT" if number == len(paths) and out_dir is None else "INPUT", path)
@@ -99,20 +114,21 @@ def plan(
         if not paths:
             raise UsageError("--out-dir needs at least one input")
         outputs = list(_into_folder(paths, Path(out_dir), extension, recursive=recursive))
-        return _checked(Plan(tuple(outputs), batch=True), Path(out_dir), overwrite=overwrite)
+        return _checked(Plan(tuple(outputs), batch=True), Path(out_dir), **rules)
     source, target = _pair(paths, takes)
     _check_there(source)
     if source is not None and source != STREAM and Path(source).is_dir():
         root = _output_folder(source, target)
         outputs = list(_into_folder([source], root, extension, recursive=recursive))
-        return _checked(Plan(tuple(outputs), batch=True), root, overwrite=overwrite)
+        return _checked(Plan(tuple(outputs), batch=True), root, **rules)
     if recursive:
         raise UsageError(
             "--recursive is for a folder as input" + (f"; {source} is none" if source else "")
         )
     advice = f", or use --out-dir {target}" if source is not None else ""
     hint = _generate_hint(source, takes)
-    check_target(target, source, overwrite=overwrite, hint=hint, advice=advice)
+    if not (skip_existing and is_made(target)):
+        check_target(target, source, overwrite=overwrite, hint=hint, advice=advice)
     if target != STREAM and extension is None:
         format_of(target)
     return Plan((Output(source, target),), batch=False)
@@ -229,7 +245,12 @@ def _pictures(folder: Path, output: Path, *, recursive: bool) -> Iterator[tuple[
                 yield here / name, (here / name).relative_to(folder)
 
 
-def _checked(plan: Plan, root: Path, *, overwrite: bool) -> Plan:
+def is_made(target: str) -> bool:
+    """Return whether an output is there already."""
+    return target != STREAM and Path(target).is_file()
+
+
+def _checked(plan: Plan, root: Path, *, overwrite: bool, skip_existing: bool) -> Plan:
     """Check all outputs together, before a long run rather than during it."""
     made: dict[Path, Output] = {}
     sources = {key: each for each in plan.outputs if (key := _identity(each.source)) is not None}
@@ -243,7 +264,7 @@ def _checked(plan: Plan, root: Path, *, overwrite: bool) -> Plan:
                 "use different names or folders"
             )
         key = _identity(output.target)
-        if key is None:
+        if key is None or (skip_existing and is_made(output.target)):
             continue
         overwritten = sources.get(key)
         if overwritten is not None and overwritten is not output:
@@ -252,10 +273,12 @@ def _checked(plan: Plan, root: Path, *, overwrite: bool) -> Plan:
         existing.append(output.target)
     if existing and not overwrite:
         count = len(existing)
-        what = (
-            f"{existing[0]} exists" if count == 1 else f"{count} outputs exist ({existing[0]}, ...)"
+        raise UsageError(
+            f"{existing[0]} exists; --overwrite replaces it, --skip-existing leaves it"
+            if count == 1
+            else f"{count} outputs exist ({existing[0]}, ...); --overwrite replaces them, "
+            "--skip-existing leaves them"
         )
-        raise UsageError(f"{what}; --overwrite replaces them")
     _check_root(root)
     return plan
 

@@ -120,13 +120,42 @@ def test_existing_outputs_are_refused_before_work(apply: Run) -> None:
     tree()
     picture("out/a.png", seed=5)
     old = Path("out/a.png").read_bytes()
-    assert error(apply("invert", "photos", "out")) == "out/a.png exists; --overwrite replaces them"
+    told = "out/a.png exists; --overwrite replaces it, --skip-existing leaves it"
+    assert error(apply("invert", "photos", "out")) == told
     assert made("out") == ["a.png"]
     picture("out/b.JPG", seed=5)
     assert "2 outputs exist (out/a.png, ...)" in error(apply("invert", "photos", "out"))
     assert Path("out/a.png").read_bytes() == old
     assert apply("invert", "photos", "out", "--overwrite").exit_code == 0
     assert Path("out/a.png").read_bytes() != old
+
+
+def test_a_batch_goes_on_where_it_was_left(apply: Run) -> None:
+    tree()
+    Path("photos/broken.png").write_bytes(b"no picture at all")
+    old = picture("out/a.png", seed=5).read_bytes()
+    result = apply("invert", "photos", "out", "--skip-existing")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == "1 done, 1 skipped, 1 failed"
+    assert made("out") == ["a.png", "b.JPG"]
+    assert Path("out/a.png").read_bytes() == old
+    Path("photos/broken.png").unlink()
+    result = apply("invert", "photos", "out", "--skip-existing", "--json")
+    assert result.exit_code == 0
+    assert records(result)[0] == {"input": "photos/a.png", "output": "out/a.png", "skipped": True}
+    assert result.stderr.strip() == "0 done, 2 skipped, 0 failed"
+
+
+def test_one_output_that_exists_is_skipped(apply: Run) -> None:
+    picture("a.png")
+    old = picture("out.png", seed=5).read_bytes()
+    result = apply("invert", "a.png", "out.png", "--skip-existing")
+    assert result.output == "out.png  (exists, skipped)\n"
+    assert Path("out.png").read_bytes() == old
+    assert apply("invert", "a.png", "new.png", "--skip-existing").exit_code == 0
+    assert Path("new.png").exists()
+    both = apply("invert", "a.png", "out.png", "--skip-existing", "--overwrite")
+    assert "exclude each other" in error(both)
 
 
 def test_an_output_that_is_another_input_is_refused(apply: Run) -> None:
