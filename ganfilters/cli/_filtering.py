@@ -252,6 +252,7 @@ def _load(file: str) -> dict[str, Any]:
 
 
 def _run(state: State, todo: Plan, work: Work, *, skip: bool, quiet: bool) -> int:
+    from ganfilters.cli import EXIT_BAD, EXIT_PARTLY
     from ganfilters.cli._plan import is_made
 
     failed = skipped = 0
@@ -285,7 +286,9 @@ def _run(state: State, todo: Plan, work: Work, *, skip: bool, quiet: bool) -> in
     if failed or not quiet:
         left = f"{skipped} skipped, " if skip else ""
         click.echo(f"{done} done, {left}{failed} failed", err=True)
-    return 1 if failed else 0
+    if failed:
+        return EXIT_PARTLY if done or skipped else EXIT_BAD
+    return 0
 
 
 def _tell(state: State, result: Result, *, quiet: bool) -> None:

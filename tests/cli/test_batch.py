@@ -207,7 +207,7 @@ def test_a_missing_file_does_not_stop_the_rest(apply: Run) -> None:
 def test_a_filter_that_crashes_is_reported_for_each_file(apply: Run) -> None:
     tree()
     result = apply("raises", "photos", "out", "--quiet")
-    assert result.exit_code == 1
+    assert result.exit_code == 2  # nothing was made
     assert result.stdout == ""
     lines = result.stderr.splitlines()
     assert [line.split(": ")[2] for line in lines[:2]] == ["photos/a.png", "photos/b.JPG"]
