@@ -256,6 +256,7 @@ def _run(state: State, todo: Plan, work: Work, *, skip: bool, quiet: bool) -> in
     from ganfilters.cli._plan import is_made
 
     failed = skipped = 0
+    told: set[str] = set()
     with ProgressBar(len(todo.outputs), quiet=quiet) as bar:
         for index, output in enumerate(todo.outputs):
             bar.begin(index, output.source or output.target)
@@ -280,6 +281,8 @@ def _run(state: State, todo: Plan, work: Work, *, skip: bool, quiet: bool) -> in
                 continue
             with bar.hidden():
                 _tell(state, result, quiet=quiet)
+                if not quiet:
+                    _warn(state, result, told)
     if not todo.batch:
         return 0
     done = len(todo.outputs) - failed - skipped
@@ -296,6 +299,14 @@ def _tell(state: State, result: Result, *, quiet: bool) -> None:
         state.emit(result.record())
     elif not quiet and not state.stdout_is_picture:
         click.echo(f"{result.target}  ({result.seconds:.1f} s on {result.device})")
+
+
+def _warn(state: State, result: Result, told: set[str]) -> None:
+    """Say what the format had no place for: once in a run, as it is true of a whole folder."""
+    for text in result.lost:
+        if text not in told:
+            told.add(text)
+            state.warn(f"{result.target}: {text}")
 
 
 def _tell_skipped(state: State, output: Output, *, quiet: bool) -> None:

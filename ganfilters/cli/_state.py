@@ -107,6 +107,10 @@ class State:
         if not (self.json and self.stdout_is_picture):
             click.echo(f"ganfilters: {message}", err=True)
 
+    def warn(self, message: str) -> None:
+        """Warn people on standard error."""
+        self.note(f"warning: {message}")
+
     def complain(self, message: str, *, record: Any = None) -> None:
         """Print an error for people on standard error and, with ``--json``, for programs too."""
         if not (self.json and self.stdout_is_picture):

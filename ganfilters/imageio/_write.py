@@ -18,7 +18,7 @@ from ganfilters.imageio._animate import AnimationWriter, GifWriter, encode_anima
 from ganfilters.imageio._formats import Format
 from ganfilters.imageio._samples import Encodable, flatten, quantise
 
-__all__ = ["check_target", "encode", "write"]
+__all__ = ["check_target", "encode", "losses", "write"]
 
 _QUALITY = {"JPEG": 95, "WEBP": 90, "AVIF": 90}
 _JPEG_SEGMENT = 65533
@@ -91,6 +91,33 @@ def write(
     data = encode(image, entry.name, quality=quality, bit_depth=bit_depth)
     with files.replacing(target, overwrite=overwrite) as file:
         file.write(data)
+
+
+def losses(image: Image, format: str, *, animation: bool = False) -> tuple[str, ...]:
+    """Return one line for each thing of a picture that a format has no place for.
+
+    It is told of transparency, if some pixel is not opaque, and of 16 bits.
+
+    Parameters
+    ----------
+    image
+        What is to be written.
+    format
+        Name or extension.
+    animation
+        It is one of several frames. They have 8 bits in every format, so that is not told.
+    """
+    entry = _formats.find(format)
+    lost = []
+    if not entry.alpha and image.alpha is not None and bool((image.alpha < 1).any()):
+        able = _formats.able("alpha", animation=animation)
+        lost.append(
+            f"{entry.name} holds no transparency, so the picture is put on white; {able} hold it"
+        )
+    if not animation and not entry.deep and image.metadata.bit_depth > 8:
+        able = _formats.able("deep")
+        lost.append(f"{entry.name} holds 8 of the 16 bits of a sample; {able} hold 16")
+    return tuple(lost)
 
 
 def encode(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from tests.cli.conftest import Run, error, picture, pixels, records
 
@@ -128,6 +130,36 @@ def test_existing_outputs_are_refused_before_work(apply: Run) -> None:
     assert Path("out/a.png").read_bytes() == old
     assert apply("invert", "photos", "out", "--overwrite").exit_code == 0
     assert Path("out/a.png").read_bytes() != old
+
+
+def test_what_a_format_does_not_hold_is_told_once(apply: Run) -> None:
+    clear = np.full((8, 12, 4), 255, np.uint8)
+    clear[:4, :, 3] = 0
+    for name in ("photos/a.png", "photos/b.png"):
+        picture(name)
+        Pillow.fromarray(clear).save(name)
+    Pillow.fromarray(np.full((8, 12), 40000, np.uint16)).save("photos/deep.png")
+    opaque = np.full((8, 12, 4), 255, np.uint8)
+    Pillow.fromarray(opaque).save("photos/opaque.png")
+    result = apply("invert", "photos", "out", "--format", "jpg")
+    alpha = "JPEG holds no transparency, so the picture is put on white"
+    depth = "JPEG holds 8 of the 16 bits of a sample; PNG and TIFF hold 16"
+    first, second, last = result.stderr.splitlines()
+    assert first.startswith(f"ganfilters: warning: out/a.jpg: {alpha}; AVIF, GIF, PNG, TIFF")
+    assert second == f"ganfilters: warning: out/deep.jpg: {depth}"
+    assert last == "4 done, 0 failed"
+    assert apply("invert", "photos", "new", "--format", "jpg", "-q").output == ""
+    assert "warning" not in apply("invert", "photos", "kept", "--format", "tif").stderr
+    assert apply("invert", "photos/opaque.png", "opaque.jpg").stderr == ""
+
+
+def test_frames_on_white_are_told_of(apply: Run) -> None:
+    frames = [Pillow.new("RGBA", (8, 8), (255, 0, 0, alpha)) for alpha in (0, 255)]
+    frames[0].save("in.webp", save_all=True, append_images=frames[1:], lossless=True)
+    result = apply("invert", "in.webp", "out.webm")
+    assert result.exit_code == 0, result.output
+    assert "WEBM holds no transparency" in result.stderr
+    assert "GIF, PNG and WEBP hold it" in result.stderr
 
 
 def test_a_batch_goes_on_where_it_was_left(apply: Run) -> None:
