@@ -302,7 +302,9 @@ def _tell(state: State, result: Result, *, quiet: bool) -> None:
 
 
 def _warn(state: State, result: Result, told: set[str]) -> None:
-    """Say what the format had no place for: once in a run, as it is true of a whole folder."""
+    """Say what was left behind: what formats do not hold once, as it is true of a whole folder."""
+    if result.pages > 1:
+        state.warn(f"{result.source}: {result.pages} pages; only the first is used")
     for text in result.lost:
         if text not in told:
             told.add(text)

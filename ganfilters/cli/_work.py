@@ -26,7 +26,7 @@ __all__ = ["Result", "Work", "read_source", "write_result"]
 
 @dataclass(frozen=True)
 class Result:
-    """What was made, as ``--json`` shows it, and what the output's format had no place for."""
+    """What was made, as ``--json`` shows it, and what of the input it does not hold."""
 
     source: str | None
     target: str
@@ -34,6 +34,7 @@ class Result:
     device: str
     recipe: Any
     lost: tuple[str, ...] = ()
+    pages: int = 1
 
     def record(self) -> dict[str, Any]:
         """Return the result as JSON values."""
@@ -84,13 +85,23 @@ class Work:
             image = read_source(output.source, max_pixels=self.max_pixels)
         if isinstance(image, Animation):
             self._check_holds_frames(output.target, image.first())
+        elif image is not None and output.target != STREAM:
+            imageio.check_pages(image, output.target)
         frames = self.prepared.frames(image, on_progress=on_progress)
         if frames is not None:
             recipe, lost = self._write_frames(frames, output.target, image)
         else:
             recipe, lost = self._write_still(image, output.target, on_progress)
         seconds = time.perf_counter() - started
-        return Result(output.source, output.target, seconds, self.prepared.device, recipe, lost)
+        return Result(
+            output.source,
+            output.target,
+            seconds,
+            self.prepared.device,
+            recipe,
+            lost,
+            pages=image.metadata.pages if isinstance(image, Image) else 1,
+        )
 
     def _write_still(
         self, image: Image | Animation | None, target: str, on_progress: OnProgress

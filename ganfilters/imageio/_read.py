@@ -31,7 +31,8 @@ def read(
     """Read a picture or an animation.
 
     The picture is turned upright, in sRGB, and remembers what its file held (`Metadata`). Of a
-    TIFF with several pages the first is read. Damaged metadata is ignored; damaged pixels are not.
+    TIFF with several pages the first is read (`Metadata.pages` counts them). Damaged metadata is
+    ignored; damaged pixels are not.
 
     Parameters
     ----------

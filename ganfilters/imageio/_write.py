@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -18,7 +19,7 @@ from ganfilters.imageio._animate import AnimationWriter, GifWriter, encode_anima
 from ganfilters.imageio._formats import Format
 from ganfilters.imageio._samples import Encodable, flatten, quantise
 
-__all__ = ["check_target", "encode", "losses", "write"]
+__all__ = ["check_pages", "check_target", "encode", "losses", "write"]
 
 _QUALITY = {"JPEG": 95, "WEBP": 90, "AVIF": 90}
 _JPEG_SEGMENT = 65533
@@ -55,7 +56,7 @@ def write(
     What the picture's file held goes with it as far as the format has a place for it: ICC profile,
     EXIF, XMP, resolution, 16 bits, CMYK, and the recipe. Formats without transparency get the
     picture on white, formats without profiles get sRGB. Samples are rounded, never dithered.
-    BMP has no place for a recipe.
+    BMP has no place for a recipe. A TIFF with several pages is not replaced by its first.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ def write(
     Raises
     ------
     ImageError
-        The target exists, cannot be written, or cannot hold this.
+        The target exists, cannot be written, cannot hold this, or holds pages that would be lost.
     """
     entry = check_target(target, format=format, overwrite=overwrite)
     if isinstance(image, Animation):
@@ -87,10 +88,30 @@ def write(
             for frame, duration in zip(image.frames, image.durations, strict=True):
                 writer.add(frame, duration)
         return
+    check_pages(image, target)
     # Encoded in memory first: encoders are vague about a full disk, plain writes are not.
     data = encode(image, entry.name, quality=quality, bit_depth=bit_depth)
     with files.replacing(target, overwrite=overwrite) as file:
         file.write(data)
+
+
+def check_pages(image: Image, target: str | Path) -> None:
+    """Refuse to put a picture in place of the file with several that it is the first of.
+
+    Raises
+    ------
+    ImageError
+        The other pages would be lost.
+    """
+    source, pages = image.metadata.source, image.metadata.pages
+    if source is None or pages == 1:
+        return
+    with suppress(OSError, ValueError):
+        if Path(source).samefile(target):
+            raise ImageError(
+                f"{source} holds {pages} pages, and all but the first would be lost; write to "
+                "another name"
+            )
 
 
 def losses(image: Image, format: str, *, animation: bool = False) -> tuple[str, ...]:

@@ -153,6 +153,21 @@ def test_what_a_format_does_not_hold_is_told_once(apply: Run) -> None:
     assert apply("invert", "photos/opaque.png", "opaque.jpg").stderr == ""
 
 
+def test_further_pages_are_told_of_and_not_lost(apply: Run) -> None:
+    Path("in").mkdir()
+    pages = [Pillow.new("RGB", (8, 8), colour) for colour in ("red", "green", "blue")]
+    pages[0].save("in/a.tif", save_all=True, append_images=pages[1:])
+    picture("in/b.tif")
+    before = Path("in/a.tif").read_bytes()
+    result = apply("invert", "in", "out")
+    warning, last = result.stderr.splitlines()
+    assert warning == "ganfilters: warning: in/a.tif: 3 pages; only the first is used"
+    assert last == "2 done, 0 failed"
+    told = error(apply("invert", "in/a.tif", "in/a.tif", "--overwrite"))
+    assert "in/a.tif holds 3 pages, and all but the first would be lost" in told
+    assert Path("in/a.tif").read_bytes() == before
+
+
 def test_frames_on_white_are_told_of(apply: Run) -> None:
     frames = [Pillow.new("RGBA", (8, 8), (255, 0, 0, alpha)) for alpha in (0, 255)]
     frames[0].save("in.webp", save_all=True, append_images=frames[1:], lossless=True)
