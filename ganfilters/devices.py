@@ -79,7 +79,7 @@ def missing_libraries(device: str) -> str:
     if not _loads(driver):
         return (
             f"device {device} needs NVIDIA's driver, and {driver} is not on this machine; "
-            "install the driver, or use --device cpu"
+            "install the driver, or use `device='cpu'`"
         )
     if sys.platform == "win32":
         return ""  # DLL names carry the full version there; starting a session tells
@@ -97,7 +97,7 @@ def missing_libraries(device: str) -> str:
     if device == "tensorrt" and not _present("libnvinfer.so"):
         return (
             "device tensorrt needs TensorRT, and libnvinfer.so is not found; "
-            "pip install tensorrt, or use --device cuda"
+            "pip install tensorrt, or use `device='cuda'`"
         )
     return ""
 

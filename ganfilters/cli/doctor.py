@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from ganfilters.cli._state import State, one_line, pass_state, print_json
+from ganfilters.cli._state import State, as_typed, one_line, pass_state, print_json
 from ganfilters.errors import GanfiltersError, nearest
 
 __all__ = ["Check", "command"]
@@ -194,7 +194,8 @@ def _devices() -> Iterator[Check]:
             yield Check("devices", report.name, "ok", report.provider)
             continue
         status = "problem" if report.name == "cpu" else "missing"
-        yield Check("devices", report.name, status, report.problem, report.fix)
+        fix = as_typed(report.fix)
+        yield Check("devices", report.name, status, as_typed(report.problem), fix)
     driver = _nvidia_driver()
     if driver:
         yield Check("devices", "NVIDIA driver", "ok", driver)

@@ -133,14 +133,14 @@ def _read(file: BinaryIO, name: str, path: str | None, max_pixels: int) -> Image
             raise ImageError(
                 f"{width} x {height} is {pixels:,} pixels, over the limit of "
                 f"{max_pixels:,}; if you trust the file, raise the limit with "
-                f"--max-pixels {pixels}"
+                f"`max_pixels={pixels}`"
             )
         if frames > 1 and together > most:
             need = -(-together // _ANIMATION_FACTOR)
             raise ImageError(
                 f"{frames} frames of {width} x {height} are {together:,} "
                 f"pixels together, over the limit of {most:,}; if you "
-                f"trust the file, raise the limit with --max-pixels {need}"
+                f"trust the file, raise the limit with `max_pixels={need}`"
             )
 
     with _told(name, format):

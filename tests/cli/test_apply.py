@@ -106,7 +106,11 @@ def test_a_picture_as_parameter(apply: Run) -> None:
         (["--quality", "0"], "--quality is 0; it must be from 1 to 100"),
         (["--threads", "0"], "--threads is 0; it must be from 1 to 1024"),
         (["--max-pixels", "0"], "--max-pixels is 0; it must be at least 1"),
-        (["--max-pixels", "10"], "12 x 8"),
+        (
+            ["--max-pixels", "10"],
+            "12 x 8 is 96 pixels, over the limit of 10; if you trust the file, "
+            "raise the limit with --max-pixels 96",
+        ),
         (["--feather", "3"], "--invert-mask and --feather need a mask"),
         (["--mask", "nowhere.png"], "the mask nowhere.png does not exist"),
         (["--mask", "."], "the mask . is a folder"),
