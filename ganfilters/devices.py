@@ -29,6 +29,22 @@ _PROVIDERS = {
     "coreml": "CoreMLExecutionProvider",
 }
 
+_MEANT = {
+    "gpu": ("auto", "cuda", "directml", "coreml"),
+    "amd": ("auto", "directml"),
+    "nvidia": ("cuda", "tensorrt"),
+    "trt": ("tensorrt",),
+    "intel": ("openvino",),
+    "npu": ("openvino", "directml", "coreml"),
+    "dml": ("directml",),
+    "directx": ("directml",),
+    "dx12": ("directml",),
+    "apple": ("coreml",),
+    "metal": ("coreml",),
+    "mps": ("coreml",),
+}
+"""What is meant by names of other libraries, and of makers, which are not near in spelling."""
+
 DEVICES = ("auto", *_PROVIDERS)
 """Device names that every interface takes."""
 
@@ -47,9 +63,13 @@ class DeviceReport:
 def provider_of(device: str) -> str:
     """Return the ONNX Runtime execution provider of a device name."""
     if device not in _PROVIDERS:
-        raise DeviceError(
-            f"there is no device {device!r}; {nearest(device, DEVICES, what='devices')}"
+        meant = _MEANT.get(device.casefold().partition(":")[0])
+        hint = (
+            f"did you mean {' or '.join(meant)}?"
+            if meant
+            else nearest(device, DEVICES, what="devices")
         )
+        raise DeviceError(f"there is no device {device!r}; {hint}")
     return _PROVIDERS[device]
 
 

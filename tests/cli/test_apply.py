@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from ganfilters import OutOfMemory
+from ganfilters import DeviceError, OutOfMemory
+from ganfilters.devices import provider_of
 from ganfilters_inpaint import Inpaint
 from tests.cli.conftest import Run, error, picture, pixels, records
 
@@ -140,6 +141,23 @@ def test_a_device_that_is_not_there(run: Run) -> None:
     picture("in.png")
     text = error(run("apply", "invert", "in.png", "out.png", "--device", "cdua"))
     assert "did you mean cuda" in text
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("gpu", "auto or cuda or directml or coreml"),
+        ("NVIDIA", "cuda or tensorrt"),
+        ("cuda:0", "cuda"),
+        ("gpu:0", "auto or cuda or directml or coreml"),
+        ("mps", "coreml"),
+        ("DML", "directml"),
+        ("trt", "tensorrt"),
+    ],
+)
+def test_a_device_under_another_name(given: str, meant: str) -> None:
+    with pytest.raises(DeviceError, match=f"no device '{given}'; did you mean {meant}\\?"):
+        provider_of(given)
 
 
 def test_bad_json_for_an_object_parameter(apply: Run) -> None:
