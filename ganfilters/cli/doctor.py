@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -118,7 +119,10 @@ def _libraries() -> Iterator[Check]:
         yield _needed(name)
     yield _pillow_format("webp", "WebP")
     yield _pillow_format("avif", "AVIF")
-    yield _optional("av", "MP4 and WebM", "ganfilters[video]")
+    yield _optional("av", "MP4 and WebM", "ganfilters[video]", module="av")
+    filling = "filling without a network"
+    yield _optional("opencv-python-headless", filling, "ganfilters[classic]", module="cv2")
+    yield _optional("pypatchmatch", filling, "ganfilters[classic]")
     yield _optional("torch", "training and export", "ganfilters[train]")
 
 
@@ -168,8 +172,18 @@ def _needed(name: str) -> Check:
     return Check("libraries", name, "ok", found)
 
 
-def _optional(name: str, purpose: str, extra: str) -> Check:
+def _optional(name: str, purpose: str, extra: str, *, module: str = "") -> Check:
+    """Check a library of an extra; it is imported by `module`, where that is quick."""
     found = _installed(name)
+    try:
+        if module:
+            imported = import_module(module)
+            found = found or getattr(imported, "__version__", "yes")  # from another distribution
+    except Exception as error:  # noqa: BLE001 - a broken installation may raise anything
+        if found is not None:
+            text = f"{found} cannot be imported ({type(error).__name__}: {one_line(error)})"
+            fix = pip("install", "--force-reinstall", extra)
+            return Check("libraries", name, "missing", f"{text}; needed for {purpose} only", fix)
     if found is None:
         detail = f"not installed; needed for {purpose} only"
         return Check("libraries", name, "missing", detail, pip("install", extra))
