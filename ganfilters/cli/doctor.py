@@ -66,9 +66,9 @@ def command(state: State, as_json: bool) -> int:
         if check.group != group:
             group = check.group
             click.echo(f"{group.capitalize()}:")
-        click.echo(f"  {_MARKS[check.status]}  {check.name:<16}  {check.detail}".rstrip())
+        click.echo(f"  {_MARKS[check.status]}  {check.name:<22}  {check.detail}".rstrip())
         if check.fix:
-            click.echo(f"  {'':7}  {'':16}  fix: {check.fix}")
+            click.echo(f"  {'':7}  {'':22}  fix: {check.fix}")
     click.echo("everything needed works" if usable else "something stops filters from running")
     return 0 if usable else 1
 
