@@ -18,10 +18,10 @@ from ganfilters.imageio import _formats, _png, _webp, _xmp
 from ganfilters.imageio._animate import AnimationWriter, GifWriter, encode_animation
 from ganfilters.imageio._formats import Format
 from ganfilters.imageio._samples import Encodable, flatten, quantise
+from ganfilters.limits import DEFAULT_QUALITY
 
 __all__ = ["check_pages", "check_target", "encode", "losses", "write"]
 
-_QUALITY = {"JPEG": 95, "WEBP": 90, "AVIF": 90}
 _JPEG_SEGMENT = 65533
 
 
@@ -67,8 +67,8 @@ def write(
     format
         Name or extension; None takes it from the name of the target.
     quality
-        1 to 100 for JPEG (95 if None; never with reduced colour resolution), WebP and AVIF (90);
-        100 is lossless for WebP.
+        1 to 100 for JPEG (95 if None; never with reduced colour resolution), WebP and AVIF (90),
+        MP4 and WebM (80); 100 is lossless for WebP.
     overwrite
         Replace an existing file, whose permissions are kept.
     bit_depth
@@ -173,7 +173,7 @@ def encode(
     what = quantise(image, depth, icc=entry.icc, cmyk=entry.cmyk)
     if not entry.alpha:
         what = flatten(what)
-    quality = quality or _QUALITY.get(entry.name, 0)
+    quality = quality or DEFAULT_QUALITY.get(entry.name, 0)
     if metadata.recipe is not None:
         metadata = replace(
             metadata,
