@@ -35,6 +35,8 @@ from ganfilters.cli._state import State
 from ganfilters.cli.show import _traits
 from ganfilters.devices import DEVICES, provider_of
 from ganfilters.errors import GanfiltersError
+from ganfilters.imageio import FORMATS
+from ganfilters.limits import DEFAULT_QUALITY
 from ganfilters.models import ModelFile
 from ganfilters.registry import Entry, Registry
 from ganfilters.settings import CONFIG_DIR_VARIABLE
@@ -166,6 +168,18 @@ def options(word: str) -> str:
             text, _, facts = record[1].rstrip("]").replace("]  [", "; ").partition("  [")
             rows.append((f"`{record[0]}`", facts, " ".join(text.split())))
     return _table(("option", "values", "what it does"), *rows)
+
+
+def formats() -> str:
+    """Return what each file format can hold."""
+    rows = []
+    for entry in dict.fromkeys(FORMATS.values()):
+        holds = (entry.animation, entry.alpha, entry.deep, entry.icc, entry.recipe)
+        quality = str(DEFAULT_QUALITY[entry.name]) if entry.quality else ""
+        extensions = " ".join(f"`{extension}`" for extension in entry.extensions)
+        rows.append((extensions, *("yes" if held else "" for held in holds), quality))
+    columns = ("frames", "transparency", "16 bits", "colour profile", "recipe", "default quality")
+    return _table(("format", *columns), *rows)
 
 
 def filters() -> str:
@@ -348,6 +362,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "examples": examples,
     "file": file,
     "filters": filters,
+    "formats": formats,
     "help": help,
     "models": models,
     "nav": nav,

@@ -132,8 +132,8 @@ def from_pil(picture: PILImage.Image, *, max_pixels: int = MAX_PIXELS) -> Image:
     width, height = picture.size
     if width * height > max_pixels:
         raise ImageError(
-            f"the PIL image of {width} x {height} is over the limit of {max_pixels / 1e6:,.1f} "
-            f"megapixels; raise it with max_pixels={width * height}"
+            f"the PIL image of {width} x {height} is over the limit of {max_pixels:,} pixels; "
+            f"raise it with `max_pixels={width * height}`"
         )
     if not width or not height:
         raise ImageError(f"a picture needs at least one pixel; this one is {width} x {height}")

@@ -29,6 +29,22 @@ _PROVIDERS = {
     "coreml": "CoreMLExecutionProvider",
 }
 
+_MEANT = {
+    "gpu": ("auto", "cuda", "directml", "coreml"),
+    "amd": ("auto", "directml"),
+    "nvidia": ("cuda", "tensorrt"),
+    "trt": ("tensorrt",),
+    "intel": ("openvino",),
+    "npu": ("openvino", "directml", "coreml"),
+    "dml": ("directml",),
+    "directx": ("directml",),
+    "dx12": ("directml",),
+    "apple": ("coreml",),
+    "metal": ("coreml",),
+    "mps": ("coreml",),
+}
+"""What is meant by names of other libraries, and of makers, which are not near in spelling."""
+
 DEVICES = ("auto", *_PROVIDERS)
 """Device names that every interface takes."""
 
@@ -47,9 +63,13 @@ class DeviceReport:
 def provider_of(device: str) -> str:
     """Return the ONNX Runtime execution provider of a device name."""
     if device not in _PROVIDERS:
-        raise DeviceError(
-            f"there is no device {device!r}; {nearest(device, DEVICES, what='devices')}"
+        meant = _MEANT.get(device.casefold().partition(":")[0])
+        hint = (
+            f"did you mean {' or '.join(meant)}?"
+            if meant
+            else nearest(device, DEVICES, what="devices")
         )
+        raise DeviceError(f"there is no device {device!r}; {hint}")
     return _PROVIDERS[device]
 
 
@@ -79,7 +99,7 @@ def missing_libraries(device: str) -> str:
     if not _loads(driver):
         return (
             f"device {device} needs NVIDIA's driver, and {driver} is not on this machine; "
-            "install the driver, or use --device cpu"
+            "install the driver, or use `device='cpu'`"
         )
     if sys.platform == "win32":
         return ""  # DLL names carry the full version there; starting a session tells
@@ -97,7 +117,7 @@ def missing_libraries(device: str) -> str:
     if device == "tensorrt" and not _present("libnvinfer.so"):
         return (
             "device tensorrt needs TensorRT, and libnvinfer.so is not found; "
-            "pip install tensorrt, or use --device cuda"
+            "pip install tensorrt, or use `device='cuda'`"
         )
     return ""
 

@@ -179,7 +179,9 @@ def _new_file(value: Any) -> Any:
         try:  # now, and not after the work
             check(file.path, overwrite=False)
         except GanfiltersError as error:
-            raise ValueError(str(error).replace("replace it with --overwrite, or ", "")) from error
+            raise ValueError(
+                str(error).replace("replace it with `overwrite=True`, or ", "")
+            ) from error
     return file
 
 

@@ -52,7 +52,7 @@ def check(target: str | Path, *, overwrite: bool) -> Path:
 
 
 def _exists(shown: str) -> str:
-    return f"{shown} exists already; replace it with --overwrite, or choose another name"
+    return f"{shown} exists already; replace it with `overwrite=True`, or choose another name"
 
 
 def _reason(error: Exception) -> str:

@@ -118,7 +118,8 @@ class Host:
     Parameters
     ----------
     device
-        ``"auto"``, ``"cpu"``, ``"cuda"`` or another name of `ganfilters.devices.DEVICES`.
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or another name of `ganfilters.devices.DEVICES`. It starts
+        at the first use, or when `Host.device` is asked for; that raises if it cannot.
     threads
         CPU threads of one network; None is one per core.
     plugins

@@ -49,6 +49,8 @@ class Metadata:
         pixels no filter touched can be written back exactly.
     recipe
         The recipe found in the file, or the one of the work that made this picture.
+    pages
+        Pictures in the source file; of a TIFF with several only the first is read.
     """
 
     source: str | None = None
@@ -61,6 +63,7 @@ class Metadata:
     dpi: tuple[float, float] | None = None
     original: npt.NDArray[Any] | None = None
     recipe: Recipe | None = None
+    pages: int = 1
 
 
 @dataclass(frozen=True, eq=False)

@@ -485,7 +485,7 @@ def _refuse_over(max_pixels: int, what: str, size: tuple[int, int]) -> None:
     if size[0] * size[1] > max_pixels:
         raise UsageError(
             f"{what} is {size[0]}x{size[1]}, over the limit of {max_pixels} pixels; "
-            "--max-pixels raises it"
+            "`max_pixels` raises it"
         )
 
 

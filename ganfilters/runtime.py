@@ -305,7 +305,7 @@ def _start(device: str, model: str | bytes, threads: int | None, label: str = ""
         if _is_out_of_memory(error):
             raise OutOfMemory(
                 f"out of memory while loading {label}; close other programs that use the device, "
-                "or use another --device"
+                "or use another `device`"
             ) from error
         raise ModelError(f"{label} cannot be loaded: {_first_line(error)}") from error
     if session.get_providers()[0] != provider:
@@ -350,7 +350,7 @@ class _translated:  # noqa: N801 - used as a function
         if _is_out_of_memory(error):
             raise OutOfMemory(
                 f"out of memory while running {self._label}; use a smaller picture or another "
-                "--device"
+                "`device`"
             ) from error
         raise ModelError(f"{self._label} failed: {_first_line(error)}") from error
 

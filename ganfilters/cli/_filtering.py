@@ -147,6 +147,7 @@ def execute(
         recursive=given["recursive"],
         format=given["format"],
         overwrite=given["overwrite"],
+        skip_existing=given["skip_existing"],
     )
     state.stdout_is_picture = any(output.target == STREAM for output in todo.outputs)
     _check_mask(given, needed=traits.mask == "required", made=todo.outputs[0].source is None)
@@ -163,7 +164,7 @@ def execute(
         overwrite=given["overwrite"],
         max_pixels=given["max_pixels"],
     )
-    return _run(state, todo, work, quiet=given["quiet"])
+    return _run(state, todo, work, skip=given["skip_existing"], quiet=given["quiet"])
 
 
 def prepare(host: Host, filter: str | Chain, params: Params, **options: Any) -> Prepared:
@@ -192,7 +193,10 @@ def _check_numbers(given: Mapping[str, Any]) -> None:
 
 def _check_mask(given: Mapping[str, Any], *, needed: bool, made: bool) -> None:
     """Refuse at once what the host would refuse for every picture."""
+    from ganfilters.cli._plan import check_given
+
     mask = given["mask"]
+    check_given("--mask", mask)
     if mask is None:
         if given["invert_mask"] or given["feather"]:
             raise UsageError("--invert-mask and --feather need a mask; give --mask FILE as well")
@@ -247,16 +251,28 @@ def _load(file: str) -> dict[str, Any]:
     return {schema.underscored(name): value for name, value in values.items()}
 
 
-def _run(state: State, todo: Plan, work: Work, *, quiet: bool) -> int:
-    failed = 0
+def _run(state: State, todo: Plan, work: Work, *, skip: bool, quiet: bool) -> int:
+    from ganfilters.cli import EXIT_BAD, EXIT_PARTLY
+    from ganfilters.cli._plan import is_made
+
+    failed = skipped = 0
+    told: set[str] = set()
     with ProgressBar(len(todo.outputs), quiet=quiet) as bar:
         for index, output in enumerate(todo.outputs):
             bar.begin(index, output.source or output.target)
+            # Looked at now, as another run may be at work in the same folder.
+            if skip and is_made(output.target):
+                skipped += 1
+                with bar.hidden():
+                    _tell_skipped(state, output, quiet=quiet or todo.batch)
+                continue
             try:
                 result = work.run(output, bar.update)
             except Exception as error:  # one bad picture must not stop the others
                 # No other picture can fare better without a device or a model.
-                hopeless = isinstance(error, (DeviceError, ModelError)) and failed == index
+                hopeless = (
+                    isinstance(error, (DeviceError, ModelError)) and failed == index - skipped
+                )
                 if not todo.batch or hopeless or isinstance(error, BrokenPipeError):
                     raise
                 failed += 1
@@ -265,12 +281,17 @@ def _run(state: State, todo: Plan, work: Work, *, quiet: bool) -> int:
                 continue
             with bar.hidden():
                 _tell(state, result, quiet=quiet)
+                if not quiet:
+                    _warn(state, result, told)
     if not todo.batch:
         return 0
-    done = len(todo.outputs) - failed
+    done = len(todo.outputs) - failed - skipped
     if failed or not quiet:
-        click.echo(f"{done} done, {failed} failed", err=True)
-    return 1 if failed else 0
+        left = f"{skipped} skipped, " if skip else ""
+        click.echo(f"{done} done, {left}{failed} failed", err=True)
+    if failed:
+        return EXIT_PARTLY if done or skipped else EXIT_BAD
+    return 0
 
 
 def _tell(state: State, result: Result, *, quiet: bool) -> None:
@@ -278,6 +299,23 @@ def _tell(state: State, result: Result, *, quiet: bool) -> None:
         state.emit(result.record())
     elif not quiet and not state.stdout_is_picture:
         click.echo(f"{result.target}  ({result.seconds:.1f} s on {result.device})")
+
+
+def _warn(state: State, result: Result, told: set[str]) -> None:
+    """Say what was left behind: what formats do not hold once, as it is true of a whole folder."""
+    if result.pages > 1:
+        state.warn(f"{result.source}: {result.pages} pages; only the first is used")
+    for text in result.lost:
+        if text not in told:
+            told.add(text)
+            state.warn(f"{result.target}: {text}")
+
+
+def _tell_skipped(state: State, output: Output, *, quiet: bool) -> None:
+    if state.json:
+        state.emit({"input": output.source, "output": output.target, "skipped": True})
+    elif not quiet:
+        click.echo(f"{output.target}  (exists, skipped)")
 
 
 def _tell_failure(state: State, output: Output, error: Exception) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ganfilters.devices import DEVICES
-from ganfilters.limits import DEFAULT_FPS, MAX_PIXELS
+from ganfilters.limits import DEFAULT_FPS, DEFAULT_QUALITY, MAX_PIXELS
 
 __all__ = ["common_options"]
 
@@ -27,7 +27,8 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         {
             "type": click.Path(),
             "metavar": "FILE",
-            "help": "Where to work (white); elsewhere the picture stays as it is.",
+            "help": "Where to work (white; colours count by their luminance); elsewhere the "
+            "picture stays as it is.",
         },
     ),
     (("--invert-mask",), {"is_flag": True, "help": "Work where the mask is black."}),
@@ -83,7 +84,13 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     ),
     (
         ("--quality",),
-        {"type": int, "metavar": "N", "help": "Quality of JPEG, WebP, AVIF and video.  [1..100]"},
+        {
+            "type": int,
+            "metavar": "N",
+            "help": "Quality; 100 makes WebP lossless.  [1..100; default "
+            f"{DEFAULT_QUALITY['JPEG']} for JPEG, {DEFAULT_QUALITY['WEBP']} for WebP, "
+            f"{DEFAULT_QUALITY['AVIF']} for AVIF, {DEFAULT_QUALITY['MP4']} for video]",
+        },
     ),
     (
         ("--fps",),
@@ -94,6 +101,10 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         },
     ),
     (("--overwrite",), {"is_flag": True, "help": "Replace outputs that exist."}),
+    (
+        ("--skip-existing",),
+        {"is_flag": True, "help": "Leave outputs that exist, and go on with the others."},
+    ),
     (
         ("--max-pixels",),
         {

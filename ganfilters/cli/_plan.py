@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +12,21 @@ from ganfilters.errors import ImageError, UsageError, nearest
 from ganfilters.files import check
 from ganfilters.imageio import FORMATS, format_of
 
-__all__ = ["STREAM", "Output", "Plan", "check_target", "extension_of", "plan"]
+__all__ = [
+    "STREAM",
+    "Output",
+    "Plan",
+    "check_given",
+    "check_target",
+    "extension_of",
+    "is_made",
+    "plan",
+]
 
 STREAM = "-"
 """The name that stands for standard input or output."""
+
+_SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 
 
 @dataclass(frozen=True)
@@ -58,11 +70,12 @@ def plan(
     recursive: bool = False,
     format: str | None = None,
     overwrite: bool = False,
+    skip_existing: bool = False,
 ) -> Plan:
     """Turn the paths of a command line into outputs.
 
     A folder's pictures (by extension) keep their place below the output folder; `recursive`
-    descends into folders within it.
+    descends into folders within it. What is hidden, with a dot before its name, is left out.
 
     Parameters
     ----------
@@ -78,33 +91,70 @@ def plan(
         Format of all outputs, in place of their extension.
     overwrite
         Existing outputs may be replaced.
+    skip_existing
+        Existing outputs are no error; the plan has them, and who carries it out leaves them.
 
     Raises
     ------
     UsageError
         The paths do not make sense, outputs collide, exist, or have nowhere to go.
+    ImageError
+        A lone input does not exist; of several such a one is told in its turn.
     """
+    if overwrite and skip_existing:
+        raise UsageError("--overwrite and --skip-existing exclude each other; choose one")
     extension = extension_of(format) if format is not None else None
+    rules = {"overwrite": overwrite, "skip_existing": skip_existing}
+    check_given("--out-dir", out_dir)
+    for number, path in enumerate(paths, 1):
+        check_given("OUTPUT" if number == len(paths) and out_dir is None else "INPUT", path)
     if out_dir is not None:
         if takes == "none":
             raise UsageError("the filter takes no input, so --out-dir has no use; give one OUTPUT")
         if not paths:
             raise UsageError("--out-dir needs at least one input")
         outputs = list(_into_folder(paths, Path(out_dir), extension, recursive=recursive))
-        return _checked(Plan(tuple(outputs), batch=True), Path(out_dir), overwrite=overwrite)
+        return _checked(Plan(tuple(outputs), batch=True), Path(out_dir), **rules)
     source, target = _pair(paths, takes)
+    _check_there(source)
     if source is not None and source != STREAM and Path(source).is_dir():
         root = _output_folder(source, target)
         outputs = list(_into_folder([source], root, extension, recursive=recursive))
-        return _checked(Plan(tuple(outputs), batch=True), root, overwrite=overwrite)
+        return _checked(Plan(tuple(outputs), batch=True), root, **rules)
     if recursive:
         raise UsageError(
             "--recursive is for a folder as input" + (f"; {source} is none" if source else "")
         )
-    check_target(target, source, overwrite=overwrite, hint=_generate_hint(source, takes))
+    advice = f", or use --out-dir {target}" if source is not None else ""
+    hint = _generate_hint(source, takes)
+    if not (skip_existing and is_made(target)):
+        check_target(target, source, overwrite=overwrite, hint=hint, advice=advice)
     if target != STREAM and extension is None:
         format_of(target)
     return Plan((Output(source, target),), batch=False)
+
+
+def check_given(name: str, path: str | None) -> None:
+    """Refuse an empty path, which Python takes for the current folder.
+
+    Raises
+    ------
+    UsageError
+        It is empty.
+    """
+    if path == "":
+        raise UsageError(f"{name} is empty; give a path (is a variable of the shell not set?)")
+
+
+def _check_there(source: str | None) -> None:
+    """Tell of an input that is missing before the output is looked at, which depends on it."""
+    if source is None or source == STREAM:
+        return
+    with suppress(ValueError):  # a null character, which is told when it is read
+        try:
+            Path(source).stat()
+        except FileNotFoundError:
+            raise ImageError(f"{source}: there is no such file") from None
 
 
 def _pair(paths: Sequence[str], takes: str) -> tuple[str | None, str]:
@@ -173,20 +223,34 @@ def _check_writable_format(path: Path) -> None:
 
 
 def _pictures(folder: Path, output: Path, *, recursive: bool) -> Iterator[tuple[Path, Path]]:
-    """Yield the pictures of a folder with their path inside it, sorted, outputs left out."""
+    """Yield the pictures of a folder with their path inside it, sorted.
+
+    Left out are outputs, videos, which are written and not read, and what begins with a dot: trash,
+    thumbnails, ``.git``, and the ``._a.png`` with what macOS knows of ``a.png``.
+    """
     skipped = output.resolve() if output.resolve() != folder.resolve() else None
     for where, folders, files in os.walk(folder):
         here = Path(where)
         if recursive:
-            folders[:] = sorted(name for name in folders if (here / name).resolve() != skipped)
+            folders[:] = sorted(
+                name
+                for name in folders
+                if not name.startswith(".") and (here / name).resolve() != skipped
+            )
         else:
             folders.clear()
         for name in sorted(files):
-            if Path(name).suffix.lower() in FORMATS:
+            entry = FORMATS.get(Path(name).suffix.lower())
+            if entry is not None and entry.still and not name.startswith("."):
                 yield here / name, (here / name).relative_to(folder)
 
 
-def _checked(plan: Plan, root: Path, *, overwrite: bool) -> Plan:
+def is_made(target: str) -> bool:
+    """Return whether an output is there already."""
+    return target != STREAM and Path(target).is_file()
+
+
+def _checked(plan: Plan, root: Path, *, overwrite: bool, skip_existing: bool) -> Plan:
     """Check all outputs together, before a long run rather than during it."""
     made: dict[Path, Output] = {}
     sources = {key: each for each in plan.outputs if (key := _identity(each.source)) is not None}
@@ -200,7 +264,7 @@ def _checked(plan: Plan, root: Path, *, overwrite: bool) -> Plan:
                 "use different names or folders"
             )
         key = _identity(output.target)
-        if key is None:
+        if key is None or (skip_existing and is_made(output.target)):
             continue
         overwritten = sources.get(key)
         if overwritten is not None and overwritten is not output:
@@ -209,10 +273,12 @@ def _checked(plan: Plan, root: Path, *, overwrite: bool) -> Plan:
         existing.append(output.target)
     if existing and not overwrite:
         count = len(existing)
-        what = (
-            f"{existing[0]} exists" if count == 1 else f"{count} outputs exist ({existing[0]}, ...)"
+        raise UsageError(
+            f"{existing[0]} exists; --overwrite replaces it, --skip-existing leaves it"
+            if count == 1
+            else f"{count} outputs exist ({existing[0]}, ...); --overwrite replaces them, "
+            "--skip-existing leaves them"
         )
-        raise UsageError(f"{what}; --overwrite replaces them")
     _check_root(root)
     return plan
 
@@ -229,9 +295,27 @@ def _identity(path: str | None) -> tuple[int, int] | None:
 
 
 def check_target(
-    target: str, source: str | None = None, *, overwrite: bool = False, hint: str = ""
+    target: str,
+    source: str | None = None,
+    *,
+    overwrite: bool = False,
+    hint: str = "",
+    advice: str = "",
 ) -> None:
     """Check that an output can be written where it is to go.
+
+    Parameters
+    ----------
+    target
+        The output.
+    source
+        The input, which is not replaced unless asked for.
+    overwrite
+        An existing output may be replaced.
+    hint
+        What to add where the output exists.
+    advice
+        What to add where it is a folder.
 
     Raises
     ------
@@ -241,8 +325,9 @@ def check_target(
     """
     if target == STREAM:
         return
-    if Path(target).is_dir():
-        raise UsageError(f"{target} is a folder; name a file in it, or use --out-dir {target}")
+    check_given("the path of the output", target)
+    if Path(target).is_dir() or target.endswith(_SEPARATORS):
+        raise UsageError(f"{target} is a folder; name a file in it{advice}")
     key = _identity(target)
     if key is not None and key == _identity(source) and not overwrite:
         raise UsageError(f"{source} and {target} are the same file; --overwrite replaces it")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
     from ganfilters.host import Host
     from ganfilters.registry import Choice, Commands, Registry
 
-__all__ = ["State", "error_record", "one_line", "pass_state", "print_json"]
+__all__ = ["State", "as_typed", "error_record", "one_line", "pass_state", "print_json"]
+
+# In messages of the host, which Python's callers get too. Those of filters have their own way,
+# `ganfilters.schema.renamed`.
+_HOSTS_OWN = re.compile(r"`(device|max_pixels|overwrite)(?:=([^`]*))?`")
+_QUOTES = "'\""
 
 
 @dataclass
@@ -107,6 +113,10 @@ class State:
         if not (self.json and self.stdout_is_picture):
             click.echo(f"ganfilters: {message}", err=True)
 
+    def warn(self, message: str) -> None:
+        """Warn people on standard error."""
+        self.note(f"warning: {message}")
+
     def complain(self, message: str, *, record: Any = None) -> None:
         """Print an error for people on standard error and, with ``--json``, for programs too."""
         if not (self.json and self.stdout_is_picture):
@@ -119,8 +129,24 @@ pass_state = click.make_pass_decorator(State)
 
 
 def one_line(error: BaseException) -> str:
-    """Return the message of an error on one line."""
-    return " ".join(str(error).split())
+    """Return the message of an error on one line, as the command line says it."""
+    return as_typed(" ".join(str(error).split()))
+
+
+def as_typed(text: str) -> str:
+    """Return a message that calls the host's own parameters as they are typed here.
+
+    Examples
+    --------
+    >>> as_typed("replace it with `overwrite=True`, or use `device='cpu'`")
+    'replace it with --overwrite, or use --device cpu'
+    """
+    return _HOSTS_OWN.sub(_option, text)
+
+
+def _option(match: re.Match[str]) -> str:
+    flag, value = "--" + match[1].replace("_", "-"), match[2]
+    return flag if value in (None, "True") else f"{flag} {value.strip(_QUOTES)}"
 
 
 def error_record(error: BaseException) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganfilters import imageio, schema
-from ganfilters.cli._plan import STREAM, Output, extension_of
+from ganfilters.cli._plan import STREAM, Output, check_given, extension_of
 from ganfilters.errors import ImageError, UsageError
 from ganfilters.image import Animation, Image
 from ganfilters.limits import DEFAULT_FPS
@@ -26,13 +26,15 @@ __all__ = ["Result", "Work", "read_source", "write_result"]
 
 @dataclass(frozen=True)
 class Result:
-    """What was made, as ``--json`` shows it."""
+    """What was made, as ``--json`` shows it, and what of the input it does not hold."""
 
     source: str | None
     target: str
     seconds: float
     device: str
     recipe: Any
+    lost: tuple[str, ...] = ()
+    pages: int = 1
 
     def record(self) -> dict[str, Any]:
         """Return the result as JSON values."""
@@ -83,17 +85,28 @@ class Work:
             image = read_source(output.source, max_pixels=self.max_pixels)
         if isinstance(image, Animation):
             self._check_holds_frames(output.target, image.first())
+        elif image is not None and output.target != STREAM:
+            imageio.check_pages(image, output.target)
         frames = self.prepared.frames(image, on_progress=on_progress)
         if frames is not None:
-            recipe = self._write_frames(frames, output.target, image)
+            recipe, lost = self._write_frames(frames, output.target, image)
         else:
-            recipe = self._write_still(image, output.target, on_progress)
+            recipe, lost = self._write_still(image, output.target, on_progress)
         seconds = time.perf_counter() - started
-        return Result(output.source, output.target, seconds, self.prepared.device, recipe)
+        return Result(
+            output.source,
+            output.target,
+            seconds,
+            self.prepared.device,
+            recipe,
+            lost,
+            pages=image.metadata.pages if isinstance(image, Image) else 1,
+        )
 
     def _write_still(
         self, image: Image | Animation | None, target: str, on_progress: OnProgress
-    ) -> Any:
+    ) -> tuple[Any, tuple[str, ...]]:
+        """Write what the filter makes; return the recipe, and what the format does not hold."""
         if not isinstance(image, Animation):
             self._check_holds_still(target)
         made = self.prepared.apply(image, on_progress=on_progress)
@@ -106,15 +119,18 @@ class Work:
             quality=self.quality,
             overwrite=self.overwrite,
         )
-        return (made.first() if isinstance(made, Animation) else made).metadata.recipe
+        moving = isinstance(made, Animation)
+        first = made.first() if isinstance(made, Animation) else made
+        lost = imageio.losses(first, self._holds(target, first).name, animation=moving)
+        return first.metadata.recipe, lost
 
     def _write_frames(
         self, frames: Iterator[Image], target: str, image: Image | Animation | None
-    ) -> Any:
+    ) -> tuple[Any, tuple[str, ...]]:
         self._check_holds_frames(target, image if isinstance(image, Image) else None)
         if target != STREAM:
             _make_folder(target)
-        recipe = None
+        recipe, lost = None, tuple[str, ...]()
         # Formats with an index cannot be written to a pipe, so the file is made first.
         with tempfile.TemporaryDirectory(prefix="ganfilters-") as folder:
             name = self._format(target, None) or imageio.format_of(target)
@@ -129,9 +145,10 @@ class Work:
                 for frame in frames:
                     writer.add(frame)
                     recipe = frame.metadata.recipe
+                    lost = lost or imageio.losses(frame, name, animation=True)
             if target == STREAM:
                 _copy_to_stdout(Path(whole))
-        return recipe
+        return recipe, lost
 
     def _format(self, target: str, image: Image | Animation | None) -> str | None:
         """Return the format to write; None leaves it to the target's extension."""
@@ -172,7 +189,10 @@ def read_source(source: str, *, max_pixels: int | None = None) -> Image | Animat
     ------
     ImageError
         It is missing, damaged, too large, or no picture.
+    UsageError
+        The path is empty.
     """
+    check_given("the path of a picture", source)
     limit = {} if max_pixels is None else {"max_pixels": max_pixels}
     if source != STREAM:
         return imageio.read(Path(source), **limit)

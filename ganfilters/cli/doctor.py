@@ -8,12 +8,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import click
 
-from ganfilters.cli._state import State, one_line, pass_state, print_json
+from ganfilters.cli._state import State, as_typed, one_line, pass_state, print_json
 from ganfilters.errors import GanfiltersError, nearest
 
 __all__ = ["Check", "command"]
@@ -65,9 +66,9 @@ def command(state: State, as_json: bool) -> int:
         if check.group != group:
             group = check.group
             click.echo(f"{group.capitalize()}:")
-        click.echo(f"  {_MARKS[check.status]}  {check.name:<16}  {check.detail}".rstrip())
+        click.echo(f"  {_MARKS[check.status]}  {check.name:<22}  {check.detail}".rstrip())
         if check.fix:
-            click.echo(f"  {'':7}  {'':16}  fix: {check.fix}")
+            click.echo(f"  {'':7}  {'':22}  fix: {check.fix}")
     click.echo("everything needed works" if usable else "something stops filters from running")
     return 0 if usable else 1
 
@@ -118,7 +119,10 @@ def _libraries() -> Iterator[Check]:
         yield _needed(name)
     yield _pillow_format("webp", "WebP")
     yield _pillow_format("avif", "AVIF")
-    yield _optional("av", "MP4 and WebM", "ganfilters[video]")
+    yield _optional("av", "MP4 and WebM", "ganfilters[video]", module="av")
+    filling = "filling without a network"
+    yield _optional("opencv-python-headless", filling, "ganfilters[classic]", module="cv2")
+    yield _optional("pypatchmatch", filling, "ganfilters[classic]")
     yield _optional("torch", "training and export", "ganfilters[train]")
 
 
@@ -168,8 +172,18 @@ def _needed(name: str) -> Check:
     return Check("libraries", name, "ok", found)
 
 
-def _optional(name: str, purpose: str, extra: str) -> Check:
+def _optional(name: str, purpose: str, extra: str, *, module: str = "") -> Check:
+    """Check a library of an extra; it is imported by `module`, where that is quick."""
     found = _installed(name)
+    try:
+        if module:
+            imported = import_module(module)
+            found = found or getattr(imported, "__version__", "yes")  # from another distribution
+    except Exception as error:  # noqa: BLE001 - a broken installation may raise anything
+        if found is not None:
+            text = f"{found} cannot be imported ({type(error).__name__}: {one_line(error)})"
+            fix = pip("install", "--force-reinstall", extra)
+            return Check("libraries", name, "missing", f"{text}; needed for {purpose} only", fix)
     if found is None:
         detail = f"not installed; needed for {purpose} only"
         return Check("libraries", name, "missing", detail, pip("install", extra))
@@ -194,7 +208,8 @@ def _devices() -> Iterator[Check]:
             yield Check("devices", report.name, "ok", report.provider)
             continue
         status = "problem" if report.name == "cpu" else "missing"
-        yield Check("devices", report.name, status, report.problem, report.fix)
+        fix = as_typed(report.fix)
+        yield Check("devices", report.name, status, as_typed(report.problem), fix)
     driver = _nvidia_driver()
     if driver:
         yield Check("devices", "NVIDIA driver", "ok", driver)

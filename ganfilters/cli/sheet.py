@@ -105,6 +105,7 @@ def _sheet_command(entry: Entry) -> click.Command:
 
 def _run(ctx: click.Context, entry: Entry, given: dict[str, Any]) -> None:
     from ganfilters import imageio
+    from ganfilters.cli._plan import check_given
     from ganfilters.sheet import contact_sheet, values_of
 
     state = ctx.ensure_object(State)
@@ -113,6 +114,9 @@ def _run(ctx: click.Context, entry: Entry, given: dict[str, Any]) -> None:
     if len(paths) not in {"required": (2,), "optional": (1, 2), "none": (1,)}[takes]:
         raise UsageError(f"give {PATHS[takes]}; see `ganfilters sheet {entry.filter.name} --help`")
     *source, target = paths
+    check_given("OUTPUT", target)
+    check_given("INPUT", source[0] if source else None)
+    check_given("--mask", given["mask"])
     imageio.check_target(target, overwrite=given["overwrite"])
     params = typed(ctx, given)
     host = state.host(given["device"], threads=given["threads"], max_pixels=given["max_pixels"])

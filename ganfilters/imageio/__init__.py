@@ -11,7 +11,7 @@ from ganfilters.imageio._animate import AnimationWriter
 from ganfilters.imageio._formats import FORMATS, Format, can_animate, format_of
 from ganfilters.imageio._read import MAX_PIXELS, read, read_recipe
 from ganfilters.imageio._readvideo import is_video, read_video
-from ganfilters.imageio._write import check_target, encode, write
+from ganfilters.imageio._write import check_pages, check_target, encode, losses, write
 
 __all__ = [
     "FORMATS",
@@ -19,10 +19,12 @@ __all__ = [
     "AnimationWriter",
     "Format",
     "can_animate",
+    "check_pages",
     "check_target",
     "encode",
     "format_of",
     "is_video",
+    "losses",
     "read",
     "read_recipe",
     "read_video",

@@ -20,7 +20,7 @@ from ganfilters.errors import ImageError, UsageError
 from ganfilters.image import Animation, Image
 from ganfilters.imageio import _formats, _png, _webp, _xmp
 from ganfilters.imageio._samples import Encodable, flatten, quantise
-from ganfilters.limits import DEFAULT_FPS
+from ganfilters.limits import DEFAULT_FPS, DEFAULT_QUALITY
 from ganfilters.recipe import Recipe
 
 __all__ = ["AnimationWriter", "GifWriter", "encode_animation"]
@@ -180,7 +180,7 @@ class _Gif:
 
 class _Webp:
     def __init__(self, file: BinaryIO, loop: int, quality: int | None) -> None:
-        self._writer = _webp.WebpWriter(file, loop, quality or 90)
+        self._writer = _webp.WebpWriter(file, loop, quality or DEFAULT_QUALITY["WEBP"])
         self._clock = _Clock(1.0)
 
     def frame(self, what: Encodable, image: Image, duration_ms: float) -> None:

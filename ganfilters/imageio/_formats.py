@@ -126,6 +126,22 @@ def can_animate(format: str) -> bool:
     return find(format).animation
 
 
+def able(what: str, *, animation: bool = False) -> str:
+    """Return the formats that hold something, ``"alpha"`` or ``"deep"``, for messages.
+
+    Parameters
+    ----------
+    what
+        An attribute of `Format`.
+    animation
+        Only formats that hold several frames.
+    """
+    names = [
+        entry.name for entry in _ALL if getattr(entry, what) and (entry.animation or not animation)
+    ]
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
 def animating() -> str:
     """Return the extensions that hold an animation, for messages."""
     return ", ".join(entry.extensions[0] for entry in _ALL if entry.animation)

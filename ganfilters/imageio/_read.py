@@ -31,7 +31,8 @@ def read(
     """Read a picture or an animation.
 
     The picture is turned upright, in sRGB, and remembers what its file held (`Metadata`). Of a
-    TIFF with several pages the first is read. Damaged metadata is ignored; damaged pixels are not.
+    TIFF with several pages the first is read (`Metadata.pages` counts them). Damaged metadata is
+    ignored; damaged pixels are not.
 
     Parameters
     ----------
@@ -130,16 +131,16 @@ def _read(file: BinaryIO, name: str, path: str | None, max_pixels: int) -> Image
             raise ImageError(f"a picture needs at least one pixel; this is {width} x {height}")
         if pixels > max_pixels:
             raise ImageError(
-                f"{width} x {height} is {pixels / 1e6:,.1f} megapixels, over the limit of "
-                f"{max_pixels / 1e6:,.1f}; if you trust the file, raise the limit with "
-                f"--max-pixels {pixels}"
+                f"{width} x {height} is {pixels:,} pixels, over the limit of "
+                f"{max_pixels:,}; if you trust the file, raise the limit with "
+                f"`max_pixels={pixels}`"
             )
         if frames > 1 and together > most:
             need = -(-together // _ANIMATION_FACTOR)
             raise ImageError(
-                f"{frames} frames of {width} x {height} are {together / 1e6:,.1f} "
-                f"megapixels together, over the limit of {most / 1e6:,.1f}; if you "
-                f"trust the file, raise the limit with --max-pixels {need}"
+                f"{frames} frames of {width} x {height} are {together:,} "
+                f"pixels together, over the limit of {most:,}; if you "
+                f"trust the file, raise the limit with `max_pixels={need}`"
             )
 
     with _told(name, format):

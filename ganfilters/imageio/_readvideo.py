@@ -71,8 +71,8 @@ def read_video(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> Animation:
             total += frame.width * frame.height
             if frame.width * frame.height > max_pixels or total > max_pixels * _FRAMES_FACTOR:
                 raise ImageError(
-                    f"{path} is over the limit of {max_pixels / 1e6:,.1f} megapixels a frame, or "
-                    f"{max_pixels * _FRAMES_FACTOR / 1e6:,.1f} together"
+                    f"{path} is over the limit of {max_pixels:,} pixels a frame, or "
+                    f"{max_pixels * _FRAMES_FACTOR:,} together"
                 )
             rgb = frame.to_ndarray(format="rgb24").astype(np.float32)
             frames.append(Image(rgb / np.float32(255), metadata=metadata))

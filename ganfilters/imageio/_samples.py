@@ -42,6 +42,8 @@ class Decoded:
         From a comment, in a format that has no XMP.
     turn
         Turn the picture as its EXIF says.
+    pages
+        Pictures in the file, of which this is the first.
     """
 
     samples: Samples
@@ -54,6 +56,7 @@ class Decoded:
     dpi: tuple[float, float] | None = None
     recipe: Recipe | None = None
     turn: bool = True
+    pages: int = 1
 
 
 @dataclass
@@ -122,6 +125,7 @@ def assemble(decoded: Decoded, source: str | None) -> Image:
         dpi=decoded.dpi,
         original=None if exact else samples,
         recipe=recipe or decoded.recipe,
+        pages=decoded.pages,
     )
     return Image(pixels, None if alpha is None else unit(alpha), metadata=metadata)
 

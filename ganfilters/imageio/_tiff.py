@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from io import BytesIO
 from typing import Any, BinaryIO, Literal
 
@@ -19,6 +20,7 @@ __all__ = ["decode", "encode", "read_xmp"]
 Guard = Callable[[int, int, int], None]
 _XMP_TAG, _ICC_TAG, _ORIENTATION = 700, 34675, 274
 _ASSOCIATED, _UNASSOCIATED = 1, 2
+_REDUCED, _MASK = 1, 4  # kinds of pages that belong to another: thumbnails, masks
 
 # A library must not decide that its user reads another library's log on stderr.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -40,6 +42,7 @@ def decode(file: BinaryIO, guard: Guard) -> Decoded:
         dpi = _dpi(page)
         turned = page.tags[_ORIENTATION].value if _ORIENTATION in page.tags else 1
         samples, mode, alpha = _samples(page)
+        pages = 1 + _further(opened)
     file.seek(0)
     exif = _exif.from_tiff(file.read())
     if turned in range(2, 9):
@@ -53,7 +56,17 @@ def decode(file: BinaryIO, guard: Guard) -> Decoded:
         exif=exif,
         xmp=xmp,
         dpi=dpi,
+        pages=pages,
     )
+
+
+def _further(opened: Any) -> int:
+    """Return how many pictures come after the first; what is damaged there is not counted."""
+    count = 0
+    with suppress(Exception):  # tifffile raises whatever it stumbles over
+        for index in range(1, len(opened.pages)):
+            count += not opened.pages[index].subfiletype & (_REDUCED | _MASK)
+    return count
 
 
 def read_xmp(file: BinaryIO) -> bytes | None:

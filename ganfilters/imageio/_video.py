@@ -12,12 +12,12 @@ from ganfilters.errors import ImageError, UsageError
 from ganfilters.image import Image
 from ganfilters.imageio import _xmp
 from ganfilters.imageio._samples import Encodable
+from ganfilters.limits import DEFAULT_QUALITY
 
 __all__ = ["Video"]
 
 _BASE = 90_000  # time steps per second, which holds all usual rates exactly
 _BT709, _SRGB_TRANSFER, _LIMITED = 1, 13, 1
-_QUALITY = 80
 
 
 class Video:
@@ -43,7 +43,7 @@ class Video:
             )
         self._file = _Guarded(file)
         self._container: Any = av.open(self._file, "w", format=format.lower())
-        self._crf = round(50 - (quality or _QUALITY) * 0.36)
+        self._crf = round(50 - (quality or DEFAULT_QUALITY[format]) * 0.36)
         self._stream: Any = None
         self._clock = 0.0
         self._durations: dict[int, int] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -17,10 +18,10 @@ from ganfilters.imageio import _formats, _png, _webp, _xmp
 from ganfilters.imageio._animate import AnimationWriter, GifWriter, encode_animation
 from ganfilters.imageio._formats import Format
 from ganfilters.imageio._samples import Encodable, flatten, quantise
+from ganfilters.limits import DEFAULT_QUALITY
 
-__all__ = ["check_target", "encode", "write"]
+__all__ = ["check_pages", "check_target", "encode", "losses", "write"]
 
-_QUALITY = {"JPEG": 95, "WEBP": 90, "AVIF": 90}
 _JPEG_SEGMENT = 65533
 
 
@@ -55,7 +56,7 @@ def write(
     What the picture's file held goes with it as far as the format has a place for it: ICC profile,
     EXIF, XMP, resolution, 16 bits, CMYK, and the recipe. Formats without transparency get the
     picture on white, formats without profiles get sRGB. Samples are rounded, never dithered.
-    BMP has no place for a recipe.
+    BMP has no place for a recipe. A TIFF with several pages is not replaced by its first.
 
     Parameters
     ----------
@@ -66,8 +67,8 @@ def write(
     format
         Name or extension; None takes it from the name of the target.
     quality
-        1 to 100 for JPEG (95 if None; never with reduced colour resolution), WebP and AVIF (90);
-        100 is lossless for WebP.
+        1 to 100 for JPEG (95 if None; never with reduced colour resolution), WebP and AVIF (90),
+        MP4 and WebM (80); 100 is lossless for WebP.
     overwrite
         Replace an existing file, whose permissions are kept.
     bit_depth
@@ -76,7 +77,7 @@ def write(
     Raises
     ------
     ImageError
-        The target exists, cannot be written, or cannot hold this.
+        The target exists, cannot be written, cannot hold this, or holds pages that would be lost.
     """
     entry = check_target(target, format=format, overwrite=overwrite)
     if isinstance(image, Animation):
@@ -87,10 +88,57 @@ def write(
             for frame, duration in zip(image.frames, image.durations, strict=True):
                 writer.add(frame, duration)
         return
+    check_pages(image, target)
     # Encoded in memory first: encoders are vague about a full disk, plain writes are not.
     data = encode(image, entry.name, quality=quality, bit_depth=bit_depth)
     with files.replacing(target, overwrite=overwrite) as file:
         file.write(data)
+
+
+def check_pages(image: Image, target: str | Path) -> None:
+    """Refuse to put a picture in place of the file with several that it is the first of.
+
+    Raises
+    ------
+    ImageError
+        The other pages would be lost.
+    """
+    source, pages = image.metadata.source, image.metadata.pages
+    if source is None or pages == 1:
+        return
+    with suppress(OSError, ValueError):
+        if Path(source).samefile(target):
+            raise ImageError(
+                f"{source} holds {pages} pages, and all but the first would be lost; write to "
+                "another name"
+            )
+
+
+def losses(image: Image, format: str, *, animation: bool = False) -> tuple[str, ...]:
+    """Return one line for each thing of a picture that a format has no place for.
+
+    It is told of transparency, if some pixel is not opaque, and of 16 bits.
+
+    Parameters
+    ----------
+    image
+        What is to be written.
+    format
+        Name or extension.
+    animation
+        It is one of several frames. They have 8 bits in every format, so that is not told.
+    """
+    entry = _formats.find(format)
+    lost = []
+    if not entry.alpha and image.alpha is not None and bool((image.alpha < 1).any()):
+        able = _formats.able("alpha", animation=animation)
+        lost.append(
+            f"{entry.name} holds no transparency, so the picture is put on white; {able} hold it"
+        )
+    if not animation and not entry.deep and image.metadata.bit_depth > 8:
+        able = _formats.able("deep")
+        lost.append(f"{entry.name} holds 8 of the 16 bits of a sample; {able} hold 16")
+    return tuple(lost)
 
 
 def encode(
@@ -125,7 +173,7 @@ def encode(
     what = quantise(image, depth, icc=entry.icc, cmyk=entry.cmyk)
     if not entry.alpha:
         what = flatten(what)
-    quality = quality or _QUALITY.get(entry.name, 0)
+    quality = quality or DEFAULT_QUALITY.get(entry.name, 0)
     if metadata.recipe is not None:
         metadata = replace(
             metadata,

@@ -35,6 +35,7 @@ RESERVED = frozenset(
         "quality",
         "fps",
         "overwrite",
+        "skip_existing",
         "max_pixels",
         "json",
         "quiet",

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from ganfilters import OutOfMemory
+from ganfilters import DeviceError, OutOfMemory
+from ganfilters.devices import provider_of
 from ganfilters_inpaint import Inpaint
 from tests.cli.conftest import Run, error, picture, pixels, records
 
@@ -106,7 +107,11 @@ def test_a_picture_as_parameter(apply: Run) -> None:
         (["--quality", "0"], "--quality is 0; it must be from 1 to 100"),
         (["--threads", "0"], "--threads is 0; it must be from 1 to 1024"),
         (["--max-pixels", "0"], "--max-pixels is 0; it must be at least 1"),
-        (["--max-pixels", "10"], "12 x 8"),
+        (
+            ["--max-pixels", "10"],
+            "12 x 8 is 96 pixels, over the limit of 10; if you trust the file, "
+            "raise the limit with --max-pixels 96",
+        ),
         (["--feather", "3"], "--invert-mask and --feather need a mask"),
         (["--mask", "nowhere.png"], "the mask nowhere.png does not exist"),
         (["--mask", "."], "the mask . is a folder"),
@@ -136,6 +141,23 @@ def test_a_device_that_is_not_there(run: Run) -> None:
     picture("in.png")
     text = error(run("apply", "invert", "in.png", "out.png", "--device", "cdua"))
     assert "did you mean cuda" in text
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("gpu", "auto or cuda or directml or coreml"),
+        ("NVIDIA", "cuda or tensorrt"),
+        ("cuda:0", "cuda"),
+        ("gpu:0", "auto or cuda or directml or coreml"),
+        ("mps", "coreml"),
+        ("DML", "directml"),
+        ("trt", "tensorrt"),
+    ],
+)
+def test_a_device_under_another_name(given: str, meant: str) -> None:
+    with pytest.raises(DeviceError, match=f"no device '{given}'; did you mean {meant}\\?"):
+        provider_of(given)
 
 
 def test_bad_json_for_an_object_parameter(apply: Run) -> None:
@@ -303,6 +325,11 @@ def test_one_path_is_the_output_of_a_filter_that_can_do_without_input(apply: Run
         ("plain", ["in.png", "out.png"], "takes no input; give one OUTPUT, not 2 paths"),
         ("plain", ["--out-dir", "d"], "--out-dir has no use"),
         ("invert", ["a", "b", "c"], "several inputs need --out-dir DIR"),
+        ("invert", ["", "", "--overwrite"], "INPUT is empty; give a path"),
+        ("invert", ["in.png", ""], "OUTPUT is empty"),
+        ("invert", ["in.png", "--out-dir", ""], "--out-dir is empty"),
+        ("invert", ["in.png", "out.png", "--mask", ""], "--mask is empty"),
+        ("noise", [""], "OUTPUT is empty"),
         ("noise", ["--strength", "0.5", "out.png"], "need an INPUT"),
         ("invert", ["in.png", "out.xyz"], ".xyz is no format"),
         ("invert", ["in.png", "out"], "no extension"),
@@ -316,7 +343,14 @@ def test_one_path_is_the_output_of_a_filter_that_can_do_without_input(apply: Run
             ["in.png", "in.png/out.png"],
             "cannot be written: in.png is no folder",
         ),
-        ("invert", ["in.png", "folder"], "folder is a folder"),
+        ("invert", ["in.png", "folder"], "is a folder; name a file in it, or use --out-dir folder"),
+        (
+            "invert",
+            ["in.png", "new/"],
+            "new/ is a folder; name a file in it, or use --out-dir new/",
+        ),
+        ("noise", ["folder"], "folder is a folder; name a file in it"),
+        ("invert", ["nofolder", "outfolder"], "nofolder: there is no such file"),
         (
             "invert",
             ["in.png", "old.png"],
@@ -365,7 +399,8 @@ def test_a_link_that_leads_nowhere_yet_is_followed(apply: Run) -> None:
 
 def test_an_existing_output_is_refused_before_the_input_is_read(apply: Run) -> None:
     picture("old.png")
-    assert "old.png exists already" in error(apply("invert", "nowhere.png", "old.png"))
+    Path("broken.png").write_bytes(b"no picture")
+    assert "old.png exists already" in error(apply("invert", "broken.png", "old.png"))
 
 
 @pytest.mark.parametrize("link", ["same", "symlink", "hardlink"])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from tests.cli.conftest import Run, error, picture, pixels, records
 
@@ -43,6 +45,18 @@ def test_without_recursive_only_the_top_is_taken(apply: Run) -> None:
     assert made("out") == ["a.png", "b.JPG"]
 
 
+def test_hidden_files_and_videos_are_no_pictures_of_a_folder(apply: Run) -> None:
+    tree()
+    for name in ("._a.png", "film.mp4", "film.webm"):
+        Path("photos", name).write_bytes(b"no picture")
+    for name in (".hidden.png", ".git/b.png", "deep/.trash/c.png"):
+        picture(Path("photos", name))
+    result = apply("invert", "photos", "out", "--recursive")
+    assert result.exit_code == 0, result.output
+    assert made("out") == ["a.png", "b.JPG", "deep/er/c.png"]
+    assert apply("invert", "photos/.hidden.png", "--out-dir", "named").exit_code == 0
+
+
 def test_a_folder_without_pictures_suggests_recursive(apply: Run) -> None:
     picture("photos/deep/a.png")
     text = error(apply("invert", "photos", "out"))
@@ -65,6 +79,13 @@ def test_a_folder_onto_itself(apply: Run) -> None:
     assert "--overwrite replaces" in error(apply("invert", "photos", "photos"))
     assert apply("invert", "photos", "photos", "--overwrite").exit_code == 0
     assert (pixels("photos/a.png") == 255 - before).all()
+
+
+def test_paths_that_are_empty_are_not_the_current_folder(apply: Run) -> None:
+    before = picture("a.png").read_bytes()
+    assert "INPUT is empty" in error(apply("invert", "", "", "--overwrite"))
+    assert "INPUT is empty" in error(apply("invert", "a.png", "", "--out-dir", "out"))
+    assert Path("a.png").read_bytes() == before
 
 
 @pytest.mark.parametrize("target", ["out.png", "file", "-"])
@@ -101,13 +122,87 @@ def test_existing_outputs_are_refused_before_work(apply: Run) -> None:
     tree()
     picture("out/a.png", seed=5)
     old = Path("out/a.png").read_bytes()
-    assert error(apply("invert", "photos", "out")) == "out/a.png exists; --overwrite replaces them"
+    told = "out/a.png exists; --overwrite replaces it, --skip-existing leaves it"
+    assert error(apply("invert", "photos", "out")) == told
     assert made("out") == ["a.png"]
     picture("out/b.JPG", seed=5)
     assert "2 outputs exist (out/a.png, ...)" in error(apply("invert", "photos", "out"))
     assert Path("out/a.png").read_bytes() == old
     assert apply("invert", "photos", "out", "--overwrite").exit_code == 0
     assert Path("out/a.png").read_bytes() != old
+
+
+def test_what_a_format_does_not_hold_is_told_once(apply: Run) -> None:
+    clear = np.full((8, 12, 4), 255, np.uint8)
+    clear[:4, :, 3] = 0
+    for name in ("photos/a.png", "photos/b.png"):
+        picture(name)
+        Pillow.fromarray(clear).save(name)
+    Pillow.fromarray(np.full((8, 12), 40000, np.uint16)).save("photos/deep.png")
+    opaque = np.full((8, 12, 4), 255, np.uint8)
+    Pillow.fromarray(opaque).save("photos/opaque.png")
+    result = apply("invert", "photos", "out", "--format", "jpg")
+    alpha = "JPEG holds no transparency, so the picture is put on white"
+    depth = "JPEG holds 8 of the 16 bits of a sample; PNG and TIFF hold 16"
+    first, second, last = result.stderr.splitlines()
+    assert first.startswith(f"ganfilters: warning: out/a.jpg: {alpha}; AVIF, GIF, PNG, TIFF")
+    assert second == f"ganfilters: warning: out/deep.jpg: {depth}"
+    assert last == "4 done, 0 failed"
+    assert apply("invert", "photos", "new", "--format", "jpg", "-q").output == ""
+    assert "warning" not in apply("invert", "photos", "kept", "--format", "tif").stderr
+    assert apply("invert", "photos/opaque.png", "opaque.jpg").stderr == ""
+
+
+def test_further_pages_are_told_of_and_not_lost(apply: Run) -> None:
+    Path("in").mkdir()
+    pages = [Pillow.new("RGB", (8, 8), colour) for colour in ("red", "green", "blue")]
+    pages[0].save("in/a.tif", save_all=True, append_images=pages[1:])
+    picture("in/b.tif")
+    before = Path("in/a.tif").read_bytes()
+    result = apply("invert", "in", "out")
+    warning, last = result.stderr.splitlines()
+    assert warning == "ganfilters: warning: in/a.tif: 3 pages; only the first is used"
+    assert last == "2 done, 0 failed"
+    told = error(apply("invert", "in/a.tif", "in/a.tif", "--overwrite"))
+    assert "in/a.tif holds 3 pages, and all but the first would be lost" in told
+    assert Path("in/a.tif").read_bytes() == before
+
+
+def test_frames_on_white_are_told_of(apply: Run) -> None:
+    frames = [Pillow.new("RGBA", (8, 8), (255, 0, 0, alpha)) for alpha in (0, 255)]
+    frames[0].save("in.webp", save_all=True, append_images=frames[1:], lossless=True)
+    result = apply("invert", "in.webp", "out.webm")
+    assert result.exit_code == 0, result.output
+    assert "WEBM holds no transparency" in result.stderr
+    assert "GIF, PNG and WEBP hold it" in result.stderr
+
+
+def test_a_batch_goes_on_where_it_was_left(apply: Run) -> None:
+    tree()
+    Path("photos/broken.png").write_bytes(b"no picture at all")
+    old = picture("out/a.png", seed=5).read_bytes()
+    result = apply("invert", "photos", "out", "--skip-existing")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == "1 done, 1 skipped, 1 failed"
+    assert made("out") == ["a.png", "b.JPG"]
+    assert Path("out/a.png").read_bytes() == old
+    Path("photos/broken.png").unlink()
+    result = apply("invert", "photos", "out", "--skip-existing", "--json")
+    assert result.exit_code == 0
+    assert records(result)[0] == {"input": "photos/a.png", "output": "out/a.png", "skipped": True}
+    assert result.stderr.strip() == "0 done, 2 skipped, 0 failed"
+
+
+def test_one_output_that_exists_is_skipped(apply: Run) -> None:
+    picture("a.png")
+    old = picture("out.png", seed=5).read_bytes()
+    result = apply("invert", "a.png", "out.png", "--skip-existing")
+    assert result.output == "out.png  (exists, skipped)\n"
+    assert Path("out.png").read_bytes() == old
+    assert apply("invert", "a.png", "new.png", "--skip-existing").exit_code == 0
+    assert Path("new.png").exists()
+    both = apply("invert", "a.png", "out.png", "--skip-existing", "--overwrite")
+    assert "exclude each other" in error(both)
 
 
 def test_an_output_that_is_another_input_is_refused(apply: Run) -> None:
@@ -159,7 +254,7 @@ def test_a_missing_file_does_not_stop_the_rest(apply: Run) -> None:
 def test_a_filter_that_crashes_is_reported_for_each_file(apply: Run) -> None:
     tree()
     result = apply("raises", "photos", "out", "--quiet")
-    assert result.exit_code == 1
+    assert result.exit_code == 2  # nothing was made
     assert result.stdout == ""
     lines = result.stderr.splitlines()
     assert [line.split(": ")[2] for line in lines[:2]] == ["photos/a.png", "photos/b.JPG"]

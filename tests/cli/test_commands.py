@@ -253,13 +253,13 @@ def test_doctor_survives_what_it_looks_at(run: Run, monkeypatch: pytest.MonkeyPa
 def test_doctor_reports_devices_and_plugins_that_do_not_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    report = DeviceReport("cuda", False, "CUDA", "no driver", "install the driver")
+    report = DeviceReport("cuda", False, "CUDA", "no driver", "or `device='cpu'`")
     cpu = DeviceReport("cpu", True, "CPU")
     monkeypatch.setattr("ganfilters.runtime.probe_devices", lambda: [cpu, report])
     result = in_file(tmp_path, "1 / 0", "doctor")
     assert result.exit_code == 0
     assert "no driver" in result.stdout
-    assert "fix: install the driver" in result.stdout
+    assert "fix: or --device cpu" in result.stdout
     assert "ZeroDivisionError" in result.stdout
 
 
@@ -269,10 +269,24 @@ def test_an_optional_library_that_is_missing_is_no_problem(
     from ganfilters.cli import doctor
 
     real = doctor._installed
-    monkeypatch.setattr(doctor, "_installed", lambda name: None if name == "av" else real(name))
+    extras = {"av": "video", "opencv-python-headless": "classic", "pypatchmatch": "classic"}
+    monkeypatch.setattr(doctor, "_installed", lambda name: None if name in extras else real(name))
+    for module in ("av", "cv2"):
+        monkeypatch.setitem(sys.modules, module, None)
+    found = checks(run, 0)
+    for name, extra in extras.items():
+        assert found[name]["status"] == "missing"
+        assert found[name]["fix"].endswith(f'-m pip install "ganfilters[{extra}]"')
+
+
+def test_an_optional_library_that_cannot_be_imported_is_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
     check = checks(run, 0)["av"]
     assert check["status"] == "missing"
-    assert check["fix"].endswith('-m pip install "ganfilters[video]"')
+    assert "cannot be imported" in check["detail"]
+    assert check["fix"].endswith('-m pip install --force-reinstall "ganfilters[video]"')
 
 
 # Output on a terminal

@@ -142,6 +142,8 @@ def test_an_animation_is_replayed(apply: Run, again: Run) -> None:
         (["out.png", "in.png", "-"], "NEW must be a file"),
         (["out.png", "in.png", "new.xyz"], ".xyz is no format"),
         (["out.png", "a", "b", "c"], "4 paths were given"),
+        (["", "in.png", "new.png"], "the path of a picture is empty"),
+        (["out.png", "in.png", ""], "the path of the output is empty"),
     ],
 )
 def test_bad_use(apply: Run, again: Run, words: list[str], expected: str) -> None:

@@ -10,7 +10,9 @@ import pytest
 from pydantic import Field, field_validator, model_validator
 
 from ganfilters import InputFile, ModelFile, ModelParam, Params, UsageError, schema
+from ganfilters.cli._options import common_options
 from ganfilters.errors import PluginError
+from ganfilters.registry import RESERVED
 from tests.cli.toys import AmountParams, KindsParams, NoiseParams
 
 
@@ -197,3 +199,7 @@ def test_a_file_whose_name_is_too_long_is_the_users_fault() -> None:
 
     told = message({"table": "a" * 300}, Reading)
     assert "aaa cannot be read: File name too long" in told
+
+
+def test_no_parameter_can_have_the_name_of_an_option_of_all_filters() -> None:
+    assert {option.name for option in common_options()} <= RESERVED

@@ -96,6 +96,8 @@ def test_a_filter_that_makes_pictures(run: Run) -> None:
         ),
         (("invert", "in.png", "in.png"), "exists already"),
         (("invrt", "in.png", "out.png"), "did you mean invert"),
+        (("invert", "", "out.png"), "INPUT is empty"),
+        (("invert", "in.png", ""), "OUTPUT is empty"),
     ],
 )
 def test_bad_use_is_one_line(run: Run, words: tuple[str, ...], message: str) -> None:

@@ -12,6 +12,7 @@ from PIL import Image as PILImage
 from PIL import ImageOps
 
 from ganfilters import imageio
+from ganfilters.errors import ImageError
 from ganfilters.image import Image
 
 from . import pictures
@@ -281,3 +282,16 @@ def test_memory_of_a_photo_stays_near_its_pixels(tmp_path):
     # 12 bytes of float, 3 of original, 6 of 16-bit samples and as many again being packed, and
     # blocks: 50 bytes a pixel are 1.2 GB for 24 megapixels.
     assert peak / (big.width * big.height) < 45
+
+
+def test_pages_of_a_tiff_are_counted_without_thumbnails(tmp_path):
+    path = tmp_path / "in.tif"
+    with tifffile.TiffWriter(path) as writer:
+        for kind in (0, 1, 0):
+            writer.write(photo(), photometric="rgb", subfiletype=kind)
+    image = read(path)
+    assert image.metadata.pages == 2
+    with pytest.raises(ImageError, match="holds 2 pages, and all but the first would be lost"):
+        image.save(path, overwrite=True)
+    image.save(tmp_path / "out.tif")
+    assert read(tmp_path / "out.tif").metadata.pages == 1

@@ -165,7 +165,7 @@ def test_one_picture_as_a_video():
 def test_existing_target(tmp_path):
     target = tmp_path / "a.png"
     target.write_bytes(b"precious")
-    with pytest.raises(ImageError, match=r"a\.png exists already.*--overwrite") as error:
+    with pytest.raises(ImageError, match=r"a\.png exists already.*`overwrite=True`") as error:
         imageio.write(IMAGE, target)
     one_line(error)
     assert target.read_bytes() == b"precious"
