@@ -91,7 +91,11 @@ def nearest(word: str, known: Iterable[str], *, what: str) -> str:
     # Of a class "tabby cat" the word "cat" is no misspelling, and further away than "crate".
     holding = [low for low in folded if wanted in _WORDS.findall(low)]
     holding.sort(key=lambda low: (not low.endswith(wanted), len(low)))
-    close = holding[:_MOST_HINTS] or difflib.get_close_matches(wanted, folded, n=3, cutoff=0.6)
+    if holding:
+        almost = difflib.get_close_matches(wanted, folded, n=3, cutoff=0.85)
+        close = list(dict.fromkeys([*almost, *holding]))[:_MOST_HINTS]
+    else:
+        close = difflib.get_close_matches(wanted, folded, n=3, cutoff=0.6)
     if close:
         return f"did you mean {' or '.join(folded[c] for c in close)}?"
     if not names:

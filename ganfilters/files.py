@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from ganfilters.errors import ImageError
 
-__all__ = ["check", "replacing"]
+__all__ = ["check", "replacing", "why_unreadable"]
 
 
 def check(target: str | Path, *, overwrite: bool) -> Path:
@@ -111,3 +111,15 @@ def _put(temporary: Path, real: Path, shown: str, *, overwrite: bool) -> None:
         temporary.replace(real)
     else:
         temporary.unlink()
+
+
+def why_unreadable(name: str, error: OSError) -> str:
+    """Return why a picture cannot be read, in one line."""
+    if isinstance(error, FileNotFoundError):
+        return f"{name}: there is no such file"
+    with suppress(OSError):  # a name that is too long
+        if Path(name).is_dir():
+            return f"{name} is a folder; name a picture in it"
+    if isinstance(error, PermissionError):
+        return f"{name} may not be read (permission denied)"
+    return f"{name} cannot be read ({error.strerror or error})"

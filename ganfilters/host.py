@@ -23,8 +23,9 @@ from ganfilters.chains import Chain
 from ganfilters.errors import UsageError
 from ganfilters.filter import Filter, Params
 from ganfilters.image import Animation, Image
-from ganfilters.jobs import Job, Options
+from ganfilters.jobs import Job
 from ganfilters.limits import DEFAULT_FPS, MAX_PIXELS
+from ganfilters.options import Options
 from ganfilters.progress import CancelToken, OnProgress, report_progress, reporting
 from ganfilters.recipe import Recipe, no_recipe
 from ganfilters.registry import Entry, Registry

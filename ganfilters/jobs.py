@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -18,77 +16,17 @@ from ganfilters.errors import ImageError, NothingToDo, UsageError
 from ganfilters.filter import Filter, Traits
 from ganfilters.hidden import as_shown
 from ganfilters.image import Animation, FloatArray, Image, Metadata
-from ganfilters.limits import FEATHER_MAX, MAX_PIXELS
+from ganfilters.options import Options
 from ganfilters.progress import progress_part, progress_silent, report_progress
 from ganfilters.recipe import Recipe, Reference, Selection, Step
 from ganfilters.resample import resize_mask
 from ganfilters.running import Call, Made, checked, read_only, run
 from ganfilters.selection import blend, blend_alpha, feathered, prepare_mask
 
-__all__ = ["Job", "Options"]
+__all__ = ["Job"]
 
 # Pixels of a mask that is kept for the next picture; a larger one takes too much memory.
-_KEPT_MASK = 1 << 24
-
-
-@dataclass(frozen=True, eq=False)
-class Options:
-    """The host's own options of one run; see `Host.apply`. Made with `read`.
-
-    Attributes
-    ----------
-    mask
-        Decoded; None for everywhere.
-    fit_mask
-        Resize a mask of another size to the picture's: one in a chain is for any picture.
-    max_pixels
-        Largest picture that is read or made.
-    """
-
-    mask: Image | None = None
-    invert_mask: bool = False
-    feather: float = 0.0
-    strength: float = 1.0
-    fit_mask: bool = False
-    max_pixels: int = MAX_PIXELS
-
-    @classmethod
-    def read(
-        cls,
-        mask: Any = None,
-        invert_mask: bool = False,
-        feather: float = 0.0,
-        strength: float = 1.0,
-        *,
-        fit_mask: bool = False,
-        max_pixels: int = MAX_PIXELS,
-    ) -> Options:
-        """Check the values, and decode the mask.
-
-        Raises
-        ------
-        UsageError
-            A value is out of bounds, or a mask is missing.
-        ImageError
-            The mask cannot be read.
-        """
-        strength, feather = _number("strength", strength), _number("feather", feather)
-        if not 0.0 <= strength <= 1.0:
-            raise UsageError(f"strength is {strength:g}; it must be from 0 to 1")
-        if not 0.0 <= feather <= FEATHER_MAX:
-            raise UsageError(f"feather is {feather:g}; it must be from 0 to {FEATHER_MAX:g} pixels")
-        if mask is None and (invert_mask or feather):
-            raise UsageError("inverting or feathering a mask needs a mask; give one as well")
-        try:
-            loaded = None if mask is None else convert.mask_image(mask, max_pixels=max_pixels)
-        except ImageError as error:
-            raise ImageError(f"mask: {error}") from error
-        return cls(loaded, invert_mask, feather, strength, fit_mask, max_pixels)
-
-    @cached_property
-    def reference(self) -> Reference | None:
-        """The mask as recipes name it; its checksum is computed once for all pictures."""
-        return None if self.mask is None else Reference(**convert.reference(self.mask))
+_KEPT_MASK = 1 << 22
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,7 +159,22 @@ class Job(Call):
         return replace(self, options=replace(self.options, mask=mask))
 
     def check_params(self) -> None:
-        """Let the filter refuse what is wrong for every picture; see `Filter.check_params`."""
+        """Refuse what is wrong for every picture; see `Filter.check_params`.
+
+        Raises
+        ------
+        UsageError
+            A value, a size over the limit, or a mask of which nothing would come.
+        """
+        for name, size in self._sizes():
+            # What no picture needs may be larger by default.
+            if size != type(self.params).model_fields[name].default:
+                _refuse_over(self.options.max_pixels, name, size)
+        if self.options.mask is not None and not self._heeds_mask():
+            raise UsageError(
+                f"{self.called} changes the picture's size, so nothing can be kept outside a mask; "
+                "leave the mask out"
+            )
         self.guarded(lambda: self.filter.check_params(self.given))
 
     def check_input(self, *, given: bool, masked: bool) -> None:
@@ -249,16 +202,10 @@ class Job(Call):
             )
         if not given and traits.input == "required":
             raise UsageError(f"{self.called} needs an input picture")
-        unkept = not traits.keeps_size and traits.selection == "host"
-        if options.mask is not None and unkept and traits.mask != "required":
-            raise UsageError(
-                f"{self.called} changes the picture's size, so nothing can be kept outside a mask; "
-                "leave the mask out"
-            )
-        if options.feather and traits.selection == "filter":
+        if options.feather and (traits.selection == "filter" or not traits.keeps_size):
             raise UsageError(
                 f"{self.called} fades its edges itself; leave feather out, and see "
-                "`ganfilters show FILTER` for parameters of its own"
+                f"`ganfilters show {self.name}` for a parameter of its own"
             )
         if options.strength != 1.0 and not traits.keeps_size:
             raise UsageError(
@@ -267,6 +214,22 @@ class Job(Call):
             )
         if not given and (options.mask is not None or options.strength != 1.0):
             raise UsageError("a mask or strength needs an input picture to keep; give one as well")
+
+    def _sizes(self) -> Iterator[tuple[str, tuple[int, int]]]:
+        """Yield the sizes among the parameters."""
+        for parameter in schema.parameters(type(self.params)):
+            value = getattr(self.params, parameter.name, None)
+            if parameter.kind == "size" and value is not None:
+                yield parameter.name, value
+
+    def _heeds_mask(self) -> bool:
+        """Return whether a mask changes anything: by the host's blending, or for a filter."""
+        from ganfilters.chains.filter import ChainFilter  # which needs this module
+
+        traits = self.traits
+        if traits.keeps_size or traits.selection == "filter" or traits.mask == "required":
+            return True
+        return isinstance(self.filter, ChainFilter) and self.filter.shows_mask()
 
     def _check_size(self, source: Image) -> None:
         largest = self.traits.size_max
@@ -287,10 +250,8 @@ class Job(Call):
             It has more pixels than the limit.
         """
         limit = self.options.max_pixels
-        for parameter in schema.parameters(type(self.params)) if size is None else ():
-            value = getattr(self.params, parameter.name) if parameter.kind == "size" else None
-            if value is not None:
-                _refuse_over(limit, parameter.name, value)
+        for name, value in self._sizes() if size is None else ():
+            _refuse_over(limit, name, value)
         found = self.guarded(lambda: self.filter.result_size(size, self.given))
         if found is not None and found != size:
             _refuse_over(limit, "the result", found)
@@ -487,13 +448,6 @@ def _refuse_over(max_pixels: int, what: str, size: tuple[int, int]) -> None:
             f"{what} is {size[0]}x{size[1]}, over the limit of {max_pixels} pixels; "
             "`max_pixels` raises it"
         )
-
-
-def _number(name: str, value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise UsageError(f"{name} is {value!r}; it must be a number") from None
 
 
 def _with_recipe(metadata: Metadata, recipe: Recipe | None, *, keep_original: bool) -> Metadata:

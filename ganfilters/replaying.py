@@ -63,7 +63,7 @@ class Replay:
         begin = first or 0
         steps = [recorded(step, None) for step in recipe.steps]
         self._check_mask(steps[begin:])
-        self._check_images(steps[begin:])
+        self._check_images(host, steps)
         count = len(recipe.steps) - begin
         current: Any = given
         for index in range(begin, len(recipe.steps)):
@@ -102,6 +102,8 @@ class Replay:
                     return self.mask
                 return recall(value, "the mask", "--mask FILE", self.folders, max_pixels=limit)
             if key in self.images:
+                if value is None and self.on_warning is not None:
+                    self.on_warning(f"the recipe has none for {spelled(key)}, and one is given")
                 if not isinstance(value, Reference):
                     return self.images[key]
                 given = convert.to_image(self.images[key], max_pixels=limit)
@@ -147,12 +149,12 @@ class Replay:
                 "beside the picture that holds the recipe"
             )
 
-    def _check_images(self, steps: Sequence[ChainStep]) -> None:
-        known = _named(steps)
+    def _check_images(self, host: Host, steps: Sequence[ChainStep]) -> None:
+        known = _file_names(host, steps) if self.images else set()
         for name in self.images:
             if name not in known:
-                hint = nearest(spelled(name), map(spelled, known), what="parameters of the recipe")
-                raise UsageError(f"the recipe has no parameter {spelled(name)}; {hint}")
+                hint = nearest(spelled(name), map(spelled, known), what="files of the recipe")
+                raise UsageError(f"the recipe names no file {spelled(name)}; {hint}")
 
     def _warn_unless(self, given: Image | Animation, wanted: Reference, what: str) -> None:
         """Say that a picture is not the one of the recipe, if so: to take another is allowed."""
@@ -176,10 +178,15 @@ class Replay:
         return again
 
 
-def _named(steps: Sequence[ChainStep]) -> set[str]:
-    """Return the names of all parameters in steps, and in the steps of chains among them."""
-    inner = (_named(step.chain.steps) for step in steps if step.chain is not None)
-    return set().union(*(step.values for step in steps), *inner)
+def _file_names(host: Host, steps: Sequence[ChainStep]) -> set[str]:
+    """Return the parameters of steps, and of chains among them, whose values are files."""
+    found: set[str] = set()
+    for step in steps:
+        if step.chain is not None:
+            found |= _file_names(host, step.chain.steps)
+        else:
+            found |= file_parameters(host.registry.get(step.filter).filter.Params, step.values)
+    return found
 
 
 def _masks(steps: Sequence[ChainStep]) -> Iterator[Reference]:

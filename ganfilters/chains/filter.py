@@ -149,6 +149,17 @@ class ChainFilter(Filter[Params]):
                 job.check_params()
 
     @classmethod
+    def shows_mask(cls) -> bool:
+        """Return whether a step has a use for the chain's mask before the size changes."""
+        for link in cls.links:
+            traits = link.entry.filter.traits
+            if not traits.keeps_size:
+                return False
+            if traits.selection == "filter" or traits.mask == "required":
+                return True
+        return False
+
+    @classmethod
     def overrides(cls, params: Params, index: int) -> dict[str, Any]:
         """Return what the chain's parameters give to one of its steps."""
         found = {}

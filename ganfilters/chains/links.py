@@ -13,7 +13,7 @@ from ganfilters.chains.data import ChainStep
 from ganfilters.errors import Cancelled, GanfiltersError, NothingToDo, UsageError
 from ganfilters.filter import Params
 from ganfilters.image import Image
-from ganfilters.jobs import Options
+from ganfilters.options import Options
 from ganfilters.progress import callers_own
 from ganfilters.recall import recall, recall_model
 from ganfilters.recipe import Reference, Step

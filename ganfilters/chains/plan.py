@@ -9,8 +9,8 @@ from typing import Any
 from ganfilters import schema
 from ganfilters.chains.filter import ChainFilter
 from ganfilters.filter import Params
-from ganfilters.jobs import Options
 from ganfilters.limits import MAX_PIXELS
+from ganfilters.options import Options
 from ganfilters.registry import Entry
 
 __all__ = ["Resolved", "resolved"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganfilters.errors import ImageError, UsageError, nearest
-from ganfilters.files import check
+from ganfilters.files import check, why_unreadable
 from ganfilters.imageio import FORMATS, format_of
 
 __all__ = [
@@ -27,6 +27,7 @@ STREAM = "-"
 """The name that stands for standard input or output."""
 
 _SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
+_SLASHES = "".join(_SEPARATORS)
 
 
 @dataclass(frozen=True)
@@ -153,8 +154,8 @@ def _check_there(source: str | None) -> None:
     with suppress(ValueError):  # a null character, which is told when it is read
         try:
             Path(source).stat()
-        except FileNotFoundError:
-            raise ImageError(f"{source}: there is no such file") from None
+        except OSError as error:
+            raise ImageError(why_unreadable(source, error)) from error
 
 
 def _pair(paths: Sequence[str], takes: str) -> tuple[str | None, str]:
@@ -326,12 +327,15 @@ def check_target(
     if target == STREAM:
         return
     check_given("the path of the output", target)
+    if target.endswith(_SEPARATORS) and Path(target.rstrip(_SLASHES)).is_file():
+        raise UsageError(f"{target} names a folder, and {target.rstrip(_SLASHES)} is a file")
     if Path(target).is_dir() or target.endswith(_SEPARATORS):
         raise UsageError(f"{target} is a folder; name a file in it{advice}")
     key = _identity(target)
     if key is not None and key == _identity(source) and not overwrite:
         raise UsageError(f"{source} and {target} are the same file; --overwrite replaces it")
-    _check_writable(target, overwrite=overwrite, hint=hint if key is not None else "")
+    exists = key is not None and not overwrite
+    _check_writable(target, overwrite=overwrite, hint=hint if exists else "")
 
 
 def _check_writable(target: str, *, overwrite: bool, hint: str = "") -> None:

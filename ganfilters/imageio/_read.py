@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 
 from ganfilters.errors import ImageError
+from ganfilters.files import why_unreadable
 from ganfilters.image import Animation, Image
 from ganfilters.imageio import _pillow, _png, _webp, _xmp
 from ganfilters.imageio._formats import READABLE
@@ -103,20 +104,9 @@ def _opened(name: str) -> Iterator[BinaryIO]:
             # A pipe such as /dev/fd/63 can be read once and not searched.
             yield file if file.seekable() else BytesIO(file.read())
     except OSError as error:
-        raise ImageError(_why_unreadable(name, error)) from error
+        raise ImageError(why_unreadable(name, error)) from error
     except ValueError as error:  # a null character in the name
         raise ImageError(f"{name!r} is no file name ({error})") from error
-
-
-def _why_unreadable(name: str, error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return f"{name}: there is no such file"
-    with suppress(OSError):  # for the same reason
-        if Path(name).is_dir():
-            return f"{name} is a folder; name a picture in it"
-    if isinstance(error, PermissionError):
-        return f"{name} may not be read (permission denied)"
-    return f"{name} cannot be read ({error.strerror or error})"
 
 
 def _read(file: BinaryIO, name: str, path: str | None, max_pixels: int) -> Image | Animation:

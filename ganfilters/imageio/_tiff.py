@@ -20,6 +20,7 @@ __all__ = ["decode", "encode", "read_xmp"]
 Guard = Callable[[int, int, int], None]
 _XMP_TAG, _ICC_TAG, _ORIENTATION = 700, 34675, 274
 _ASSOCIATED, _UNASSOCIATED = 1, 2
+_MOST_READ = 32
 _REDUCED, _MASK = 1, 4  # kinds of pages that belong to another: thumbnails, masks
 
 # A library must not decide that its user reads another library's log on stderr.
@@ -61,9 +62,14 @@ def decode(file: BinaryIO, guard: Guard) -> Decoded:
 
 
 def _further(opened: Any) -> int:
-    """Return how many pictures come after the first; what is damaged there is not counted."""
+    """Return how many pictures come after the first; what is damaged there is not counted.
+
+    Of a long file all count: reading what each is takes time, and no picture has that many sizes.
+    """
     count = 0
     with suppress(Exception):  # tifffile raises whatever it stumbles over
+        if len(opened.pages) > _MOST_READ:
+            return len(opened.pages) - 1
         for index in range(1, len(opened.pages)):
             count += not opened.pages[index].subfiletype & (_REDUCED | _MASK)
     return count
@@ -75,7 +81,9 @@ def read_xmp(file: BinaryIO) -> bytes | None:
 
     file.seek(0)
     with tifffile.TiffFile(file, _multifile=False) as opened:
-        return _bytes(opened.pages.first, _XMP_TAG) if len(opened.pages) else None
+        if not len(opened.pages):
+            raise ValueError("ends before its first page")
+        return _bytes(opened.pages.first, _XMP_TAG)
 
 
 def _bytes(page: Any, tag: int) -> bytes | None:

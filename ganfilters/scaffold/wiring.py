@@ -31,6 +31,7 @@ def template_values(findings: Findings, *, model_name: str, sha256: str) -> dict
         "constants": _constants(findings),
         "fields": _fields(findings),
         "traits": textwrap.indent(_traits(findings), "    "),
+        "result_size": textwrap.indent(_result_size(findings), "    "),
         "apply": textwrap.indent(_apply(findings), "        "),
         "functions": "\n\n\n".join(_functions(findings)),
         "table": "\n".join(f"| {what} | {found} |" for what, found in report(findings)),
@@ -198,6 +199,18 @@ def _traits(findings: Findings) -> str:
         return ""
     note = "# Found by running the model." if network.scale == 1 else "# No mask and strength then."
     return f"{note}\ntraits = Traits({', '.join(words)})"
+
+
+def _result_size(findings: Findings) -> str:
+    if findings.network.scale <= 1:
+        return ""
+    return """
+def result_size(
+    self, size: tuple[int, int] | None, params: Params
+) -> tuple[int, int] | None:
+    \"\"\"Return the size of the result, so that the host can refuse what is too large.\"\"\"
+    return None if size is None else (size[0] * SCALE, size[1] * SCALE)
+"""
 
 
 def _apply(findings: Findings) -> str:

@@ -118,6 +118,12 @@ def check_result(subject: Subject) -> str:
                 f"apply() made {made.width} x {made.height} of {width} x {height}; keep the size, "
                 "or declare Traits(keeps_size=False)",
             )
+        told = subject.instance.result_size((width, height), params)
+        size = made.width, made.height
+        expect(
+            told in (None, size) or (told == (width, height) and not _tells_size(subject)),
+            f"result_size() says {told} and apply() made {size}; they must be the same",
+        )
         expect(
             bool(np.isfinite(made.pixels).all()),
             f"apply() on {what} gave values that are not finite; guard divisions and logarithms",
@@ -129,6 +135,10 @@ def check_result(subject: Subject) -> str:
             "so end with np.clip(pixels, 0, 1)",
         )
     return ""
+
+
+def _tells_size(subject: Subject) -> bool:
+    return type(subject.instance).result_size is not Filter.result_size
 
 
 def check_input_kept(subject: Subject) -> str:
@@ -196,8 +206,11 @@ def check_mask(subject: Subject) -> str:
         return _NO_PICTURES
     pixels = subject.picture()
     mask = half_mask(pixels)
+    traits = subject.traits
+    if not traits.keeps_size and traits.selection == "host" and traits.mask != "required":
+        return "the size changes, so a mask is refused"
     result = subject.run(pixels, mask=mask, what="a run with a mask")
-    if not subject.traits.keeps_size:
+    if not traits.keeps_size:
         return "the size changes, so the filter honours the mask itself"
     if subject.traits.selection == "filter":
         return "the host compared what the filter says it left alone"

@@ -163,18 +163,23 @@ def _split(name: str, known: Mapping[str, int]) -> tuple[str, int | None]:
     return layer, int(number)
 
 
+def _plain(name: str) -> str:
+    """Return the name of a class as it is compared: in lower case, its words a space apart."""
+    return " ".join(name.replace("_", " ").casefold().split())
+
+
 def _class_index(name: str, classes: Sequence[str]) -> int:
     """Find a class by its name or one of its synonyms, whatever the case."""
     if not classes:
         raise UsageError("this model has no classes to dream of; choose layers instead")
-    wanted = " ".join(name.replace("_", " ").casefold().split())
+    wanted = _plain(name)
     if not wanted:
         raise UsageError("the class to dream of is empty; name one, such as tabby cat")
     # A full name beats a synonym: "cardigan" is the garment, though it also names a dog.
-    synonyms = {title.casefold(): index for index, title in enumerate(classes)}
+    synonyms = {_plain(title): index for index, title in enumerate(classes)}
     for index, title in enumerate(classes):
         for word in title.split(","):
-            synonyms.setdefault(word.strip().casefold(), index)
+            synonyms.setdefault(_plain(word), index)
     if wanted not in synonyms:
         words = [word for word in synonyms if "," not in word]
         raise UsageError(

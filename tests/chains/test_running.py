@@ -69,17 +69,17 @@ class TestSteps:
         np.testing.assert_allclose(made[:, :15], (whole[:, :15] + pixels()[:, :15]) / 2, atol=1e-6)
 
     def test_a_mask_is_refused_where_nothing_outside_it_could_be_kept(self, host: Host) -> None:
-        masked = Image(pixels(), mask=half().astype(np.float32) / 255)
         for given in ({"mask": half()}, {"mask": half(), "feather": 3}):
             with pytest.raises(UsageError, match=r"the chain changes the picture's size.*the mask"):
                 host.run(steps("half", "invert"), pixels(), **given)
             with pytest.raises(UsageError, match="the filter half changes the picture's size"):
                 host.apply("half", pixels(), **given)
-        with pytest.raises(UsageError, match="leave the mask out"):
-            host.apply("half", masked)
-        # A mask that a step needs is for that step.
-        made = host.run(steps("needs-mask", "half"), pixels(), mask=half())
-        assert made.shape == (10, 15, 3)
+        # A mask that a step needs, or keeps by itself, is for that step.
+        for first in ("needs-mask", "own"):
+            made = host.run(steps(first, "half"), pixels(), mask=half())
+            assert made.shape == (10, 15, 3)
+        masked = Image(pixels(), mask=half().astype(np.float32) / 255)
+        assert host.apply("half", masked).width == 15  # nobody has asked to keep anything
 
     def test_what_a_filter_refuses_is_told_at_once(self, host: Host) -> None:
         inner = steps("blur", {"filter": "mix", "other": pixels(20, 1)})

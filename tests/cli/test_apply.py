@@ -351,6 +351,8 @@ def test_one_path_is_the_output_of_a_filter_that_can_do_without_input(apply: Run
         ),
         ("noise", ["folder"], "folder is a folder; name a file in it"),
         ("invert", ["nofolder", "outfolder"], "nofolder: there is no such file"),
+        ("invert", ["in.png/a.png", "o.png"], "in.png/a.png cannot be read (Not a directory)"),
+        ("invert", ["in.png", "in.png/"], "in.png/ names a folder, and in.png is a file"),
         (
             "invert",
             ["in.png", "old.png"],

@@ -108,8 +108,13 @@ def test_a_moved_parameter_picture_is_named(apply: Run, again: Run) -> None:
     done = again("out.png", "in.png", "c.png", "--image", "guide=other.png")
     assert done.exit_code == 0
     assert "the picture given for guide is not the one of the recipe (guide.png)" in done.stderr
+    words = ["out.png", "in.png", "b.png", "--image", "scale=moved.png"]
+    assert "the recipe names no file scale" in error(again(*words))
+    apply("kinds", "in.png", "bare.png")
+    done = again("bare.png", "in.png", "d.png", "--image", "guide=moved.png")
+    assert "the recipe has none for guide, and one is given" in done.stderr
     words = ["out.png", "in.png", "b.png", "--image", "giude=moved.png"]
-    assert "the recipe has no parameter giude; did you mean guide?" in error(again(*words))
+    assert "the recipe names no file giude; did you mean guide?" in error(again(*words))
     assert "write it as NAME=FILE" in error(again("out.png", "in.png", "b.png", "--image", "x"))
 
 

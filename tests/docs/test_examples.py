@@ -105,7 +105,7 @@ def test_options_named_in_the_documentation_exist() -> None:
             known |= {*option.opts, *option.secondary_opts}
     foreign = {  # of pip, pytest, our scripts and other tools
         "--no-deps", "--no-build-isolation", "--strict", "--check", "--update", "--levels",
-        "--name", "--no-name", "--new", "--depth", "--force-reinstall",
+        "--name", "--no-name", "--new", "--depth", "--force-reinstall", "--nproc-per-node",
     }  # fmt: skip
     for page in PAGES:
         text = generate.written_by_hand(page.read_text("utf-8"))

@@ -11,7 +11,7 @@ import pytest
 
 from ganfilters import Animation, Host, Image, ModelError, UsageError
 from ganfilters_dream import Dream
-from ganfilters_dream.objective import Network, _silence
+from ganfilters_dream.objective import Network, _class_index, _silence
 
 QUICK = {"octaves": 2, "iterations": 2}
 EXAMPLES = Path(__file__).resolve().parent.parent.parent / "examples"
@@ -228,3 +228,8 @@ def test_silence_has_no_gradient(network: Network) -> None:
     feeds = {"image": batch, "depth": depth, **_silence(network)}
     (gradient,) = network.session.run(feeds, ["gradient"])
     assert not gradient.any()
+
+
+@pytest.mark.parametrize("name", ["tabby_cat", "Tabby cat", " tabby  cat", "house cat"])
+def test_a_class_is_found_however_its_words_are_joined(name: str) -> None:
+    assert _class_index(name, ["dog", "tabby_cat, house  cat"]) == 1

@@ -22,6 +22,7 @@ from ganfilters.models import ModelFile
 from ganfilters_exporters.checkpoints import write_checkpoint
 from ganfilters_exporters.data import Pictures, load_pictures
 from ganfilters_exporters.losses import Weights
+from ganfilters_exporters.style import tasks
 from ganfilters_exporters.style import train as training
 from ganfilters_exporters.style import trained as reading
 from ganfilters_exporters.style.ground import grained, half_lit
@@ -119,7 +120,9 @@ def test_training_exporting_and_one_more_style(request_: StyleRequest, tmp_path:
 
     with pytest.raises(UsageError, match="has a style 'picture-3' already"):
         train_style(
-            dataclasses.replace(more, init=more.out), config(2), loss_network=loss_network()
+            dataclasses.replace(more, init=more.out, out=tmp_path / "again.onnx"),
+            config(2),
+            loss_network=loss_network(),
         )
     with pytest.raises(FileExistsError, match="pass --overwrite"):
         train_style(
@@ -382,14 +385,14 @@ def test_photographs_are_hardly_enlarged(request_: StyleRequest, tmp_path: Path)
 
 
 def test_a_sheet_shows_paintings_from_all_over_the_corpus(
-    request_: StyleRequest, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shown: list[list[Path]] = []
-    monkeypatch.setattr(training, "load_samples", lambda files, _: shown.append(files))
+    monkeypatch.setattr(tasks, "load_samples", lambda files, _: shown.append(files))
     task = AnyStyle.__new__(AnyStyle)
     task.corpus = SimpleNamespace(names=[f"{n}" for n in range(11)])  # type: ignore[assignment]
-    training._sheet_callback(request_, task)
-    assert [path.name for path in shown[1]] == ["0", "1", "3", "5", "7", "9"]
+    task.sheet_styles(8)
+    assert [path.name for path in shown[0]] == ["0", "1", "3", "5", "7", "9"]
 
 
 def test_options_for_single_styles(tmp_path: Path) -> None:

@@ -280,6 +280,13 @@ class TestGenerating:
         with pytest.raises(UsageError, match="over the limit of 100"):
             small.apply("noise", size="20x20")
 
+    def test_a_size_over_the_limit_is_refused_before_there_is_a_picture(self) -> None:
+        small = Host("cpu", registry=toys.registry(), max_pixels=30)
+        with pytest.raises(UsageError, match="size is 20x20, over the limit of 30"):
+            small.prepare("fading", size="20x20")
+        # The default, which no picture needs, is larger than the limit.
+        assert small.apply("fading", pixels(4, 5)).shape == (4, 5, 3)
+
     def test_frames_come_one_by_one(self, host: Host) -> None:
         assert host.frames("noise") is None
         moving = host.frames("noise", count=3, seed=5)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from ganfilters import UsageError
+from ganfilters import UsageError, nearest
 from ganfilters.registry import Choice, Commands, Registry, Source
 from ganfilters.registry._sources import _module
 from tests.sites import FILTER
@@ -42,6 +42,11 @@ def test_the_plugin_named_like_the_filter_is_loaded_alone(tmp_path: Path) -> Non
     assert "dream" not in pending
     assert pending[-1] == "trap"
     assert {"latent", "style"} <= set(pending)
+
+
+def test_words_of_names_are_suggested_beside_near_misses() -> None:
+    hint = nearest("tile", ["tiles", "overlap of a tile", "style"], what="parameters")
+    assert hint == "did you mean tiles or overlap of a tile?"
 
 
 def test_an_unknown_filter_suggests_the_nearest() -> None:

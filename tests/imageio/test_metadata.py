@@ -181,6 +181,10 @@ def test_recipe_of_what_is_no_picture(tmp_path):
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     with pytest.raises(ImageError, match=r"a\.png: the PNG ends too early"):
         imageio.read_recipe(tmp_path / "a.png")
+    # Cut before its first page.
+    (tmp_path / "a.tif").write_bytes(b"II*\x00\xff\xff\x00\x00")
+    with pytest.raises(ImageError, match=r"a\.tif is damaged or cut short"):
+        imageio.read_recipe(tmp_path / "a.tif")
 
 
 def test_recipe_replaces_an_older_one():

