@@ -24,6 +24,7 @@ from ganfilters.errors import UsageError
 from ganfilters.models import ModelFile
 from ganfilters_exporters import train_commands
 from ganfilters_exporters.backbones import Backbone
+from ganfilters_exporters.files import read_config
 from ganfilters_exporters.gan import evaluate as evaluating
 from ganfilters_exporters.gan import train as training
 from ganfilters_exporters.gan.adversarial import GanConfig
@@ -253,6 +254,23 @@ def test_a_run_brings_its_discriminator_where_it_fits(
         assert ("first.onnx.run and its discriminator; classes" in done.output) == fits
         assert same[-1] == fits
         assert seen[-1].config.head_start == (0 if fits else 100)
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_a_run_keeps_its_head_start_whatever_it_is_given_later(tmp_path: Path, fits: bool) -> None:
+    losses = ("nonsaturating", "hinge")
+    words = ["--arch", "mlp", "--conditional", "--no-export", "--steps", "1", "--loss"]
+    for loss in losses:
+        call(npz(tmp_path), tmp_path / loss, *words, loss)
+    given = ["--data", str(tmp_path / "toy.npz"), "--out", str(tmp_path / "x.onnx"), "--batch", "8"]
+    given += ["--conditional", "--no-export", "--device", "cpu", "--steps", "101"]
+    given += ["--minutes", "1e-6", "--loss", losses[not fits]]
+    for first in losses:
+        done = CliRunner().invoke(
+            gan, [*given, "--init", str(tmp_path / f"{first}.run")], catch_exceptions=False
+        )
+        assert "head_start" not in done.output
+        assert read_config(tmp_path / "x.onnx.run")["gan"]["head_start"] == (0 if fits else 100)
 
 
 def test_a_start_is_read_once(

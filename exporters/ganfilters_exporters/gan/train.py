@@ -16,6 +16,7 @@ from ganfilters.errors import UsageError
 
 from ..backbones import BACKBONES, Backbone
 from ..data import Pictures, load_arrays, load_pictures
+from ..files import read_config
 from ..sheets import grid, write_picture
 from ..stored import Origin
 from ..trainer import Callback, TrainConfig, TrainingError, TrainResult
@@ -176,9 +177,19 @@ def make_task(
     if judge is not None:
         task.modules["discriminator"].load_state_dict(judge)
     if config.head_start is None:
-        alone = HEAD_START if request.trained and judge is None else 0
+        # Decided once: a later part of the run may be given another `init`, which is not used.
+        alone = _head_start_of(request.run) if request.goes_on else None
+        if alone is None:
+            alone = HEAD_START if request.trained and judge is None else 0
         task.config = dataclasses.replace(config, head_start=alone)
     return task
+
+
+def _head_start_of(run: Path) -> int | None:
+    """Return the head start that a run began with; None if its folder does not say."""
+    noted = read_config(run).get("gan")
+    found = noted.get("head_start") if isinstance(noted, dict) else None
+    return found if isinstance(found, int) else None
 
 
 def _plain_task(request: GanRequest, features: LiteFeatures | None) -> Generation:
