@@ -268,7 +268,8 @@ class Trainer:
                 self._report(log, (self.step - first) / max(now - started, 1e-9), now - started)
             if self.step > first:
                 self._end(stopped)
-                stopped = self._stopped(stop, now - started) or stopped
+                if stop.is_set():  # also while the last was written; what was agreed on stays
+                    stopped = "signal"
         return TrainResult(self.step, self.seconds, stopped, log.last)
 
     def _agreed(self, reason: str) -> str:
@@ -294,10 +295,18 @@ class Trainer:
         """
         self._refuse(self._spoiled())
         state = self.state() if self.accelerator.is_main_process else {}
-        if stopped == "signal":  # who sent it may not wait
+        # Who sent a signal may not wait, and a pause is no end that a callback could refuse.
+        if stopped != "steps":
             self._write(state)
-        self._call_back(last=True)
-        if stopped != "signal":
+        try:
+            self._call_back(last=True)
+        except TrainingError:  # the end is refused: the same command must not export it
+            raise
+        except BaseException:
+            if stopped == "steps":
+                self._write(state)
+            raise
+        if stopped == "steps":
             self._write(state)
 
     def _one_step(self) -> dict[str, Tensor]:

@@ -354,6 +354,40 @@ def test_what_a_callback_refuses_is_not_saved_as_the_end(tmp_path: Path) -> None
         assert read_checkpoint(tmp_path / str(every))["step"] == 4  # type: ignore[index]
 
 
+@pytest.mark.parametrize(
+    ("error", "minutes"), [(OSError, None), (OSError, 1e-6), (TrainingError, 1e-6)]
+)
+def test_an_error_of_a_last_callback_throws_nothing_away(
+    tmp_path: Path, error: type[Exception], minutes: float | None
+) -> None:
+    """Only the end of all steps is refused; at a pause there is nothing to export."""
+
+    def fail(task: Task, step: int, folder: Path) -> None:
+        raise error("no")
+
+    with pytest.raises(error, match="no"):
+        Trainer(
+            Adversaries(), tmp_path, config(steps=3, minutes=minutes), [Callback(100, fail)]
+        ).run()
+    assert read_checkpoint(tmp_path)["step"] == (1 if minutes else 3)  # type: ignore[index]
+
+
+def test_what_processes_agreed_on_is_not_overruled_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another was told to stop, at the last step of this one."""
+    monkeypatch.setattr(Trainer, "_agreed", lambda _, reason: reason and "signal")
+    assert Trainer(Adversaries(), tmp_path, config(steps=3)).run().stopped == "signal"
+
+
+def test_a_signal_while_the_end_is_written_counts(tmp_path: Path) -> None:
+    def call(task: Task, step: int, folder: Path) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    result = Trainer(Adversaries(), tmp_path, config(steps=3), [Callback(100, call)]).run()
+    assert (result.stopped, result.step) == ("signal", 3)
+
+
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     found = Trainer(Adversaries(), tmp_path / "run", config()).dry_run()
     assert found["images_per_second"] > 0
