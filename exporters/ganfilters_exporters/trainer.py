@@ -471,6 +471,8 @@ class Trainer:
             )
         try:
             self.load(found)
+        except (torch.OutOfMemoryError, torch.AcceleratorError):
+            raise  # RuntimeErrors too, but of the device: the run is good
         except (KeyError, RuntimeError, ValueError) as error:  # what an identity does not tell
             raise UsageError(
                 f"{self.run_folder} holds a run of other networks than these; choose another "

@@ -225,6 +225,22 @@ def test_a_run_of_something_else_is_refused(tmp_path: Path) -> None:
         Trainer(Adversaries(), tmp_path, config(seed=5)).run()
 
 
+@pytest.mark.parametrize("kind", ["OutOfMemoryError", "AcceleratorError"])
+def test_a_device_that_fails_is_not_a_run_of_other_networks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Else the message would have a good run deleted."""
+    error = getattr(torch, kind)
+    Trainer(Adversaries(), tmp_path, config(steps=2)).run()
+
+    def fail(self: Trainer, state: object) -> None:
+        raise error("CUDA out of memory")
+
+    monkeypatch.setattr(Trainer, "load", fail)
+    with pytest.raises(error, match="CUDA out of memory"):
+        Trainer(Adversaries(), tmp_path, config(steps=3)).run()
+
+
 def test_a_finished_run_stays_as_it_is(tmp_path: Path) -> None:
     Trainer(Adversaries(), tmp_path, config(steps=4)).run()
     before = (tmp_path / CHECKPOINT).read_bytes()
