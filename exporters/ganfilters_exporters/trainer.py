@@ -53,7 +53,7 @@ from ganfilters.errors import GanfiltersError, UsageError
 
 from .accelerators import make_accelerator, peak_memory
 from .checkpoints import read_checkpoint, write_checkpoint
-from .differences import differences, short
+from .differences import differences, holds, short
 from .files import CONFIG, disk_full, make_folder, read_config, remove_leftovers, written_whole
 from .log import Log
 from .signals import told_to_stop
@@ -493,8 +493,12 @@ class Trainer:
                     began = f"with {before}" if before else "with a new network"
                     self._say(f"the run began {began}; {after or 'a new one'} is not used")
             # Where to write, and what an earlier version did not know of, change no result.
-            elif key not in ("command", "out") and before is not None:
+            elif key in ("command", "out") or before is None:
+                continue
+            elif holds(now, key):
                 self._say(f"{key} is {short(after)} from here on; it was {short(before)}")
+            elif before:  # what this version has no more; at 0 or empty it did nothing
+                self._say(f"{key} is gone from here on; it was {short(before)}")
 
     def _say(self, text: str) -> None:
         if not self.config.quiet and self.accelerator.is_main_process:

@@ -483,6 +483,22 @@ def test_a_resumed_run_says_what_is_unlike_before(
     assert "command" not in said
 
 
+def test_of_what_a_version_has_no_more_only_what_did_something_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = {"how": {"r1": 0.0, "kinds": [], "decay": 0.1, "side": 0, "teacher": {"a": 1}}}
+    Trainer(Adversaries(), tmp_path, TrainConfig(steps=1), notes=first).run()
+    capsys.readouterr()
+    then = {"how": {"side": None}}
+    Trainer(Adversaries(), tmp_path, TrainConfig(steps=2), notes=then).run()
+    said = capsys.readouterr().err
+    assert "how.decay is gone from here on; it was 0.1" in said
+    assert 'how.teacher is gone from here on; it was {"a": 1}' in said
+    assert "how.side is null from here on; it was 0" in said
+    assert "r1" not in said
+    assert "kinds" not in said
+
+
 def test_a_folder_has_one_training_at_a_time(tmp_path: Path) -> None:
     def call(task: Task, step: int, folder: Path) -> None:
         with pytest.raises(UsageError, match="another training is running in"):
