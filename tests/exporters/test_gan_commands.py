@@ -24,6 +24,7 @@ from ganfilters.errors import UsageError
 from ganfilters.models import ModelFile
 from ganfilters_exporters import train_commands
 from ganfilters_exporters.backbones import Backbone
+from ganfilters_exporters.checkpoints import read_checkpoint, write_checkpoint
 from ganfilters_exporters.files import read_config
 from ganfilters_exporters.gan import evaluate as evaluating
 from ganfilters_exporters.gan import train as training
@@ -254,6 +255,31 @@ def test_a_run_brings_its_discriminator_where_it_fits(
         assert ("first.onnx.run and its discriminator; classes" in done.output) == fits
         assert same[-1] == fits
         assert seen[-1].config.head_start == (0 if fits else 100)
+
+
+def test_a_discriminator_of_other_weights_or_features_is_left(tmp_path: Path) -> None:
+    """Those of before both were recorded say less of what they are."""
+    how = GanConfig(batch=8, discriminator="projected", norm="spectral", feature_side=64)
+    first = GanRequest(
+        data=(npz(tmp_path),), out=tmp_path / "x.onnx", run=tmp_path / "first", export=False,
+        network=NetworkConfig("mlp", 16, z=6, width=16), gan=how,
+    )  # fmt: skip
+    train_gan(first, TrainConfig(1, device="cpu", quiet=True), backbone=backbone)
+    given = dataclasses.replace(first, run=tmp_path / "second", init=first.run)
+    own = dataclasses.replace(given, backbone=tmp_path / "own.pth")
+
+    def starts() -> list[int | None]:
+        return [make_task(request, backbone).config.head_start for request in (given, own)]
+
+    assert starts() == [0, 0]
+    config = first.run / "config.json"
+    config.write_text(config.read_text().replace("frozen_weights", "before"))
+    assert starts() == [0, 100]
+    state = read_checkpoint(first.run)
+    state["modules"]["discriminator"].popitem()  # type: ignore[index]
+    write_checkpoint(first.run, state)  # type: ignore[arg-type]
+    given, own = dataclasses.replace(given), dataclasses.replace(own)  # read again
+    assert starts() == [100, 100]
 
 
 @pytest.mark.parametrize("fits", [True, False])

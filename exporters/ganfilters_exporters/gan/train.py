@@ -173,7 +173,7 @@ def make_task(
     if config.discriminator == "projected" or config.perceptual:
         features = LiteFeatures(backbone(request), config.feature_side)
     task = _pair_task(request, features) if request.paired else _plain_task(request, features)
-    judge = request.trained.judge(task) if request.trained else None
+    judge = request.trained.judge(task, request.backbone) if request.trained else None
     if judge is not None:
         task.modules["discriminator"].load_state_dict(judge)
     if config.head_start is None:
@@ -288,7 +288,8 @@ def _report(request: GanRequest, task: Adversarial, pictures: Pictures) -> None:
     """Say how many pictures are used, which are not, how large the networks are, what is kept."""
     if request.trained and not request.goes_on:
         classes = pictures.classes if request.conditional else ()
-        print(request.trained.describe(classes, task), file=sys.stderr)  # noqa: T201
+        text = request.trained.describe(classes, task, request.backbone)
+        print(text, file=sys.stderr)  # noqa: T201
     text = f"{len(pictures)} pictures"
     if pictures.skipped:
         text += f", {len(pictures.skipped)} skipped, the first: {pictures.skipped[0]}"
