@@ -114,7 +114,7 @@ def need_to_train(values: Mapping[str, Any], *more: str) -> None:
 
     `more` are those that this training takes beside the trainer's.
     """
-    need("training", "torch", "accelerate", *more)
+    need("training", "torch", "accelerate", "filelock", *more)
     if not values["no_export"]:
         need(
             "exporting in the end (--no-export leaves it out)",
@@ -122,9 +122,10 @@ def need_to_train(values: Mapping[str, Any], *more: str) -> None:
             "onnx_ir",
             "onnxscript",
             "onnxruntime",
+            "pydantic",
         )
     if values["init"] is not None and values["init"].suffix.lower() == ".onnx":
-        need("--init with an .onnx file", "onnx")
+        need("--init with an .onnx file", "onnx", "pydantic")
 
 
 def tell(result: Any, steps: int, run: Path, written: Path | None) -> None:

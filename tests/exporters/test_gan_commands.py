@@ -634,21 +634,37 @@ def test_a_stopped_training_exports_nothing_and_says_so(
     assert out.exists()
 
 
-def test_what_the_export_needs_is_asked_for_at_the_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("absent", "more", "message"),
+    [
+        ("filelock", ["--no-export"], r"training needs filelock; pip"),
+        ("onnx_ir", [], r"in the end \(--no-export leaves it out\) needs onnx_ir; pip"),
+        ("pydantic", [], r"in the end \(--no-export leaves it out\) needs pydantic; pip"),
+        ("pydantic", ["--no-export", "--init"], r"--init with an \.onnx file needs pydantic; pip"),
+    ],
+)
+def test_what_a_training_needs_is_asked_for_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, absent: str, more: list[str], message: str
 ) -> None:
     find = train_commands.find_spec
     monkeypatch.setattr(
-        train_commands, "find_spec", lambda name: None if name.startswith("onnx_") else find(name)
+        train_commands, "find_spec", lambda name: None if name == absent else find(name)
     )
-    out = tmp_path / "x.onnx"
-    with pytest.raises(
-        UsageError, match=r"exporting in the end \(--no-export leaves it out\) needs onnx_ir; pip"
-    ):
-        call(npz(tmp_path), out, "--arch", "mlp")
-    assert "1 of 1 steps" in call(
-        npz(tmp_path), out, "--arch", "mlp", "--no-export", "--steps", "1"
-    ).output  # fmt: skip
+    (tmp_path / "init.onnx").touch()
+    init = [str(tmp_path / "init.onnx")] if "--init" in more else []
+    with pytest.raises(UsageError, match=message):
+        call(npz(tmp_path), tmp_path / "x.onnx", "--arch", "mlp", *more, *init)
+
+
+def test_what_only_the_export_needs_is_not_asked_for_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find, without = train_commands.find_spec, ("onnx", "onnx_ir", "pydantic")
+    monkeypatch.setattr(
+        train_commands, "find_spec", lambda name: None if name in without else find(name)
+    )
+    words = ["--arch", "mlp", "--no-export", "--steps", "1"]
+    assert "1 of 1 steps" in call(npz(tmp_path), tmp_path / "x.onnx", *words).output
 
 
 def test_reconstruction_without_pairs_is_refused(tmp_path: Path) -> None:
