@@ -667,6 +667,17 @@ def test_what_only_the_export_needs_is_not_asked_for_without_it(
     assert "1 of 1 steps" in call(npz(tmp_path), tmp_path / "x.onnx", *words).output
 
 
+def test_of_several_processes_one_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, words = npz(tmp_path), ["--arch", "mlp", "--no-export", "--steps", "1"]
+    monkeypatch.setenv("RANK", "1")
+    done = call(data, tmp_path / "second.onnx", *words)
+    assert (done.exit_code, done.output) == (0, "")
+    monkeypatch.setenv("RANK", "0")
+    output = call(data, tmp_path / "first.onnx", *words).output
+    assert "96 pictures; " in output
+    assert "1 of 1 steps done" in output
+
+
 def test_reconstruction_without_pairs_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--reconstruction needs pairs: give --pairs DIR or"):
         call(npz(tmp_path), tmp_path / "x.onnx", "--arch", "dcgan", "--reconstruction", "L2")
