@@ -311,6 +311,20 @@ def test_a_start_is_read_once(
     assert len(read) == 1
 
 
+def test_what_was_read_is_the_start_only_of_its_own_path(trained: Path, tmp_path: Path) -> None:
+    call(trained / "toy.npz", tmp_path / "x.onnx", "--arch", "mlp", "--no-export")
+    run, onnx_file = tmp_path / "x.onnx.run", trained / "toy.onnx"
+    given = GanRequest(
+        data=(trained / "toy.npz",), out=tmp_path / "y.onnx", run=tmp_path / "run",
+        init=run / "checkpoint.pt", opened=read_trained(run),
+    )  # fmt: skip
+    assert given.trained is given.opened
+    other = dataclasses.replace(given, init=onnx_file)
+    assert other.trained is not None
+    assert other.trained.path == onnx_file
+    assert dataclasses.replace(given, init=None).trained is None
+
+
 def test_new_classes_begin_near_those_that_are_known(tmp_path: Path) -> None:
     torch.manual_seed(0)
     sizes = NetworkConfig("mlp", 16, 1, classes=3, z=6, width=16, embedding=3, mapping=2, w=8)

@@ -15,6 +15,7 @@ import torch
 from ganfilters.errors import UsageError
 
 from ..backbones import BACKBONES, Backbone
+from ..checkpoints import run_folder
 from ..data import Pictures, load_arrays, load_pictures
 from ..files import read_config
 from ..sheets import grid, write_picture
@@ -72,8 +73,8 @@ class GanRequest(TrainRequest):
         End a run whose samples are collapsed.
     title : str
         For the card; one is made if it is empty.
-    begun : Trained or None
-        What `init` holds, where that was read before.
+    opened : Trained or None
+        What `init` holds, where that was read before; that of another path is not used.
     """
 
     data: tuple[Path, ...]
@@ -86,13 +87,17 @@ class GanRequest(TrainRequest):
     check_every: int = 250
     stop_on_collapse: bool = False
     title: str = ""
-    begun: Trained | None = field(default=None, repr=False, compare=False)
+    opened: Trained | None = field(default=None, repr=False, compare=False)
     command: str = "ganfilters train gan"
 
     @cached_property
     def trained(self) -> Trained | None:
         """What `init` holds; a UsageError if that is nothing to begin with."""
-        return self.begun or (read_trained(self.init) if self.init else None)
+        if self.init is None:
+            return None
+        if self.opened and self.opened.path == (run_folder(self.init) or self.init):
+            return self.opened
+        return read_trained(self.init)
 
     @property
     def start(self) -> Origin:
