@@ -215,7 +215,10 @@ def test_in_its_head_start_the_discriminator_learns_alone(trained: Path, tmp_pat
     with pytest.raises(
         UsageError, match="--steps 2 is no more than the discriminator's head start"
     ):
-        train_gan(given, dataclasses.replace(how, steps=2))
+        # Before the data are read, which are not there.
+        train_gan(
+            dataclasses.replace(given, data=(tmp_path / "none",)), dataclasses.replace(how, steps=2)
+        )
     train_gan(given, how)
     lines = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
     assert ["generator" in json.loads(line) for line in lines] == [False, False, True]

@@ -264,17 +264,14 @@ def train_gan(
         The samples are collapsed, and the run was to stop then.
     """
     request.check_target()
+    _refuse_short(config.steps, request.gan.head_start)
     # What the file will hold is read now, not when all steps are done.
     held = None
     if request.export and not request.paired:
         held = backbone(request)
     torch.manual_seed(config.seed)
     task = make_task(request, backbone)
-    if config.steps <= (task.config.head_start or 0):
-        raise UsageError(
-            f"--steps {config.steps} is no more than the discriminator's head start of "
-            f"{task.config.head_start}; give more, or a smaller --head-start"
-        )
+    _refuse_short(config.steps, task.config.head_start)
     pictures = task.pictures if isinstance(task, Generation) else task.targets
     if not config.quiet:
         _report(request, task, pictures)
@@ -287,6 +284,15 @@ def train_gan(
         _export(request, task, config, result, held)
 
     return train(task, request, config, _callbacks(request), notes, export, dry_run=dry_run)
+
+
+def _refuse_short(steps: int, head_start: int | None) -> None:
+    """Refuse to train where the generator would not learn at all."""
+    if steps <= (head_start or 0):
+        raise UsageError(
+            f"--steps {steps} is no more than the discriminator's head start of {head_start}; "
+            "give more, or a smaller --head-start"
+        )
 
 
 def _report(request: GanRequest, task: Adversarial, pictures: Pictures) -> None:
