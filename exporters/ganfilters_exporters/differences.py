@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["differences", "short"]
+__all__ = ["differences", "holds", "short"]
 
 
 def differences(
@@ -19,6 +19,15 @@ def differences(
             yield from differences(old, new, f"{within}{key}.")
         elif old != new:
             yield f"{within}{key}", old, new
+
+
+def holds(record: Any, path: str) -> bool:
+    """Return whether a record has what `differences` names by a path, if only a null."""
+    for key in path.split("."):
+        if not isinstance(record, Mapping) or key not in record:
+            return False
+        record = record[key]
+    return True
 
 
 def short(value: object) -> str:

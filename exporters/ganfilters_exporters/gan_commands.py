@@ -187,9 +187,9 @@ def _request(values: dict[str, Any], run: Path, seed: int, command: str) -> Any:
     from .gan.recipes import refuse_unfitting, settings_of
     from .gan.train import GanRequest
 
-    values["begun"] = None
+    values["opened"] = None
     if values["init"]:
-        values = _begun(values)
+        values = _opened(values)
     if values["arch"] is None:
         raise UsageError("give --arch mlp, dcgan or style, or --init with a trained generator")
     values = settings_of(values["arch"], values)
@@ -220,7 +220,7 @@ def _request(values: dict[str, Any], run: Path, seed: int, command: str) -> Any:
     how = GanConfig(**{name: values[name] for name in own})
     kept = (
         "data", "out", "init", "conditional", "pairs", "backbone", "sheet_every", "check_every",
-        "stop_on_collapse", "overwrite", "title", "licence", "attribution", "begun",
+        "stop_on_collapse", "overwrite", "title", "licence", "attribution", "opened",
     )  # fmt: skip
     return GanRequest(
         run=run, gan=how, network=network, command=command, degrade=values["degrade"] or "",
@@ -229,7 +229,7 @@ def _request(values: dict[str, Any], run: Path, seed: int, command: str) -> Any:
     )  # fmt: skip
 
 
-def _begun(values: dict[str, Any]) -> dict[str, Any]:
+def _opened(values: dict[str, Any]) -> dict[str, Any]:
     """Return the options with the trained network that --init brings, and its sizes.
 
     Raises
@@ -253,7 +253,7 @@ def _begun(values: dict[str, Any]) -> dict[str, Any]:
         raise UsageError(
             f"--arch {values['arch']}: {values['init']} is {network['arch']}; leave it out"
         )
-    return values | network | {"channels": str(network["channels"]), "begun": trained}
+    return values | network | {"channels": str(network["channels"]), "opened": trained}
 
 
 @click.group()

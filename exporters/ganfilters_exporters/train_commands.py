@@ -7,6 +7,7 @@ installed; with ``--no-export`` it needs neither onnx nor pydantic.
 from __future__ import annotations
 
 import dataclasses
+import os
 import shlex
 import sys
 from collections.abc import Collection, Mapping
@@ -114,7 +115,7 @@ def need_to_train(values: Mapping[str, Any], *more: str) -> None:
 
     `more` are those that this training takes beside the trainer's.
     """
-    need("training", "torch", "accelerate", *more)
+    need("training", "torch", "accelerate", "filelock", *more)
     if not values["no_export"]:
         need(
             "exporting in the end (--no-export leaves it out)",
@@ -122,25 +123,39 @@ def need_to_train(values: Mapping[str, Any], *more: str) -> None:
             "onnx_ir",
             "onnxscript",
             "onnxruntime",
+            "pydantic",
         )
     if values["init"] is not None and values["init"].suffix.lower() == ".onnx":
-        need("--init with an .onnx file", "onnx")
+        need("--init with an .onnx file", "onnx", "pydantic")
 
 
 def tell(result: Any, steps: int, run: Path, written: Path | None) -> None:
-    """Print how a training ended, or what a dry run measured; exit with 130 if it was stopped."""
+    """Print how a training ended, or what a dry run measured; exit with 130 if it was stopped.
+
+    Of several processes one prints.
+    """
+
+    def say(text: str, *, err: bool = False) -> None:
+        if _speaks():
+            click.echo(text, err=err)
+
     if isinstance(result, dict):
-        click.echo("  ".join(f"{key} {value:.4g}" for key, value in result.items()))
+        say("  ".join(f"{key} {value:.4g}" for key, value in result.items()))
         return
     if result.step > steps:
-        click.echo(f"{result.step} steps were done before, more than --steps {steps}; run in {run}")
+        say(f"{result.step} steps were done before, more than --steps {steps}; run in {run}")
     else:
-        click.echo(f"{result.step} of {steps} steps done ({result.stopped}); run in {run}")
+        say(f"{result.step} of {steps} steps done ({result.stopped}); run in {run}")
     if result.stopped == "signal":
-        click.echo("stopped and saved; the same command goes on from here", err=True)
+        say("stopped and saved; the same command goes on from here", err=True)
         click.get_current_context().exit(130)
     if written is not None:
-        click.echo(f"wrote {written}")
+        say(f"wrote {written}")
+
+
+def _speaks() -> bool:
+    """Return whether this is the one of several processes that prints; torchrun numbers them."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def train_config(values: dict[str, Any]) -> Any:
@@ -157,7 +172,7 @@ def train_config(values: dict[str, Any]) -> Any:
     names = (
         "steps", "minutes", "device", "precision", "seed", "checkpoint_every", "log_every",
     )  # fmt: skip
-    return TrainConfig(**{name: values.pop(name) for name in names})
+    return TrainConfig(**{name: values.pop(name) for name in names}, quiet=not _speaks())
 
 
 @train.command(epilog=_STYLE_EXAMPLES)

@@ -53,7 +53,7 @@ from ganfilters.errors import GanfiltersError, UsageError
 
 from .accelerators import make_accelerator, peak_memory
 from .checkpoints import read_checkpoint, write_checkpoint
-from .differences import differences, short
+from .differences import differences, holds, short
 from .files import CONFIG, disk_full, make_folder, read_config, remove_leftovers, written_whole
 from .log import Log
 from .signals import told_to_stop
@@ -268,7 +268,8 @@ class Trainer:
                 self._report(log, (self.step - first) / max(now - started, 1e-9), now - started)
             if self.step > first:
                 self._end(stopped)
-                stopped = self._stopped(stop, now - started) or stopped
+                if stop.is_set():  # also while the last was written; what was agreed on stays
+                    stopped = "signal"
         return TrainResult(self.step, self.seconds, stopped, log.last)
 
     def _agreed(self, reason: str) -> str:
@@ -294,10 +295,18 @@ class Trainer:
         """
         self._refuse(self._spoiled())
         state = self.state() if self.accelerator.is_main_process else {}
-        if stopped == "signal":  # who sent it may not wait
+        # Who sent a signal may not wait, and a pause is no end that a callback could refuse.
+        if stopped != "steps":
             self._write(state)
-        self._call_back(last=True)
-        if stopped != "signal":
+        try:
+            self._call_back(last=True)
+        except TrainingError:  # the end is refused: the same command must not export it
+            raise
+        except BaseException:
+            if stopped == "steps":
+                self._write(state)
+            raise
+        if stopped == "steps":
             self._write(state)
 
     def _one_step(self) -> dict[str, Tensor]:
@@ -462,6 +471,8 @@ class Trainer:
             )
         try:
             self.load(found)
+        except (torch.OutOfMemoryError, torch.AcceleratorError):
+            raise  # RuntimeErrors too, but of the device: the run is good
         except (KeyError, RuntimeError, ValueError) as error:  # what an identity does not tell
             raise UsageError(
                 f"{self.run_folder} holds a run of other networks than these; choose another "
@@ -482,8 +493,12 @@ class Trainer:
                     began = f"with {before}" if before else "with a new network"
                     self._say(f"the run began {began}; {after or 'a new one'} is not used")
             # Where to write, and what an earlier version did not know of, change no result.
-            elif key not in ("command", "out") and before is not None:
+            elif key in ("command", "out") or before is None:
+                continue
+            elif holds(now, key):
                 self._say(f"{key} is {short(after)} from here on; it was {short(before)}")
+            elif before:  # what this version has no more; at 0 or empty it did nothing
+                self._say(f"{key} is gone from here on; it was {short(before)}")
 
     def _say(self, text: str) -> None:
         if not self.config.quiet and self.accelerator.is_main_process:

@@ -24,6 +24,8 @@ from ganfilters.errors import UsageError
 from ganfilters.models import ModelFile
 from ganfilters_exporters import train_commands
 from ganfilters_exporters.backbones import Backbone
+from ganfilters_exporters.checkpoints import read_checkpoint, write_checkpoint
+from ganfilters_exporters.files import read_config
 from ganfilters_exporters.gan import evaluate as evaluating
 from ganfilters_exporters.gan import train as training
 from ganfilters_exporters.gan.adversarial import GanConfig
@@ -213,7 +215,10 @@ def test_in_its_head_start_the_discriminator_learns_alone(trained: Path, tmp_pat
     with pytest.raises(
         UsageError, match="--steps 2 is no more than the discriminator's head start"
     ):
-        train_gan(given, dataclasses.replace(how, steps=2))
+        # Before the data are read, which are not there.
+        train_gan(
+            dataclasses.replace(given, data=(tmp_path / "none",)), dataclasses.replace(how, steps=2)
+        )
     train_gan(given, how)
     lines = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
     assert ["generator" in json.loads(line) for line in lines] == [False, False, True]
@@ -255,6 +260,48 @@ def test_a_run_brings_its_discriminator_where_it_fits(
         assert seen[-1].config.head_start == (0 if fits else 100)
 
 
+def test_a_discriminator_of_other_weights_or_features_is_left(tmp_path: Path) -> None:
+    """Those of before both were recorded say less of what they are."""
+    how = GanConfig(batch=8, discriminator="projected", norm="spectral", feature_side=64)
+    first = GanRequest(
+        data=(npz(tmp_path),), out=tmp_path / "x.onnx", run=tmp_path / "first", export=False,
+        network=NetworkConfig("mlp", 16, z=6, width=16), gan=how,
+    )  # fmt: skip
+    train_gan(first, TrainConfig(1, device="cpu", quiet=True), backbone=backbone)
+    given = dataclasses.replace(first, run=tmp_path / "second", init=first.run)
+    own = dataclasses.replace(given, backbone=tmp_path / "own.pth")
+
+    def starts() -> list[int | None]:
+        return [make_task(request, backbone).config.head_start for request in (given, own)]
+
+    assert starts() == [0, 0]
+    config = first.run / "config.json"
+    config.write_text(config.read_text().replace("frozen_weights", "before"))
+    assert starts() == [0, 100]
+    state = read_checkpoint(first.run)
+    state["modules"]["discriminator"].popitem()  # type: ignore[index]
+    write_checkpoint(first.run, state)  # type: ignore[arg-type]
+    given, own = dataclasses.replace(given), dataclasses.replace(own)  # read again
+    assert starts() == [100, 100]
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_a_run_keeps_its_head_start_whatever_it_is_given_later(tmp_path: Path, fits: bool) -> None:
+    losses = ("nonsaturating", "hinge")
+    words = ["--arch", "mlp", "--conditional", "--no-export", "--steps", "1", "--loss"]
+    for loss in losses:
+        call(npz(tmp_path), tmp_path / loss, *words, loss)
+    given = ["--data", str(tmp_path / "toy.npz"), "--out", str(tmp_path / "x.onnx"), "--batch", "8"]
+    given += ["--conditional", "--no-export", "--device", "cpu", "--steps", "101"]
+    given += ["--minutes", "1e-6", "--loss", losses[not fits]]
+    for first in losses:
+        done = CliRunner().invoke(
+            gan, [*given, "--init", str(tmp_path / f"{first}.run")], catch_exceptions=False
+        )
+        assert "head_start" not in done.output
+        assert read_config(tmp_path / "x.onnx.run")["gan"]["head_start"] == (0 if fits else 100)
+
+
 def test_a_start_is_read_once(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -265,6 +312,20 @@ def test_a_start_is_read_once(
     words += ["--conditional", "--out", str(tmp_path / "x.onnx"), "--no-export", "--device", "cpu"]
     CliRunner().invoke(gan, [*words, "--batch", "8"], catch_exceptions=False)
     assert len(read) == 1
+
+
+def test_what_was_read_is_the_start_only_of_its_own_path(trained: Path, tmp_path: Path) -> None:
+    call(trained / "toy.npz", tmp_path / "x.onnx", "--arch", "mlp", "--no-export")
+    run, onnx_file = tmp_path / "x.onnx.run", trained / "toy.onnx"
+    given = GanRequest(
+        data=(trained / "toy.npz",), out=tmp_path / "y.onnx", run=tmp_path / "run",
+        init=run / "checkpoint.pt", opened=read_trained(run),
+    )  # fmt: skip
+    assert given.trained is given.opened
+    other = dataclasses.replace(given, init=onnx_file)
+    assert other.trained is not None
+    assert other.trained.path == onnx_file
+    assert dataclasses.replace(given, init=None).trained is None
 
 
 def test_new_classes_begin_near_those_that_are_known(tmp_path: Path) -> None:
@@ -590,21 +651,48 @@ def test_a_stopped_training_exports_nothing_and_says_so(
     assert out.exists()
 
 
-def test_what_the_export_needs_is_asked_for_at_the_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("absent", "more", "message"),
+    [
+        ("filelock", ["--no-export"], r"training needs filelock; pip"),
+        ("onnx_ir", [], r"in the end \(--no-export leaves it out\) needs onnx_ir; pip"),
+        ("pydantic", [], r"in the end \(--no-export leaves it out\) needs pydantic; pip"),
+        ("pydantic", ["--no-export", "--init"], r"--init with an \.onnx file needs pydantic; pip"),
+    ],
+)
+def test_what_a_training_needs_is_asked_for_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, absent: str, more: list[str], message: str
 ) -> None:
     find = train_commands.find_spec
     monkeypatch.setattr(
-        train_commands, "find_spec", lambda name: None if name.startswith("onnx_") else find(name)
+        train_commands, "find_spec", lambda name: None if name == absent else find(name)
     )
-    out = tmp_path / "x.onnx"
-    with pytest.raises(
-        UsageError, match=r"exporting in the end \(--no-export leaves it out\) needs onnx_ir; pip"
-    ):
-        call(npz(tmp_path), out, "--arch", "mlp")
-    assert "1 of 1 steps" in call(
-        npz(tmp_path), out, "--arch", "mlp", "--no-export", "--steps", "1"
-    ).output  # fmt: skip
+    (tmp_path / "init.onnx").touch()
+    init = [str(tmp_path / "init.onnx")] if "--init" in more else []
+    with pytest.raises(UsageError, match=message):
+        call(npz(tmp_path), tmp_path / "x.onnx", "--arch", "mlp", *more, *init)
+
+
+def test_what_only_the_export_needs_is_not_asked_for_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find, without = train_commands.find_spec, ("onnx", "onnx_ir", "pydantic")
+    monkeypatch.setattr(
+        train_commands, "find_spec", lambda name: None if name in without else find(name)
+    )
+    words = ["--arch", "mlp", "--no-export", "--steps", "1"]
+    assert "1 of 1 steps" in call(npz(tmp_path), tmp_path / "x.onnx", *words).output
+
+
+def test_of_several_processes_one_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, words = npz(tmp_path), ["--arch", "mlp", "--no-export", "--steps", "1"]
+    monkeypatch.setenv("RANK", "1")
+    done = call(data, tmp_path / "second.onnx", *words)
+    assert (done.exit_code, done.output) == (0, "")
+    monkeypatch.setenv("RANK", "0")
+    output = call(data, tmp_path / "first.onnx", *words).output
+    assert "96 pictures; " in output
+    assert "1 of 1 steps done" in output
 
 
 def test_reconstruction_without_pairs_is_refused(tmp_path: Path) -> None:

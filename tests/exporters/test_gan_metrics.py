@@ -106,6 +106,22 @@ def test_diversity_is_measured_within_classes() -> None:
     assert diversity(torch.from_numpy(copies), None, 0) == 0
 
 
+def test_the_diversity_of_many_pictures_is_found_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By differences 5000 pictures in colour took 15 s, by products 0.5 s."""
+    modes, cdist = [], torch.cdist
+
+    def spy(*pictures: torch.Tensor, **more: str) -> torch.Tensor:
+        modes.append(bool(more))
+        return cdist(*pictures, **more)
+
+    monkeypatch.setattr(torch, "cdist", spy)
+    images = torch.rand(1000, 3, 4, 4)
+    many, few = diversity(images, None, 0), diversity(images[1:], None, 0)
+    assert modes == [False, True]
+    assert many == pytest.approx(few, rel=1e-3)
+    assert diversity(images[:1].repeat(1000, 1, 1, 1), None, 0) == 0
+
+
 def test_a_class_of_copies_is_left_out() -> None:
     data = torch.tensor([0.0, 2.0, torch.nan, 2.0])
     samples = torch.tensor([1.0, 1.0, 1.0, 2.0])

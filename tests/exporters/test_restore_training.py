@@ -186,6 +186,25 @@ def test_another_frozen_network_is_said(tmp_path: Path, capsys: pytest.CaptureFi
     assert "frozen_weights.teacher is " in said
 
 
+def test_other_layers_of_a_run_from_before_are_said_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = dataclasses.replace(inpaint_request(tmp_path), export=False)
+    fill(request, 1)
+    config = request.run / "config.json"
+    noted = json.loads(config.read_text())
+    assert noted["how"].pop("layers") == ["relu1_2", "relu2_2", "relu3_3"]
+    config.write_text(json.dumps(noted))
+    for step, times in ((2, 1), (3, 0)):
+        fill(request, step, quiet=False)
+        said = capsys.readouterr().err
+        assert said.count("distance is of relu1_2, relu2_2, relu3_3 from here on") == times
+        assert "how.layers" not in said
+    monkeypatch.setattr(training, "PERCEPTUAL_LAYERS", ("relu1_2",))
+    fill(request, 4, quiet=False)
+    assert 'how.layers is ["relu1_2"] from here on; it was' in capsys.readouterr().err
+
+
 class _Named(nn.Module):
     """As the real loss network, which knows every convolution; NaN for those not compared."""
 

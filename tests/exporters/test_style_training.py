@@ -197,7 +197,10 @@ def test_any_painting_learns_and_tells_paintings_apart(
 def test_named_styles_and_any_painting_from_a_trained_network(
     request_: StyleRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(training.BACKBONES, "efficientnet-lite0", lambda _: backbone())
+    read: list[None] = []
+    monkeypatch.setitem(
+        training.BACKBONES, "efficientnet-lite0", lambda _: read.append(None) or backbone()
+    )
     train_style(request_, config(10), loss_network=loss_network())
     corpus = pictures(tmp_path / "corpus", 4, stripes=True)
     both = dataclasses.replace(
@@ -212,6 +215,9 @@ def test_named_styles_and_any_painting_from_a_trained_network(
     card = ModelFile(both.out).card_for("style")
     assert [s["name"] for s in card.extra["styles"]] == ["picture-0", "picture-1"]
     assert card.extra["any_painting"]
+    # Of the backbone, which is not read again to name it.
+    assert backbone().attribution in card.attribution.split("; ")
+    assert len(read) == 1
 
 
 @pytest.mark.parametrize("start", ["file", "run"])

@@ -225,6 +225,22 @@ def test_a_run_of_something_else_is_refused(tmp_path: Path) -> None:
         Trainer(Adversaries(), tmp_path, config(seed=5)).run()
 
 
+@pytest.mark.parametrize("kind", ["OutOfMemoryError", "AcceleratorError"])
+def test_a_device_that_fails_is_not_a_run_of_other_networks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Else the message would have a good run deleted."""
+    error = getattr(torch, kind)
+    Trainer(Adversaries(), tmp_path, config(steps=2)).run()
+
+    def fail(self: Trainer, state: object) -> None:
+        raise error("CUDA out of memory")
+
+    monkeypatch.setattr(Trainer, "load", fail)
+    with pytest.raises(error, match="CUDA out of memory"):
+        Trainer(Adversaries(), tmp_path, config(steps=3)).run()
+
+
 def test_a_finished_run_stays_as_it_is(tmp_path: Path) -> None:
     Trainer(Adversaries(), tmp_path, config(steps=4)).run()
     before = (tmp_path / CHECKPOINT).read_bytes()
@@ -354,6 +370,40 @@ def test_what_a_callback_refuses_is_not_saved_as_the_end(tmp_path: Path) -> None
         assert read_checkpoint(tmp_path / str(every))["step"] == 4  # type: ignore[index]
 
 
+@pytest.mark.parametrize(
+    ("error", "minutes"), [(OSError, None), (OSError, 1e-6), (TrainingError, 1e-6)]
+)
+def test_an_error_of_a_last_callback_throws_nothing_away(
+    tmp_path: Path, error: type[Exception], minutes: float | None
+) -> None:
+    """Only the end of all steps is refused; at a pause there is nothing to export."""
+
+    def fail(task: Task, step: int, folder: Path) -> None:
+        raise error("no")
+
+    with pytest.raises(error, match="no"):
+        Trainer(
+            Adversaries(), tmp_path, config(steps=3, minutes=minutes), [Callback(100, fail)]
+        ).run()
+    assert read_checkpoint(tmp_path)["step"] == (1 if minutes else 3)  # type: ignore[index]
+
+
+def test_what_processes_agreed_on_is_not_overruled_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another was told to stop, at the last step of this one."""
+    monkeypatch.setattr(Trainer, "_agreed", lambda _, reason: reason and "signal")
+    assert Trainer(Adversaries(), tmp_path, config(steps=3)).run().stopped == "signal"
+
+
+def test_a_signal_while_the_end_is_written_counts(tmp_path: Path) -> None:
+    def call(task: Task, step: int, folder: Path) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    result = Trainer(Adversaries(), tmp_path, config(steps=3), [Callback(100, call)]).run()
+    assert (result.stopped, result.step) == ("signal", 3)
+
+
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     found = Trainer(Adversaries(), tmp_path / "run", config()).dry_run()
     assert found["images_per_second"] > 0
@@ -431,6 +481,22 @@ def test_a_resumed_run_says_what_is_unlike_before(
     assert "size" not in said
     assert "new" not in said
     assert "command" not in said
+
+
+def test_of_what_a_version_has_no_more_only_what_did_something_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = {"how": {"r1": 0.0, "kinds": [], "decay": 0.1, "side": 0, "teacher": {"a": 1}}}
+    Trainer(Adversaries(), tmp_path, TrainConfig(steps=1), notes=first).run()
+    capsys.readouterr()
+    then = {"how": {"side": None}}
+    Trainer(Adversaries(), tmp_path, TrainConfig(steps=2), notes=then).run()
+    said = capsys.readouterr().err
+    assert "how.decay is gone from here on; it was 0.1" in said
+    assert 'how.teacher is gone from here on; it was {"a": 1}' in said
+    assert "how.side is null from here on; it was 0" in said
+    assert "r1" not in said
+    assert "kinds" not in said
 
 
 def test_a_folder_has_one_training_at_a_time(tmp_path: Path) -> None:

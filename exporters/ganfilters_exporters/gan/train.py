@@ -15,7 +15,9 @@ import torch
 from ganfilters.errors import UsageError
 
 from ..backbones import BACKBONES, Backbone
+from ..checkpoints import run_folder
 from ..data import Pictures, load_arrays, load_pictures
+from ..files import read_config
 from ..sheets import grid, write_picture
 from ..stored import Origin
 from ..trainer import Callback, TrainConfig, TrainingError, TrainResult
@@ -71,8 +73,8 @@ class GanRequest(TrainRequest):
         End a run whose samples are collapsed.
     title : str
         For the card; one is made if it is empty.
-    begun : Trained or None
-        What `init` holds, where that was read before.
+    opened : Trained or None
+        What `init` holds, where that was read before; that of another path is not used.
     """
 
     data: tuple[Path, ...]
@@ -85,13 +87,17 @@ class GanRequest(TrainRequest):
     check_every: int = 250
     stop_on_collapse: bool = False
     title: str = ""
-    begun: Trained | None = field(default=None, repr=False, compare=False)
+    opened: Trained | None = field(default=None, repr=False, compare=False)
     command: str = "ganfilters train gan"
 
     @cached_property
     def trained(self) -> Trained | None:
         """What `init` holds; a UsageError if that is nothing to begin with."""
-        return self.begun or (read_trained(self.init) if self.init else None)
+        if self.init is None:
+            return None
+        if self.opened and self.opened.path == (run_folder(self.init) or self.init):
+            return self.opened
+        return read_trained(self.init)
 
     @property
     def start(self) -> Origin:
@@ -172,13 +178,23 @@ def make_task(
     if config.discriminator == "projected" or config.perceptual:
         features = LiteFeatures(backbone(request), config.feature_side)
     task = _pair_task(request, features) if request.paired else _plain_task(request, features)
-    judge = request.trained.judge(task) if request.trained else None
+    judge = request.trained.judge(task, request.backbone) if request.trained else None
     if judge is not None:
         task.modules["discriminator"].load_state_dict(judge)
     if config.head_start is None:
-        alone = HEAD_START if request.trained and judge is None else 0
+        # Decided once: a later part of the run may be given another `init`, which is not used.
+        alone = _head_start_of(request.run) if request.goes_on else None
+        if alone is None:
+            alone = HEAD_START if request.trained and judge is None else 0
         task.config = dataclasses.replace(config, head_start=alone)
     return task
+
+
+def _head_start_of(run: Path) -> int | None:
+    """Return the head start that a run began with; None if its folder does not say."""
+    noted = read_config(run).get("gan")
+    found = noted.get("head_start") if isinstance(noted, dict) else None
+    return found if isinstance(found, int) else None
 
 
 def _plain_task(request: GanRequest, features: LiteFeatures | None) -> Generation:
@@ -248,17 +264,14 @@ def train_gan(
         The samples are collapsed, and the run was to stop then.
     """
     request.check_target()
+    _refuse_short(config.steps, request.gan.head_start)
     # What the file will hold is read now, not when all steps are done.
     held = None
     if request.export and not request.paired:
         held = backbone(request)
     torch.manual_seed(config.seed)
     task = make_task(request, backbone)
-    if config.steps <= (task.config.head_start or 0):
-        raise UsageError(
-            f"--steps {config.steps} is no more than the discriminator's head start of "
-            f"{task.config.head_start}; give more, or a smaller --head-start"
-        )
+    _refuse_short(config.steps, task.config.head_start)
     pictures = task.pictures if isinstance(task, Generation) else task.targets
     if not config.quiet:
         _report(request, task, pictures)
@@ -273,11 +286,21 @@ def train_gan(
     return train(task, request, config, _callbacks(request), notes, export, dry_run=dry_run)
 
 
+def _refuse_short(steps: int, head_start: int | None) -> None:
+    """Refuse to train where the generator would not learn at all."""
+    if steps <= (head_start or 0):
+        raise UsageError(
+            f"--steps {steps} is no more than the discriminator's head start of {head_start}; "
+            "give more, or a smaller --head-start"
+        )
+
+
 def _report(request: GanRequest, task: Adversarial, pictures: Pictures) -> None:
     """Say how many pictures are used, which are not, how large the networks are, what is kept."""
     if request.trained and not request.goes_on:
         classes = pictures.classes if request.conditional else ()
-        print(request.trained.describe(classes, task), file=sys.stderr)  # noqa: T201
+        text = request.trained.describe(classes, task, request.backbone)
+        print(text, file=sys.stderr)  # noqa: T201
     text = f"{len(pictures)} pictures"
     if pictures.skipped:
         text += f", {len(pictures.skipped)} skipped, the first: {pictures.skipped[0]}"

@@ -66,10 +66,11 @@ class Trained:
         found = self._weights
         return Origin.said_by(found.card) if isinstance(found, Stored) else Origin.of(self.path)
 
-    def judge(self, task: Adversarial) -> Mapping[str, Tensor] | None:
+    def judge(self, task: Adversarial, backbone: Path | None = None) -> Mapping[str, Tensor] | None:
         """Return the discriminator's weights, if a run had one and it is what `task` has.
 
-        What it judges by must be the same: networks, classes, loss, frozen features.
+        What it judges by must be the same: networks, classes, loss, frozen features. `backbone` is
+        the file that these were read from; None for those of the package.
         """
         now = json.loads(json.dumps(task.identity()))
         keys = {*self._identity, *now} - {"batch", "critic_steps"}
@@ -77,9 +78,14 @@ class Trained:
             return None
         if now["discriminator"] == "projected":
             then = read_config(self.path).get("frozen_weights", {}).get("features")
-            if then not in (None, checksum(task.frozen["features"].parameters())):
+            # A run of before it was recorded had most likely those of the package.
+            same = backbone is None
+            if then is not None:
+                same = then == checksum(task.frozen["features"].parameters())
+            if not same:
                 return None
-        return self._judge
+        fitting = _shapes(task.modules["discriminator"].state_dict())  # an identity may lack some
+        return self._judge if _shapes(self._judge) == fitting else None
 
     def refuse_unless(self, *, pairs: bool) -> None:
         """Raise UsageError unless it is a network of pairs, or unless it is none."""
@@ -151,10 +157,12 @@ class Trained:
         self.refuse_unless(pairs=True)
         return cast("Translator", self.load())
 
-    def describe(self, classes: tuple[str, ...], task: Adversarial) -> str:
-        """Return a line on what is taken over for these classes and this task."""
+    def describe(
+        self, classes: tuple[str, ...], task: Adversarial, backbone: Path | None = None
+    ) -> str:
+        """Return a line on what is taken over for these classes and this task; see `judge`."""
         text = f"begins with {self.path}"
-        if self.judge(task) is not None:
+        if self.judge(task, backbone) is not None:
             text += " and its discriminator"
         new = [name for name in classes if name not in self.classes]
         left = [name for name in self.classes if name not in classes]
@@ -231,6 +239,10 @@ def _with_classes(trained: Trained, network: Generator, classes: tuple[str, ...]
     )
     made.load_state_dict(state)
     return made
+
+
+def _shapes(state: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in state.items()}
 
 
 def _some(names: list[str]) -> str:

@@ -19,7 +19,7 @@ from .filler import Filler
 from .masks import draw_masks
 from .shared import RestoringConfig, cuts, game, psnr
 
-__all__ = ["Filling", "FillingConfig", "make_guesses"]
+__all__ = ["PERCEPTUAL_LAYERS", "Filling", "FillingConfig", "make_guesses"]
 
 PERCEPTUAL_LAYERS = LAYERS[:3]
 """Of VGG16. Deeper ones cost more and say less of texture; what is far apart in the picture the

@@ -15,6 +15,7 @@ from ganfilters.errors import UsageError
 
 from ..backbones import BACKBONES, Backbone
 from ..data import Pictures, load_pictures, spread
+from ..files import read_config
 from ..gan.discriminators import LiteFeatures
 from ..losses import load_vgg16_features
 from ..sheets import grid, load_samples, readable, write_picture
@@ -25,7 +26,7 @@ from .degrade import jpeg
 from .denoiser import MULTIPLE, Denoiser, DenoiserConfig
 from .denoising import Denoising, DenoisingConfig, TexturedDenoising, clean
 from .filler import Filler, FillerConfig
-from .filling import Filling, FillingConfig, make_guesses
+from .filling import PERCEPTUAL_LAYERS, Filling, FillingConfig, make_guesses
 from .masks import draw_mask
 from .trained import read_denoiser, read_filler
 
@@ -200,8 +201,12 @@ def _train(
         if pictures.skipped:
             text += f"; {len(pictures.skipped)} skipped, the first: {pictures.skipped[0]}"
         print(text, file=sys.stderr)  # noqa: T201
+    how = asdict(request.how)
+    if isinstance(task, Filling):
+        how["layers"] = list(PERCEPTUAL_LAYERS)
+        _tell_layers(request, config)
     notes = {
-        "how": asdict(request.how),
+        "how": how,
         "photos": {"used": len(pictures), "skipped": list(pictures.skipped)},
     }
 
@@ -218,6 +223,17 @@ def _train(
 
     callbacks = [Callback(request.sheet_every, draw)]
     return train(task, request, config, callbacks, notes, export, dry_run=dry_run)
+
+
+def _tell_layers(request: InpaintRequest, config: TrainConfig) -> None:
+    """Say that a run from before layers were recorded may have compared others."""
+    how = read_config(request.run).get("how", {})
+    if request.goes_on and how and "layers" not in how and not config.quiet:
+        print(  # noqa: T201
+            f"the perceptual distance is of {', '.join(PERCEPTUAL_LAYERS)} from here on; in the "
+            "version that began this run it may have been of relu1_1, relu1_2 and relu2_1",
+            file=sys.stderr,
+        )
 
 
 def _samples(request: Any, pictures: Pictures) -> Tensor:

@@ -36,6 +36,13 @@ class PaintingStatistics(nn.Module):
     ----------
     backbone : Backbone
         EfficientNet-Lite0 with ImageNet weights.
+
+    Attributes
+    ----------
+    size : int
+        Number of statistics.
+    attribution : str
+        Whom to name for the weights.
     """
 
     def __init__(self, backbone: Backbone) -> None:
@@ -43,6 +50,7 @@ class PaintingStatistics(nn.Module):
         self.stages = nn.ModuleList(backbone.segments[:DEPTH])
         self.requires_grad_(False).eval()
         self.size = 2 * (3 + sum(layer.channels for layer in backbone.layers[:DEPTH]))
+        self.attribution: str = backbone.attribution
 
     def forward(self, painting: Tensor) -> Tensor:
         """Map (N, 3, H, W), RGB in [0, 1], H and W multiples of 32, to (N, size)."""

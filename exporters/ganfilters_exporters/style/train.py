@@ -258,8 +258,8 @@ def _export(
 
     made = task.to_export(trained)
     named = [trained.attribution] if trained is not None else []
-    if made.predictor is not None and (trained is None or trained.predictor is None):
-        named.append(BACKBONES["efficientnet-lite0"](request.backbone).attribution)
+    if made.seen is not None and (trained is None or trained.predictor is None):
+        named.append(made.seen.attribution)
     card = request.card(
         config, result, named=named, measured=("loss", "content", "style"),
         extra={
