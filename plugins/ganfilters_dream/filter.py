@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -123,6 +123,14 @@ class Dream(Filter[DreamParams]):
     Params = DreamParams
     traits = Traits(input="optional")
     models: ClassVar[tuple[ModelFile, ...]] = (_MODEL,)
+
+    @classmethod
+    def known_values(cls, params: DreamParams) -> Mapping[str, Sequence[str]]:
+        """Return the names of the layers that the model has."""
+        if params.model is None:
+            return {}
+        layers = params.model.card_for(cls.name).extra["layers"]
+        return {"layers": [layer["name"] for layer in layers]}
 
     def check_params(self, params: DreamParams) -> None:
         """Refuse layers, channels and classes that the model does not have."""

@@ -11,6 +11,7 @@ import pytest
 
 from ganfilters import Animation, Host, Image, ModelError, UsageError
 from ganfilters_dream import Dream
+from ganfilters_dream.filter import _MODEL, LAYERS
 from ganfilters_dream.objective import Network, _class_index, _silence
 
 QUICK = {"octaves": 2, "iterations": 2}
@@ -233,3 +234,8 @@ def test_silence_has_no_gradient(network: Network) -> None:
 @pytest.mark.parametrize("name", ["tabby_cat", "Tabby cat", " tabby  cat", "house cat"])
 def test_a_class_is_found_however_its_words_are_joined(name: str) -> None:
     assert _class_index(name, ["dog", "tabby_cat, house  cat"]) == 1
+
+
+def test_the_layers_that_are_named_are_those_of_the_model() -> None:
+    given = Dream.Params.model_validate({"model": _MODEL})
+    assert Dream.known_values(given) == {"layers": list(LAYERS)}
