@@ -1,4 +1,4 @@
-"""Files to be written: whether they can be, and whole or not at all."""
+"""Files: whether they can be written, whole or not at all, and why they cannot be read."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ganfilters import convert, imageio, schema
+from ganfilters import convert, schema
 from ganfilters.chains import Chain
 from ganfilters.errors import UsageError
 from ganfilters.filter import Filter, Params
@@ -419,7 +419,9 @@ class Host:
         from ganfilters.replaying import Replay
 
         if not isinstance(recipe, Recipe):
-            found = imageio.read_recipe(recipe)
+            from ganfilters.imageio import read_recipe
+
+            found = read_recipe(recipe)
             if found is None:
                 raise no_recipe(recipe)
             recipe = found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from ganfilters.recipe import Recipe, Reference, Selection, Step
 from ganfilters.resample import resize_mask
 from ganfilters.running import Call, Made, checked, read_only, run
 from ganfilters.selection import blend, blend_alpha, feathered, prepare_mask
+
+if TYPE_CHECKING:
+    from ganfilters.chains.filter import ChainFilter
 
 __all__ = ["Job"]
 
@@ -58,11 +62,15 @@ class Job(Call):
     @property
     def called(self) -> str:
         """The filter in messages; a chain may have no name."""
+        made = self._chain_filter
+        return f"the chain {made.chain.name}".rstrip() if made else f"the filter {self.name}"
+
+    @property
+    def _chain_filter(self) -> ChainFilter | None:
+        """The filter, if it is a chain."""
         from ganfilters.chains.filter import ChainFilter  # which needs this module
 
-        if isinstance(self.filter, ChainFilter):
-            return f"the chain {self.filter.chain.name}".rstrip()
-        return f"the filter {self.name}"
+        return self.filter if isinstance(self.filter, ChainFilter) else None
 
     def effect(self, source: Image, weight: FloatArray | None) -> Made:
         """Run the filter on a picture and blend the result into it.
@@ -224,12 +232,10 @@ class Job(Call):
 
     def _heeds_mask(self) -> bool:
         """Return whether a mask changes anything: by the host's blending, or for a filter."""
-        from ganfilters.chains.filter import ChainFilter  # which needs this module
-
-        traits = self.traits
+        traits, made = self.traits, self._chain_filter
         if traits.keeps_size or traits.selection == "filter" or traits.mask == "required":
             return True
-        return isinstance(self.filter, ChainFilter) and self.filter.shows_mask()
+        return made is not None and made.shows_mask()
 
     def _check_size(self, source: Image) -> None:
         largest = self.traits.size_max
@@ -266,7 +272,8 @@ class Job(Call):
         """Return the frames' pixels if the parameters ask for an animation, else None."""
         # Any picture will do to ask, and most pictures stay still: what is hidden in a large one
         # is filled only if it moves.
-        if not self.animates(given=shown is not None):
+        masked = shown is not None and shown.mask is not None
+        if not self.animates(given=shown is not None, masked=masked):
             return None
         self._check_result(None if shown is None else (shown.width, shown.height))
         if shown is not None:
@@ -274,14 +281,20 @@ class Job(Call):
         frames = self.guarded(lambda: self.filter.frames(shown, self.given))
         return None if frames is None else self._frames(frames)
 
-    def animates(self, *, given: bool) -> bool:
-        """Return whether the parameters ask for an animation, of a picture or of nothing."""
+    def animates(self, *, given: bool, masked: bool = False) -> bool:
+        """Return whether the parameters ask for an animation, of a picture or of nothing.
+
+        Raises
+        ------
+        UsageError
+            They do, and there is a mask, the picture's own if it is `masked`, or a strength.
+        """
         if type(self.filter).frames is Filter.frames:
             return False
         picture = Image(read_only(np.full((64, 64, 3), 0.5, np.float32))) if given else None
         if self.guarded(lambda: self.filter.frames(picture, self.given)) is None:
             return False
-        if self.options.mask is not None or self.options.strength != 1.0:
+        if masked or self.options.mask is not None or self.options.strength != 1.0:
             raise UsageError(
                 "an animation cannot be combined with a mask or strength; leave it out"
             )
@@ -373,9 +386,9 @@ class Job(Call):
     def frames(self, source: Image | Animation | None, device: str) -> Iterator[Image] | None:
         """Return the finished frames if the parameters ask for an animation, else None."""
         still = source.first() if isinstance(source, Animation) else source
-        job = self if still is None else self._with_mask_of(still)
-        job.check_input(given=still is not None, masked=job.options.mask is not None)
-        moving = job.moving(still)
+        masked = self.options.mask is not None or (still is not None and still.mask is not None)
+        self.check_input(given=still is not None, masked=masked)
+        moving = self.moving(still)
         if moving is None:
             return None
         if isinstance(source, Animation):
@@ -407,21 +420,19 @@ class Job(Call):
 
     def step(self) -> Step:
         """Return the record of this job; of a chain, its steps are in it."""
-        from ganfilters.chains.filter import ChainFilter  # which needs this module
-
-        options = self.options
+        options, made = self.options, self._chain_filter
         selection = None
         if options.reference is not None:
             selection = Selection(
                 mask=options.reference, invert=options.invert_mask, feather=options.feather
             )
         name, version, steps = self.name, self.entry.version, tuple[Step, ...]()
-        if isinstance(self.filter, ChainFilter):
-            name = self.filter.chain.name
+        if made is not None:
+            name = made.chain.name
             version = version if name else ""
-            jobs = self.filter.jobs(self.params)
+            jobs = made.jobs(self.params)
             steps = tuple(
-                link.recorded(job.step()) for link, job in zip(self.filter.links, jobs, strict=True)
+                link.recorded(job.step()) for link, job in zip(made.links, jobs, strict=True)
             )
         used = self.guarded(lambda: self.filter.models_for(self.params))
         models = {model.path.name: model.verify() for model in used}

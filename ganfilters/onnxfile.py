@@ -105,14 +105,12 @@ def _cut_graph(graph: bytes, wanted: set[str], path: Path) -> bytes:
     names = {_INITIALIZER: _TENSOR_NAME, _INPUT: 1, _OUTPUT: 1, _VALUE_INFO: 1}
     parts = []
     for field in fields:
-        number = field[0]
+        number, keep = field[0], True
         if number == _NODE:
             keep = field in kept
         elif number in names:
             name = _named(graph, field, names[number])
             keep = name in (wanted if number == _OUTPUT else needed)
-        else:
-            keep = True
         if keep:
             parts.append(graph[field[2] : field[4]])
     return b"".join(parts)

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from ganfilters.runtime import Runtime
 
 __all__ = ["ChainFilter", "Find", "chain_entry"]
-"""What stands for the distribution of a filter that is a chain."""
 
 Find = Callable[[str], Entry]
 """Returns the filter of a name, or raises `UsageError`."""

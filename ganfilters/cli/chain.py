@@ -108,10 +108,7 @@ def show(state: State, source: str) -> None:
     """Print a chain as TOML."""
     from ganfilters.chains.paths import with_whole_paths
 
-    def warn(text: str) -> None:
-        click.echo(f"ganfilters: warning: {text}", err=True)
-
-    chain = with_whole_paths(find_chain(source, state), state.registry.get, warn)
+    chain = with_whole_paths(find_chain(source, state), state.registry.get, state.warn)
     click.echo(chain.to_toml(), nl=False)
 
 

@@ -91,7 +91,7 @@ def command(ctx: click.Context, /, out: str, paths: tuple[str, ...], **given: An
     image = read_source(source, max_pixels=limit) if source is not None else None
     again = Replay(recipe)
     for warning in _differences(state, recipe, again.start(image), source):
-        _warn(warning)
+        state.warn(warning)
     host = state.host(given["device"], threads=given["threads"], max_pixels=limit)
     with ProgressBar(1, quiet=given["quiet"]) as bar:
         bar.begin(0, new)
@@ -102,7 +102,7 @@ def command(ctx: click.Context, /, out: str, paths: tuple[str, ...], **given: An
             images=_images(given["images"]),
             folders=[Path(out).parent],
             on_progress=bar.update,
-            on_warning=_warn,
+            on_warning=state.warn,
         )
         made = _timed(out, made, old)
         write_result(made, new, overwrite=given["overwrite"])
@@ -119,10 +119,6 @@ def command(ctx: click.Context, /, out: str, paths: tuple[str, ...], **given: An
     elif not given["quiet"] or code:
         click.echo(_sentence(record))
     return code
-
-
-def _warn(text: str) -> None:
-    click.echo(f"ganfilters: warning: {text}", err=True)
 
 
 def _read(path: str, max_pixels: int) -> Image | Animation:

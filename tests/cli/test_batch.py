@@ -34,7 +34,7 @@ def test_a_folder_keeps_its_tree(apply: Run) -> None:
 
 def test_animations_go_to_a_new_folder(apply: Run) -> None:
     tree()
-    result = apply("fading", "photos", "out/new", "--recursive", "--format", "gif", "--frames", "2")
+    result = apply("noise", "photos", "out/new", "--recursive", "--format", "gif", "--frames", "2")
     assert result.exit_code == 0, result.output
     assert made("out") == ["new/a.gif", "new/b.gif", "new/deep/er/c.gif"]
 

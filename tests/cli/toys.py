@@ -72,21 +72,6 @@ class Noise(Filter[NoiseParams]):
             yield self.generate(params.model_copy(update={"seed": params.seed + index}))
 
 
-class Fading(Filter[NoiseParams]):
-    name = "fading"
-    summary = "Fades to black"
-    Params = NoiseParams
-
-    def apply(self, image: Image, params: NoiseParams) -> Image:
-        return image
-
-    def frames(self, image: Image | None, params: NoiseParams) -> Iterator[Image] | None:
-        if not params.frames or image is None:
-            return None
-        steps = (np.float32(1 - index / params.frames) for index in range(params.frames))
-        return (Image(image.pixels * step) for step in steps)
-
-
 class Plain(Filter[NoParams]):
     name = "plain"
     summary = "Makes a grey picture"
@@ -180,5 +165,5 @@ class Noisy(Broken):
 
 @hookimpl
 def ganfilters_filters() -> list[type[Filter[Any]]]:
-    good: list[type[Filter[Any]]] = [Invert, Noise, Fading, Plain, Kinds, Masked]
+    good: list[type[Filter[Any]]] = [Invert, Noise, Plain, Kinds, Masked]
     return [*good, Raises, NotFinite, WrongShape, Interrupted, Noisy]

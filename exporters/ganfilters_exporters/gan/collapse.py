@@ -19,7 +19,7 @@ __all__ = ["CollapseAlarm", "diversity", "shares", "shrunk"]
 
 SIDE = 16
 EXACT = 1000
-"""So many pictures are compared by products, some 30 times as quick as by differences."""
+"""From so many pictures on distances are found by products, some 30 times as quickly."""
 
 
 def diversity(images: Tensor, labels: Tensor | None, classes: int) -> Tensor:
