@@ -268,6 +268,13 @@ def train_config(values: dict[str, Any]) -> Any:
     help="Largest grain given to the photographs, from which strokes are made in plain parts.",
 )
 @click.option(
+    "--palette",
+    type=Number(min=0, max=1),
+    default=0.5,
+    show_default=True,
+    help="How far what is painted is moved to the painting's palette, as the filter does.",
+)
+@click.option(
     "--overpaint",
     type=Number(min=0, max=1),
     default=0.5,
@@ -323,6 +330,8 @@ def style(**values: Any) -> None:
     if values["init"] and "blocks" in typed(click.get_current_context()):
         raise UsageError("--blocks is for a new network, and --init brings one; leave one out")
     if not values["corpus"]:
+        if values["init"]:
+            refuse_unused(("palette",), "--corpus, as --init says how far its own goes")
         refuse_unused(("named_share", "corpus_size"), "--corpus")
         if not values["init"]:  # a run, which may have learned any painting, lacks the backbone
             refuse_unused(("backbone",), "--corpus or --init")

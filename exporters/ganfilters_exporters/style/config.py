@@ -36,6 +36,9 @@ class StyleConfig:
     grain : float
         Largest deviation of the grain that photographs are given, of values from 0 to 1; what the
         filter gives them.
+    palette : float
+        How far painted pictures are moved to the painting's mean and covariance of colours before
+        the loss, from 0 to 1; what the filter does by default.
     overpaint : float
         Share of the steps that paint over what was painted smaller, as the filter does.
     named_share : float
@@ -55,6 +58,7 @@ class StyleConfig:
     zoom: tuple[float, float] = (0.4, 1.0)
     weights: Weights = field(default_factory=Weights)
     grain: float = 0.08
+    palette: float = 0.5
     overpaint: float = 0.5
     named_share: float = 0.5
     average: float = 0.999

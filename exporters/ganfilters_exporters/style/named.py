@@ -10,8 +10,14 @@ from torch import Tensor, nn
 from ..losses import PerceptualLoss
 from ..task import seed_of
 from .paintings import Painting, load_painting
+from .palette import colour_moments
 
-__all__ = ["NamedPaintings"]
+__all__ = ["NamedPaintings", "wanted_of"]
+
+
+def wanted_of(paintings: Tensor, loss: PerceptualLoss) -> dict[str, Tensor]:
+    """Return what is wanted of paintings (N, 3, H, W): by the loss, and their ``colours``."""
+    return {**loss.style_target(paintings), "colours": colour_moments(paintings)}
 
 
 class NamedPaintings:
@@ -35,7 +41,7 @@ class NamedPaintings:
 
     def measure(self, loss: PerceptualLoss, size: int, device: torch.device) -> None:
         """Measure what the loss wants, one painting after the other: their sizes differ."""
-        each = [loss.style_target(load_painting(p, size).to(device)) for p in self.paintings]
+        each = [wanted_of(load_painting(p, size).to(device), loss) for p in self.paintings]
         self.targets = {part: torch.cat([t[part] for t in each]) for part in each[0]}
         self.contents, self.styles = self.contents.to(device), self.styles.to(device)
 

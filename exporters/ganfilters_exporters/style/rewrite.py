@@ -96,7 +96,7 @@ def _card(own: ModelCard, command: str) -> dict[str, Any]:
     """Return the card's fields: those that the network had."""
     kept = ("seed", "seconds", "licence", "data", "attribution")
     fields = {name: getattr(own, name) for name in kept}
-    told = ("steps", "style_size", "painting_size", "grain")
+    told = ("steps", "style_size", "painting_size", "grain", "palette")
     extra = {name: own.extra[name] for name in told if name in own.extra}
     return {
         **fields,

@@ -20,9 +20,10 @@ from ..sheets import load_samples
 from ..task import Average, Task, checksum, seed_of, warm_cosine
 from .config import StyleConfig
 from .ground import grained, half_lit, reduced
-from .named import NamedPaintings
+from .named import NamedPaintings, wanted_of
 from .network import StyleTable, Stylizer
 from .paintings import Painting
+from .palette import colour_moments, towards
 from .predictor import PaintingStatistics, Predictor
 from .trained import Trained
 
@@ -152,7 +153,10 @@ class _StyleTask(Task):
             rows = self.best("table").state_dict()["styles"].cpu()
         styles = [{"name": p.name, "title": p.title, "source": p.source} for p in paintings]
         size = 2 * self.config.corpus_size
-        return Trained(self.finished, rows, styles, painting_size=size, grain=self.config.grain)
+        return Trained(
+            self.finished, rows, styles, painting_size=size,
+            grain=self.config.grain, palette=self.config.palette,
+        )  # fmt: skip
 
     def place(self, step: int) -> int:
         """Return this process's place in the row of all batches."""
@@ -172,10 +176,13 @@ class _StyleTask(Task):
             "styles": self.named.names,
         }
 
-    def finish(self, painted: Tensor, photo: Tensor, *loss: Any) -> dict[str, Tensor]:
+    def finish(
+        self, painted: Tensor, photo: Tensor, target: dict[str, Tensor], *scales: Tensor
+    ) -> dict[str, Tensor]:
         """Take the loss and let the optimiser step."""
+        painted = towards(painted, target["colours"], self.config.palette)
         with self.autocast():
-            terms: dict[str, Tensor] = self.loss(painted, photo, *loss)
+            terms: dict[str, Tensor] = self.loss(painted, photo, target, *scales)
         self.update(tuple(self.optimizers), terms["loss"])
         return terms
 
@@ -241,7 +248,8 @@ class NamedStyles(_StyleTask):
         table = self.best("table")
         rows = self.named.rows(table, torch.tensor([number], device=photo.device))
         painted: Tensor = self.finished(self.shown(photo), rows)[0]
-        return painted
+        wanted = self.named.targets["colours"][number : number + 1]
+        return towards(painted, wanted, self.config.palette)
 
     def paint_like(self, photo: Tensor, styles: Tensor, number: int) -> Tensor:  # noqa: ARG002
         """See the class above: the paintings are the named ones, in order."""
@@ -440,7 +448,7 @@ class AnyStyle(_StyleTask):
         """Return the style of paintings, what the loss wants, and factors of 1."""
         with torch.no_grad():
             statistics = self.frozen["statistics"](painting)
-            target = self.loss.style_target(painting)
+            target = wanted_of(painting, self.loss)
         ones = torch.ones(len(painting), device=painting.device)
         return self.modules["predictor"](statistics), target, ones, ones
 
@@ -449,7 +457,7 @@ class AnyStyle(_StyleTask):
         """Paint (N, 3, H, W) like (1, 3, h, w) with the weights to export."""
         style = self.best("predictor")(self.frozen["statistics"](painting))
         painted: Tensor = self.finished(self.shown(photo), style)[0]
-        return painted
+        return towards(painted, colour_moments(painting), self.config.palette)
 
     def used(self) -> dict[str, Pictures]:
         """Also the corpus."""

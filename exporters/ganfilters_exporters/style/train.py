@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +161,8 @@ def _make_task(
         return _any_task(request, trained, photos, paintings, loss_network)
     if trained is None:
         return NamedStyles(config, photos, paintings, loss_network, Stylizer(request.network))
+    # As the filter will show it, which takes the network's word for all of its styles.
+    config = replace(config, palette=trained.palette)
     return OneStyle(
         config, photos, paintings, loss_network, trained.net, trained.rows, trained.names
     )
@@ -266,6 +268,7 @@ def _export(
             "style_size": request.style.style_size,
             "painting_size": made.painting_size,
             "grain": made.grain,
+            "palette": made.palette,
         },
     )  # fmt: skip
     net, table, looks = made.net.cpu(), None, None

@@ -43,6 +43,8 @@ class Trained:
         Side at which the predictor looks at a painting.
     grain : float
         Largest deviation of the grain that its photographs had.
+    palette : float
+        How far what it painted was moved to the painting's colours.
     attribution : str
         Whom to name for what is in it.
     card : ModelCard or None
@@ -58,6 +60,7 @@ class Trained:
     seen: PaintingStatistics | None = None
     painting_size: int | None = None
     grain: float = 0.0
+    palette: float = 0.0
     attribution: str = ""
     card: ModelCard | None = None
     looks: Tensor | None = None
@@ -111,15 +114,15 @@ def _read_run(folder: Path, backbone: Path | None) -> Trained:
     styles = [{"name": name, "title": name, "source": ""} for name in identity["styles"]]
     rows = best["table"]["styles"]
     how = read_config(folder).get("style", {})
-    grain = float(how.get("grain", 0.0))
+    grain, palette = (float(how.get(name, 0.0)) for name in ("grain", "palette"))
     if "predictor" not in best:
-        return Trained(net, rows, styles, grain=grain)
+        return Trained(net, rows, styles, grain=grain, palette=palette)
     found = BACKBONES["efficientnet-lite0"](backbone)
     seen = PaintingStatistics(found)
     predictor = _predictor(best["predictor"], net, seen)
     corpus_size = how.get("corpus_size")
     size = 2 * corpus_size if isinstance(corpus_size, int) else None
-    return Trained(net, rows, styles, predictor, seen, size, grain, found.attribution)
+    return Trained(net, rows, styles, predictor, seen, size, grain, palette, found.attribution)
 
 
 def _read_onnx(path: Path) -> Trained:
@@ -141,7 +144,8 @@ def _read_onnx(path: Path) -> Trained:
         predictor = _predictor(stored.weights("predictor", blank), net, seen)
     return Trained(
         net, rows, card.extra["styles"], predictor, seen, card.extra.get("painting_size"),
-        card.extra.get("grain", 0.0), card.attribution, card, _looks(stored),
+        card.extra.get("grain", 0.0), card.extra.get("palette", 0.0), card.attribution, card,
+        _looks(stored),
     )  # fmt: skip
 
 
