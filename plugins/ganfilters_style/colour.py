@@ -1,6 +1,7 @@
-"""What a painting takes from its photograph: colours, or light and dark.
+"""Colours of a picture that is painted: the painting's, or the photo's; and its light and dark.
 
-For the colours see Gatys et al., "Preserving Color in Neural Artistic Style Transfer" (2016).
+For the photo's colours see Gatys et al., "Preserving Color in Neural Artistic Style Transfer"
+(2016).
 """
 
 from __future__ import annotations
@@ -11,14 +12,19 @@ import numpy.typing as npt
 from ganfilters import FloatArray
 
 __all__ = [
+    "COLOURS",
     "LUMA",
     "colour_moments",
     "half_lit",
+    "known_moments",
     "match_colours",
     "match_moments",
+    "towards_palette",
     "with_luminance_of",
 ]
 
+COLOURS = "colours"
+"""What `colour_moments` are called among what a painting looks like."""
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """Weights of the luma of sRGB-encoded values, ITU-R BT.601, as Gatys used it."""
 _SAMPLES = 1_000_000
@@ -26,6 +32,10 @@ _SAMPLES = 1_000_000
 _GREY = 0.5
 # How far differences of colours are stretched at most.
 _LARGEST_GAIN = 8.0
+# The same for what a network painted in one pass, whose plain skies have grain to be stretched.
+_PALETTE_GAIN = 3.0
+# Moments of colours have the weight 1, but for half precision.
+_ALL_KNOWN = 0.99
 # How far a photograph's contrast is changed to be a painting's: the grain of a sky is no picture.
 _GAINS = (0.5, 2.0)
 
@@ -82,12 +92,42 @@ def colour_moments(pixels: FloatArray) -> FloatArray:
     return (sample.T @ sample / len(sample)).astype(np.float32)
 
 
-def match_moments(painting: FloatArray, moments: FloatArray) -> FloatArray:
+def known_moments(moments: FloatArray | None) -> FloatArray | None:
+    """Return moments of colours, or None if not all that was blended says what its colours are."""
+    return None if moments is None or moments[0, 0] < _ALL_KNOWN else moments
+
+
+def towards_palette(painting: FloatArray, moments: FloatArray, share: float) -> FloatArray:
+    """Return what a network painted, part of the way to the colours of `colour_moments`.
+
+    Networks are trained with this (``ganfilters_exporters.style.palette``): one that is to keep
+    what a photo shows settles on one hue of the painting's, and cannot know which photo lacks what.
+
+    Parameters
+    ----------
+    painting
+        (H, W, 3) in [0, 1], and so is the result.
+    moments
+        (4, 4), of the painting whose palette it is.
+    share
+        How far, from 0 to 1.
+    """
+    return match_moments(painting, moments, share=share, largest_gain=_PALETTE_GAIN)
+
+
+def match_moments(
+    painting: FloatArray,
+    moments: FloatArray,
+    *,
+    share: float = 1.0,
+    largest_gain: float = _LARGEST_GAIN,
+) -> FloatArray:
     """Return the painting with the mean and covariance of `colour_moments`, in [0, 1].
 
-    The linear map is the one that moves colours least (Monge-Kantorovich; Pitie and Kokaram 2007,
-    "The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer"): unlike
-    a Cholesky factor's it turns no hue more than it must.
+    Or part of the way there, by `share`; no difference of colours is stretched more than
+    `largest_gain`. The linear map is the one that moves colours least (Monge-Kantorovich; Pitié and
+    Kokaram 2007, "The linear Monge-Kantorovitch linear colour mapping for example-based colour
+    transfer"): unlike a Cholesky factor's it turns no hue more than it must.
     """
     mean, covariance = _mean_and_covariance(colour_moments(painting))
     wanted_mean, wanted = _mean_and_covariance(moments)
@@ -96,8 +136,9 @@ def match_moments(painting: FloatArray, moments: FloatArray) -> FloatArray:
     linear = inverse @ _power(root @ wanted @ root, 0.5) @ inverse
     values, vectors = np.linalg.eigh(linear)
     # From what is nearly one colour, many would be made of its noise.
-    linear = (vectors * np.minimum(values, _LARGEST_GAIN)) @ vectors.T
-    shift = (wanted_mean - linear @ mean).astype(np.float32)
+    linear = (vectors * np.minimum(values, largest_gain)) @ vectors.T
+    shift = (share * (wanted_mean - linear @ mean)).astype(np.float32)
+    linear = np.eye(3) + share * (linear - np.eye(3))
     result: FloatArray = painting @ linear.T.astype(np.float32) + shift
     return np.clip(result, 0.0, 1.0, out=result)
 

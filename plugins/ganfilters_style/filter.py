@@ -26,10 +26,10 @@ from ganfilters import (
     resize,
     resize_mask,
 )
-from ganfilters_style.colour import half_lit, match_colours, with_luminance_of
+from ganfilters_style.colour import half_lit, match_colours, towards_palette, with_luminance_of
 from ganfilters_style.detail import detailed
 from ganfilters_style.ground import grained
-from ganfilters_style.network import Network, check_styles, shares, style_names
+from ganfilters_style.network import ADD_LOOKS, Network, check_styles, shares, style_names
 from ganfilters_style.passes import Pass, passes
 from ganfilters_style.refining import REFINER, Grams, Refiner, mixed
 
@@ -89,6 +89,14 @@ class StyleParams(Params):
         le=0.5,
         description="Grain given to the photo before it is painted, from which plain parts get "
         "strokes that differ; 0 for none, as much as the model was trained with by default",
+    )
+    palette: float | None = Field(
+        None,
+        ge=0.0,
+        le=1.0,
+        description="How far colours are moved to the painting's: 0 leaves those that the network "
+        "paints, 1 gives the painting's mean and spread; as much as the model was trained with by "
+        "default",
     )
     preserve_color: Literal["off", "luminance", "histogram"] = Field(
         "off",
@@ -154,6 +162,10 @@ class StyleParams(Params):
     def _together(self) -> Self:
         if self.other_style is not None and self.split is None:
             raise ValueError("`other_style` needs `split`, which says where it is painted")
+        if self.palette and self.preserve_color != "off":
+            raise ValueError(
+                "`palette` takes the painting's colours and `preserve_color` the photo's"
+            )
         for name in ("refine_weight", "refine_size"):
             standard = type(self).model_fields[name].default
             if not self.refine and getattr(self, name) != standard:
@@ -218,10 +230,12 @@ class Style(Filter[StyleParams]):
         network = Network(self.runtime.session(model), model.card)
         refiner = Refiner(self.runtime) if params.refine else None
         names = params.style or ({} if params.style_image else network.default)
-        first = _Painter.of(network, refiner, names, params.style_image)
+        # Kept colours are the photo's, and what is painted is moved to them.
+        palette = params.palette if params.preserve_color == "off" else 0.0
+        first = _Painter.of(network, refiner, palette, names, params.style_image)
         second = None
         if params.other_style:
-            second = _Painter.of(network, refiner, params.other_style)
+            second = _Painter.of(network, refiner, palette, params.other_style)
         self._last = ref(params), (first, second)
         return first, second
 
@@ -238,28 +252,35 @@ class _Painter:
         The style as the network takes it.
     refining
         What refines, and the Gram matrices that it is to reach; None without refining.
+    palette
+        Moments of the colours to move to, and how far; None if the painted ones stay.
     """
 
     network: Network
     style: FloatArray
     refining: tuple[Refiner, Grams] | None
+    palette: tuple[FloatArray, float] | None
 
     @classmethod
     def of(
         cls,
         network: Network,
         refiner: Refiner | None,
+        palette: float | None,
         names: Mapping[str, float],
         paintings: Sequence[Image] = (),
     ) -> Self:
         """Return the painter of named styles, with their weights, and paintings, each 1."""
         style = network.style(names, paintings)
+        # Refined colours are the painting's, also where the network paints larger sizes over them.
+        usual = network.palette if refiner is None else 1.0
+        moved = _palette(network, palette, usual, names, paintings)
         if refiner is None:
-            return cls(network, style, None)
+            return cls(network, style, None, moved)
         looks = [network.look(name, refiner.features) for name in names]
         looks += map(refiner.grams, paintings)
         parts = zip(shares(names, paintings), looks, strict=True)
-        return cls(network, style, (refiner, mixed(parts)))
+        return cls(network, style, (refiner, mixed(parts)), moved)
 
     def paint(self, pixels: FloatArray, params: StyleParams) -> FloatArray:
         """Return the whole picture painted, with the photo's colours if they are to stay."""
@@ -284,6 +305,8 @@ class _Painter:
             return with_luminance_of(pixels, painted)
         if params.preserve_color == "histogram":
             return match_colours(painted, pixels)
+        if self.palette is not None:
+            return towards_palette(painted, *self.palette)
         return painted
 
     def _pass(
@@ -306,6 +329,28 @@ class _Painter:
             return painted
         refiner, grams = self.refining
         return refiner.refine(painted, seen, grams, this.steps, params.refine_weight)
+
+
+def _palette(
+    network: Network,
+    share: float | None,
+    usual: float,
+    names: Mapping[str, float],
+    paintings: Sequence[Image],
+) -> tuple[FloatArray, float] | None:
+    """Return the colours to move to and how far, the usual share if none is given."""
+    wanted = usual if share is None else share
+    if not wanted:
+        return None
+    moments = network.colours(names, paintings)
+    if moments is not None:
+        return moments, wanted
+    if share is None:
+        return None
+    raise UsageError(
+        f"{network.card.title!r} does not hold the colours of {', '.join(names)}, which `palette` "
+        f"needs; {ADD_LOOKS}"
+    )
 
 
 def _sized(pixels: FloatArray, height: int, width: int) -> FloatArray:

@@ -34,9 +34,10 @@ from ganfilters import (
     resize,
     to_batch,
 )
+from ganfilters_style.colour import COLOURS, colour_moments, known_moments
 from ganfilters_style.sizes import scaled
 
-__all__ = ["Network", "check_styles", "shares", "style_names"]
+__all__ = ["ADD_LOOKS", "Network", "check_styles", "shares", "style_names"]
 
 # Longer side in pixels at which the statistics of a larger picture are measured.
 _MEASURED = 1024
@@ -47,6 +48,9 @@ _PAINTING_MULTIPLE = 32
 _PAINTING_MIN = 64
 _PAINTING_PIXELS = 1024 * 1024
 _DEFAULT_PAINTING_SIDE = 384
+
+ADD_LOOKS = "add it with: ganfilters export style FILE.onnx --styles PAINTINGS --out NEW.onnx"
+"""How a model learns what its paintings look like."""
 
 
 def shares(names: Mapping[str, float], paintings: Sequence[Image]) -> list[float]:
@@ -113,6 +117,11 @@ class Network:
         return float(self.card.extra.get("grain", 0.0))
 
     @property
+    def palette(self) -> float:
+        """How far what it painted was moved to the painting's colours when it was trained."""
+        return float(self.card.extra.get("palette", 0.0))
+
+    @property
     def default(self) -> dict[str, float]:
         """The style to use when none is asked for: the first; empty if there are none."""
         return dict.fromkeys(self.styles[:1], 1.0)
@@ -148,16 +157,35 @@ class Network:
         UsageError
             The network does not hold them.
         """
-        known = self.card.extra.get("look") or {}
-        packed = np.zeros(0, np.float32)
-        if known.get("features") == features:
-            packed = self._asked({"style_weights": self._one_hot(name)}, "look")
-        if not packed.any():
+        found = self._look(name)
+        if not found or self.card.extra["look"]["features"] != features:
             raise UsageError(
                 f"{self.card.title!r} does not hold what the painting of {name!r} looks like, "
-                "which `refine` needs; add it with: ganfilters export style FILE.onnx "
-                "--styles PAINTINGS --out NEW.onnx"
+                f"which `refine` needs; {ADD_LOOKS}"
             )
+        return found
+
+    def colours(self, names: Mapping[str, float], paintings: Sequence[Image]) -> FloatArray | None:
+        """Return the `colour_moments` of a blend, (4, 4), as `style` blends; None if not all known.
+
+        Those of named styles are in the file, but not in models made before.
+        """
+        found = [self._look(name).get(COLOURS) for name in names]
+        found += [colour_moments(image.pixels) for image in paintings]
+        total = np.zeros((4, 4), np.float32)
+        for share, moments in zip(shares(names, paintings), found, strict=True):
+            if moments is not None:
+                total += np.float32(share) * moments
+        return known_moments(total)
+
+    def _look(self, name: str) -> dict[str, FloatArray]:
+        """Return what is known of how a named style's painting looks, empty if nothing is."""
+        known = self.card.extra.get("look")
+        if not known:
+            return {}
+        packed = self._asked({"style_weights": self._one_hot(name)}, "look")
+        if not packed.any():
+            return {}
         grams, at = {}, 0
         for layer, (channels, rank) in known["layers"].items():
             factor = packed[at : at + channels * rank].reshape(channels, rank)

@@ -31,10 +31,10 @@ from ganfilters import (
     resize,
     to_batch,
 )
-from ganfilters_style.colour import colour_moments, match_moments
+from ganfilters_style.colour import COLOURS, colour_moments, known_moments, match_moments
 from ganfilters_style.sizes import scaled
 
-__all__ = ["COLOURS", "REFINER", "Descent", "Grams", "Refiner", "mixed"]
+__all__ = ["REFINER", "Descent", "Grams", "Refiner", "mixed"]
 
 REFINER = ModelFile.packaged(
     "ganfilters_style",
@@ -47,7 +47,6 @@ Grams = Mapping[str, FloatArray]
 
 The moments of its colours are among them, as `COLOURS`, but not in models made earlier.
 """
-COLOURS = "colours"
 
 # Longer side in pixels at which a painting is looked at; a small one is enlarged no further.
 _LOOKED_AT = 512
@@ -61,8 +60,6 @@ _SMALLEST_LEVEL = 8
 _FINEST = 0.5
 # Of the squared differences of neighbours, beside a content term of 1.
 _SMOOTHNESS = 10.0
-# Moments of colours have the weight 1, but for half precision.
-_ALL_KNOWN = 0.99
 
 
 def mixed(parts: Iterable[tuple[float, Grams]]) -> dict[str, FloatArray]:
@@ -174,10 +171,7 @@ class Refiner:
         given = {f"gram.{layer}": grams[layer] for layer in self.layers}
         given |= {"content": content, "weights": weights}
         run = self.runtime.session(self.model, ["gradient"]).bind(given, ["gradient"])
-        colours = grams.get(COLOURS)
-        # Less than 1 where not all that is blended says what its colours are.
-        if colours is not None and colours[0, 0] < _ALL_KNOWN:
-            colours = None
+        colours = known_moments(grams.get(COLOURS))
         picture = pad_to(painted, down, right).copy()
         descent = Descent()
         for step in range(steps):

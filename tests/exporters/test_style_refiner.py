@@ -24,8 +24,9 @@ from ganfilters_exporters.style.looks import RANKS, lengthened, looks_of, packed
 from ganfilters_exporters.style.network import StyleTable, Stylizer
 from ganfilters_exporters.style.paintings import Painting, find_paintings
 from ganfilters_exporters.style.refiner import Objective, build, export_refiner
+from ganfilters_style.colour import COLOURS
 from ganfilters_style.network import Network
-from ganfilters_style.refining import COLOURS, REFINER, Refiner
+from ganfilters_style.refining import REFINER, Refiner
 
 from .style_toys import TINY, loss_network, pictures
 

@@ -25,7 +25,6 @@ from ganfilters_exporters.losses import Weights
 from ganfilters_exporters.style import tasks
 from ganfilters_exporters.style import train as training
 from ganfilters_exporters.style import trained as reading
-from ganfilters_exporters.style.ground import grained, half_lit
 from ganfilters_exporters.style.network import Stylizer
 from ganfilters_exporters.style.paintings import find_paintings, read_options
 from ganfilters_exporters.style.predictor import PaintingStatistics
@@ -33,7 +32,6 @@ from ganfilters_exporters.style.tasks import AnyStyle, NamedStyles, OneStyle, St
 from ganfilters_exporters.style.train import StyleRequest, train_style
 from ganfilters_exporters.train_commands import train
 from ganfilters_exporters.trainer import TrainConfig, Trainer
-from ganfilters_style.colour import half_lit as half_lit_by_the_filter
 from ganfilters_style.network import Network
 from ganfilters_style.refining import REFINER
 
@@ -95,14 +93,15 @@ def test_training_exporting_and_one_more_style(request_: StyleRequest, tmp_path:
     one = pictures(tmp_path / "more", 4, stripes=True) / "Picture_3.png"
     more = dataclasses.replace(
         request_, styles=(one,), init=request_.out, out=tmp_path / "more.onnx",
-        run=tmp_path / "more.run", style=dataclasses.replace(HOW, grain=0.01),
+        run=tmp_path / "more.run", style=dataclasses.replace(HOW, grain=0.01, palette=0.0),
     )  # fmt: skip
     train_style(more, config(40), loss_network=loss_network())
     lines = log(more.run)
     assert lines[-1]["style"] < lines[0]["style"]
     card = ModelFile(more.out).card_for("style")
     assert [s["name"] for s in card.extra["styles"]] == ["picture-0", "picture-1", "picture-3"]
-    assert card.extra["grain"] == 0.08  # what the network saw, not what fitted the new style
+    # What the network saw, not what fitted the new style.
+    assert (card.extra["grain"], card.extra["palette"]) == (0.08, 0.5)
     image = np.random.default_rng(0).random((1, 3, 40, 32), np.float32)
     for number in (0, 1):
         before, after = outputs(request_.out, number, image), outputs(more.out, number, image)
@@ -506,13 +505,15 @@ def test_the_command(request_: StyleRequest, monkeypatch: pytest.MonkeyPatch) ->
     assert card.attribution.startswith("Me; ")
 
 
-def test_blocks_are_for_new_networks(request_: StyleRequest) -> None:
+def test_what_a_trained_network_brings_is_not_asked_for(request_: StyleRequest) -> None:
     request_.teacher.write_bytes(b"")
     words = ["style", "--styles", str(request_.styles[0]), "--photos", str(request_.photos[0])]
     words += ["--teacher", str(request_.teacher), "--out", str(request_.out)]
-    words += ["--init", str(request_.photos[0]), "--blocks", "6"]
-    done = CliRunner().invoke(train, words)
+    words += ["--init", str(request_.photos[0])]
+    done = CliRunner().invoke(train, [*words, "--blocks", "6"])
     assert "--blocks is for a new network, and --init brings one" in str(done.exception)
+    done = CliRunner().invoke(train, [*words, "--palette", "1"])
+    assert "--palette has no use without --corpus, as --init says" in str(done.exception)
 
 
 def test_what_a_backbone_is_for(
@@ -562,47 +563,3 @@ def test_bad_requests(request_: StyleRequest) -> None:
             train_style(
                 dataclasses.replace(request_, **change), config(1), loss_network=loss_network()
             )
-
-
-def test_grain_has_the_deviation_asked_for() -> None:
-    grey = torch.full((3, 3, 64, 96), 0.5)
-    amounts = torch.tensor([0.0, 0.03, 0.06])
-    made = grained(grey, amounts, torch.Generator().manual_seed(1))
-    assert torch.equal(made[0], grey[0])
-    torch.testing.assert_close(made.std((1, 2, 3)), amounts, rtol=0.25, atol=1e-6)
-    assert torch.equal(made, grained(grey, amounts, torch.Generator().manual_seed(1)))
-
-
-def test_what_is_painted_over_is_lit_as_the_filter_lights_it() -> None:
-    rng = np.random.default_rng(0)
-    painting, photo = (rng.random((40, 56, 3), np.float32) * k for k in (0.9, 0.4))
-    lit = half_lit(*(torch.from_numpy(x).permute(2, 0, 1)[None] for x in (painting, photo)))
-    expected = half_lit_by_the_filter(painting, photo)
-    np.testing.assert_allclose(lit[0].permute(1, 2, 0).numpy(), expected, atol=1e-4)
-
-
-def test_a_step_paints_on_grain_or_over_what_was_painted(tmp_path: Path) -> None:
-    photos = load_pictures([pictures(tmp_path / "photos", 4)], 64)
-    paintings = find_paintings([pictures(tmp_path / "styles", 2, stripes=True)], {})
-
-    def ground(step: int = 3, process: int = 0, **how: float) -> torch.Tensor:
-        torch.manual_seed(0)
-        chosen = dataclasses.replace(HOW, size=64, **how)
-        task = NamedStyles(chosen, photos, paintings, loss_network(), Stylizer(TINY))
-        task.accelerator = SimpleNamespace(process_index=process)
-        return task.ground(photo, task.net.neutral().expand(2, -1, -1), step)
-
-    photo = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(2))
-    assert torch.equal(ground(grain=0.0, overpaint=0.0), photo)
-    assert not torch.equal(ground(grain=0.1, overpaint=0.0), photo)
-    over = ground(grain=0.0, overpaint=1.0)
-    assert over.shape == photo.shape
-    assert not over.requires_grad
-    assert (over - photo).abs().mean() > 0.05
-    # The step alone decides, so that a run that goes on is the run that did not stop.
-    assert torch.equal(ground(grain=0.1), ground(grain=0.1))
-    assert not torch.equal(ground(grain=0.1, overpaint=0.0), ground(4, grain=0.1, overpaint=0.0))
-    # All processes paint over in the same steps, or one would wait for another.
-    over = [[torch.equal(ground(n, p, grain=0.0), photo) for n in range(6)] for p in (0, 1)]
-    assert over[0] == over[1]
-    assert set(over[0]) == {False, True}

@@ -9,15 +9,22 @@ import pytest
 import torch
 
 from ganfilters_exporters.style.export import StyleGraph, export_style
+from ganfilters_exporters.style.looks import lengthened
 from ganfilters_exporters.style.network import StyleTable, Stylizer
 from ganfilters_exporters.style.predictor import PaintingStatistics, Predictor
+from ganfilters_style.colour import colour_moments
 
 from ..exporters.style_toys import TINY, backbone
 
 NAMES = ("calm", "wild", "dark")
 
 
-def _network(folder: Path, name: str, *, named: bool, any_painting: bool) -> Path:
+PALETTE = 0.5
+
+
+def _network(
+    folder: Path, name: str, *, named: bool, any_painting: bool, looks: torch.Tensor | None = None
+) -> Path:
     torch.manual_seed(5)
     net = Stylizer(TINY).eval()
     table = StyleTable(NAMES, net.neutral())
@@ -31,10 +38,11 @@ def _network(folder: Path, name: str, *, named: bool, any_painting: bool) -> Pat
             predictor.calibrate(seen(torch.rand(8, 3, 64, 64)))
     styles = [{"name": n, "title": n.title(), "source": "toy"} for n in NAMES] if named else []
     out = folder / f"{name}.onnx"
+    extra = {"painting_size": 96, **({} if looks is None else {"palette": PALETTE})}
     export_style(
-        StyleGraph(net, table if named else None, predictor, seen), out, styles,
+        StyleGraph(net, table if named else None, predictor, seen, looks), out, styles,
         name=name, title=f"Toy, {name}", overwrite=False,
-        card={"command": "test", "licence": "CC0-1.0", "extra": {"painting_size": 96}},
+        card={"command": "test", "licence": "CC0-1.0", "extra": extra},
     )  # fmt: skip
     return out
 
@@ -55,6 +63,24 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def nameless(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network without named styles, which looks at paintings."""
     return _network(tmp_path_factory.mktemp("style"), "nameless", named=False, any_painting=True)
+
+
+@pytest.fixture(scope="session")
+def coloured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network as `both`, trained with a palette, that knows the colours of all styles but dark.
+
+    Those of calm are blue and orange, those of wild red.
+    """
+    rng = np.random.default_rng(1)
+    mixes = np.array([[[0.2, 0.02, -0.2], [0, 0.1, 0], [0, 0, 0.02]], np.diag([0.2, 0.02, 0.02])])
+    means = np.array([[0.5, 0.5, 0.5], [0.7, 0.2, 0.2]])
+    looks = lengthened(torch.zeros(len(NAMES), 0))
+    for number in range(2):
+        pixels = means[number] + 0.5 * rng.standard_normal((100, 100, 3)) @ mixes[number]
+        factor = np.linalg.cholesky(colour_moments(pixels.astype(np.float32)).astype(float))
+        looks[number, -factor.size :] = torch.from_numpy(factor.ravel())
+    folder = tmp_path_factory.mktemp("style")
+    return _network(folder, "coloured", named=True, any_painting=True, looks=looks)
 
 
 @pytest.fixture

@@ -27,13 +27,6 @@ from ganfilters import (
 from ganfilters.cli import command_line
 from ganfilters.sheet import contact_sheet, values_of
 from ganfilters_style import STYLES, StyleParams
-from ganfilters_style.colour import (
-    colour_moments,
-    half_lit,
-    match_colours,
-    match_moments,
-    with_luminance_of,
-)
 from ganfilters_style.detail import detailed
 from ganfilters_style.ground import grained
 from ganfilters_style.network import Network
@@ -367,19 +360,6 @@ def test_what_is_painted_over_shows_the_photo_again(
     assert luma[345:355].min() > luma[:330].max() + 0.05
 
 
-def test_half_lit_keeps_colours_and_does_not_raise_grain() -> None:
-    rng = np.random.default_rng(3)
-    painting = 0.3 + 0.4 * rng.random((40, 40, 3)).astype(np.float32)
-    photo = 0.5 + 0.1 * rng.standard_normal((40, 40, 3)).astype(np.float32)
-    lit = half_lit(painting, photo)
-    np.testing.assert_allclose(np.ptp(lit - painting, axis=2), 0, atol=1e-5)
-    np.testing.assert_allclose(lit.mean(), painting.mean(), atol=1e-3)
-    sky = np.float32(0.6) + np.float32(1e-3) * rng.standard_normal((40, 40, 3)).astype(np.float32)
-    luma = np.array([0.299, 0.587, 0.114], np.float32)
-    half = painting - ((painting @ luma - (painting @ luma).mean()) / 2)[..., None]
-    assert np.abs(half_lit(painting, sky) - half).max() < 0.01
-
-
 def test_grain_is_as_strong_as_asked_and_the_same_each_time(
     host: Host, both: Path, photo: Array
 ) -> None:
@@ -426,38 +406,6 @@ def test_the_part_that_stays_the_photo_keeps_every_pixel(
     assert np.array_equal(done[:, 48:], photo[:, 48:])
     assert apart(done[:, :48], host.apply("style", photo, **chosen)[:, :48]) <= 1
     assert apart(done[:, :48], photo[:, :48]) > 10
-
-
-def test_luminance_keeps_the_colours_of_the_photo(host: Host, both: Path, photo: Array) -> None:
-    done = host.apply("style", photo, model=both, style="wild", preserve_color="luminance")
-    inner = (done > 0).all(2) & (done < 255).all(2)
-    chroma = [x.astype(int)[..., :1] - x.astype(int)[..., 1:] for x in (done, photo)]
-    assert inner.mean() > 0.3
-    assert apart(chroma[0][inner], chroma[1][inner]) <= 1
-    assert apart(done, photo) > 10
-
-
-def test_histogram_moves_colours_as_far_as_their_statistics_say() -> None:
-    rng = np.random.default_rng(6)
-    mix = rng.random((3, 3)).astype(np.float32) * 0.1
-    photo = (rng.standard_normal((64, 64, 3)).astype(np.float32) @ mix) + 0.5
-    painting = 0.3 + 0.1 * rng.standard_normal((80, 50, 3)).astype(np.float32)
-    done = match_colours(painting, np.clip(photo, 0, 1))
-    np.testing.assert_allclose(done.mean((0, 1)), photo.mean((0, 1)), atol=0.01)
-    np.testing.assert_allclose(
-        np.cov(done.reshape(-1, 3).T), np.cov(photo.reshape(-1, 3).T), atol=2e-3
-    )
-    # Moments of any weight say the same, in half precision too, and are mixed as pictures are.
-    photo = np.clip(photo, 0, 1)
-    halves = [colour_moments(part) for part in (photo[:32], photo[32:])]
-    np.testing.assert_allclose(sum(halves) / 2, colour_moments(photo), atol=1e-6)
-    stored = (7 * colour_moments(photo)).astype(np.float16).astype(np.float32)
-    np.testing.assert_allclose(match_moments(painting, stored), done, atol=0.01)
-    noise = 0.5 + 1e-4 * rng.standard_normal((64, 64, 3)).astype(np.float32)
-    assert match_colours(noise, photo).std((0, 1)).max() < 2e-3  # which is no picture
-    flat = match_colours(np.full((8, 8, 3), 0.5, np.float32), photo)
-    assert np.isfinite(flat).all()
-    assert np.isfinite(with_luminance_of(photo, np.full_like(photo, 0.5))).all()
 
 
 def test_what_no_picture_can_do_is_told_once(

@@ -11,10 +11,10 @@ from PIL import Image as Pillow
 
 from ganfilters import Cancelled, Host, Image, ModelFile, OutOfMemory, UsageError, runtime
 from ganfilters_style import Style, StyleParams
-from ganfilters_style.colour import match_moments
+from ganfilters_style.colour import COLOURS, match_moments
 from ganfilters_style.network import Network
 from ganfilters_style.passes import REFERENCE, passes
-from ganfilters_style.refining import COLOURS, REFINER, Descent, Refiner, mixed
+from ganfilters_style.refining import REFINER, Descent, Refiner, mixed
 
 Array = np.ndarray[Any, Any]
 # Strokes as wide as they are at the picture's own size, so that it is refined there.

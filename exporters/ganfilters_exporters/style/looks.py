@@ -20,7 +20,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ganfilters import FloatArray, Image, Runtime
-from ganfilters_style.refining import COLOURS, REFINER, Refiner
+from ganfilters_style.colour import COLOURS
+from ganfilters_style.refining import REFINER, Refiner
 
 from ..data import read_picture
 from .paintings import Painting
