@@ -63,4 +63,5 @@ def _power(matrices: Tensor, exponent: float, largest: float = torch.inf) -> Ten
     # On the CPU: three by three are too small to wait for a GPU's solver.
     values, vectors = torch.linalg.eigh(matrices.cpu())
     powers = values.clamp_min(1e-12).pow(exponent).clamp_max(largest)
-    return (vectors * powers[:, None] @ vectors.transpose(1, 2)).to(matrices.device)
+    result: Tensor = (vectors * powers[:, None]) @ vectors.transpose(1, 2)
+    return result.to(matrices.device)
