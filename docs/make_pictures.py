@@ -161,8 +161,11 @@ def style_options() -> PIL.Image.Image:
             ("--style great-wave", style(cat, **wave)),
             ("--style great-wave=1,scream=1", style(cat, style="great-wave=1,scream=1")),
             ("--style-image rocket.jpg", style(cat, style_image=[photo("rocket")])),
+            ("--style starry-night --palette 0", style(cat, style="starry-night", palette=0)),
+            ("--style starry-night --palette 1", style(cat, style="starry-night", palette=1)),
             ("--stroke-scale 0.5", style(cat, stroke_scale=0.5, **wave)),
             ("--stroke-scale 2", style(cat, stroke_scale=2, **wave)),
+            ("--grain 0.2", style(cat, grain=0.2, **wave)),
             (
                 "--split ramp.png --other-style scream",
                 style(cat, split=ramp, other_style="scream", **wave),

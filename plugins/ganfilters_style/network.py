@@ -14,7 +14,7 @@ would change the picture.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -105,6 +105,7 @@ class Network:
 
     session: Session
     card: ModelCard
+    _known: dict[str, dict[str, FloatArray]] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def styles(self) -> list[str]:
@@ -135,11 +136,13 @@ class Network:
             As `check_styles`.
         """
         check_styles(self.card, names, paintings)
-        sources = [("style_weights", self._one_hot(name)) for name in names]
-        sources += [("style_image", self._painting(image)) for image in paintings]
+        styles = [self._named(name)["style_used"] for name in names]
+        for image in paintings:
+            found = self._asked({"style_image": self._painting(image)}, ["style_used"])
+            styles += found.values()
         blend = self._no_style()
-        for share, (name, value) in zip(shares(names, paintings), sources, strict=True):
-            blend += np.float32(share) * self._style_of({name: value})
+        for share, style in zip(shares(names, paintings), styles, strict=True):
+            blend += np.float32(share) * style
         return blend
 
     def look(self, name: str, features: str) -> dict[str, FloatArray]:
@@ -180,14 +183,11 @@ class Network:
 
     def _look(self, name: str) -> dict[str, FloatArray]:
         """Return what is known of how a named style's painting looks, empty if nothing is."""
-        known = self.card.extra.get("look")
-        if not known:
-            return {}
-        packed = self._asked({"style_weights": self._one_hot(name)}, "look")
-        if not packed.any():
+        packed = self._named(name).get("look")
+        if packed is None or not packed.any():
             return {}
         grams, at = {}, 0
-        for layer, (channels, rank) in known["layers"].items():
+        for layer, (channels, rank) in self.card.extra["look"]["layers"].items():
             factor = packed[at : at + channels * rank].reshape(channels, rank)
             grams[layer] = factor @ factor.T
             at += channels * rank
@@ -254,19 +254,24 @@ class Network:
         styled, used = self.session.run(feeds, ["styled", "statistics_used"])
         return from_batch(styled), used
 
-    def _style_of(self, feeds: Mapping[str, Any]) -> FloatArray:
-        """Return the style that the network makes of weights or of a painting."""
-        return self._asked(feeds, "style_used")
+    def _named(self, name: str) -> dict[str, FloatArray]:
+        """Return what the network knows of a named style: ``style_used`` and, if it has, ``look``.
 
-    def _asked(self, feeds: Mapping[str, Any], output: str) -> FloatArray:
+        Both are asked for at once, and once.
+        """
+        if name not in self._known:
+            outputs = ["style_used", *(["look"] if self.card.extra.get("look") else [])]
+            self._known[name] = self._asked({"style_weights": self._one_hot(name)}, outputs)
+        return self._known[name]
+
+    def _asked(self, feeds: Mapping[str, Any], outputs: list[str]) -> dict[str, FloatArray]:
         """Return what the network knows of weights or of a painting."""
         zeros = self._no_style()
         # The picture is painted as well, so it is as small as may be.
         side = max(self.card.size_min, self.card.size_multiple)
         blank = np.zeros((1, 3, side, side), np.float32)
         given = {"image": blank, "style": zeros, "statistics": zeros, **self._unused(), **feeds}
-        found: FloatArray = self.session.run(given, [output])[0]
-        return found
+        return dict(zip(outputs, self.session.run(given, outputs), strict=True))
 
     def _unused(self) -> dict[str, FloatArray]:
         """Return the inputs that a given style leaves unread."""
