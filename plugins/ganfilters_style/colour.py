@@ -11,7 +11,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from ganfilters import FloatArray
+from ganfilters import FloatArray, resize
 
 __all__ = [
     "COLOURS",
@@ -21,6 +21,7 @@ __all__ = [
     "known_moments",
     "match_colours",
     "match_moments",
+    "painting_moments",
     "towards_palette",
     "with_luminance_of",
 ]
@@ -34,8 +35,13 @@ _SAMPLES = 250_000
 _GREY = 0.5
 # How far differences of colours are stretched at most.
 _LARGEST_GAIN = 8.0
-# The same for what a network painted in one pass, whose plain skies have grain to be stretched.
-_PALETTE_GAIN = 3.0
+# The same, and how far at least, for what a network painted in one pass: its plain skies have grain
+# to be stretched, and a painting of one colour is to leave something to see.
+_PALETTE_GAINS = (1 / 3, 3.0)
+# Variance added to that of a picture, so that one of a single colour has an inverse.
+_FLOOR = 1e-6
+# Longer side in pixels at which a painting's colours are measured.
+_LOOKED_AT = 512
 # Moments of colours have the weight 1, but for half precision.
 _ALL_KNOWN = 0.99
 # How far a photograph's contrast is changed to be a painting's: the grain of a sky is no picture.
@@ -89,10 +95,26 @@ def colour_moments(pixels: FloatArray) -> FloatArray:
     step = max(1, math.isqrt(pixels.shape[0] * pixels.shape[1] // _SAMPLES))
     some = pixels[::step, ::step].reshape(-1, 3)
     sample = np.ones((len(some), 4), np.float32)
-    np.subtract(some, np.float32(_GREY), out=sample[:, 1:])
-    moments: FloatArray = sample.T @ sample
-    moments /= np.float32(len(sample))
-    return moments
+    # Around about their mean, or single precision would lose small variances.
+    centre = some[:: -(-len(some) // 1000)].mean(0)
+    np.subtract(some, centre, out=sample[:, 1:])
+    shifted = np.eye(4)
+    shifted[1:, 0] = centre - _GREY
+    moments = shifted @ (sample.T @ sample / np.float32(len(sample))) @ shifted.T
+    return moments.astype(np.float32)
+
+
+def painting_moments(pixels: FloatArray) -> FloatArray:
+    """Return `colour_moments` of a painting, as one size: (H, W, 3) in [0, 1] to (4, 4).
+
+    Reduced if it is large: a screen, or a scan's grain, are none of its colours.
+    """
+    height, width = pixels.shape[:2]
+    scale = _LOOKED_AT / max(height, width)
+    if scale < 1:
+        small = resize(pixels, max(1, round(width * scale)), max(1, round(height * scale)))
+        pixels = np.clip(small, 0.0, 1.0)
+    return colour_moments(pixels)
 
 
 def known_moments(moments: FloatArray | None) -> FloatArray | None:
@@ -115,7 +137,7 @@ def towards_palette(painting: FloatArray, moments: FloatArray, share: float) -> 
     share
         How far, from 0 to 1.
     """
-    return match_moments(painting, moments, share=share, largest_gain=_PALETTE_GAIN)
+    return match_moments(painting, moments, share=share, gains=_PALETTE_GAINS)
 
 
 def match_moments(
@@ -123,23 +145,27 @@ def match_moments(
     moments: FloatArray,
     *,
     share: float = 1.0,
-    largest_gain: float = _LARGEST_GAIN,
+    gains: tuple[float, float] = (0.0, _LARGEST_GAIN),
 ) -> FloatArray:
     """Return the painting with the mean and covariance of `colour_moments`, in [0, 1].
 
-    Or part of the way there, by `share`; no difference of colours is stretched more than
-    `largest_gain`. The linear map is the one that moves colours least (Monge-Kantorovich; Pitié and
-    Kokaram 2007, "The linear Monge-Kantorovitch linear colour mapping for example-based colour
-    transfer"): unlike a Cholesky factor's it turns no hue more than it must.
+    Or part of the way there, by `share`; differences of colours are stretched within `gains`, and
+    what is not finite stays as it is. The linear map is the one that moves colours least
+    (Monge-Kantorovich; Pitié and Kokaram 2007, "The linear Monge-Kantorovitch linear colour mapping
+    for example-based colour transfer"): unlike a Cholesky factor's it turns no hue more than it
+    must.
     """
-    mean, covariance = _mean_and_covariance(colour_moments(painting))
+    found = colour_moments(painting)
+    if not np.isfinite(found).all():
+        return painting  # for others to tell of
+    mean, covariance = _mean_and_covariance(found)
     wanted_mean, wanted = _mean_and_covariance(moments)
     root = _power(covariance, 0.5)
     inverse = _power(covariance, -0.5)
     linear = inverse @ _power(root @ wanted @ root, 0.5) @ inverse
     values, vectors = np.linalg.eigh(linear)
-    # From what is nearly one colour, many would be made of its noise.
-    linear = (vectors * np.minimum(values, largest_gain)) @ vectors.T
+    # At most: from what is nearly one colour, many would be made of its noise.
+    linear = (vectors * np.clip(values, *gains)) @ vectors.T
     shift = (share * (wanted_mean - linear @ mean)).astype(np.float32)
     linear = np.eye(3) + share * (linear - np.eye(3))
     result: FloatArray = painting @ linear.astype(np.float32).T.copy()
@@ -151,8 +177,7 @@ def _mean_and_covariance(moments: FloatArray) -> tuple[_Float64, _Float64]:
     """Return mean and covariance of colours from their moments, of whatever weight."""
     weighed = moments.astype(np.float64) / float(moments[0, 0])
     mean = weighed[0, 1:]
-    # A floor, so that a picture of one colour has an inverse.
-    covariance = weighed[1:, 1:] - np.outer(mean, mean) + 1e-6 * np.eye(3)
+    covariance = weighed[1:, 1:] - np.outer(mean, mean) + _FLOOR * np.eye(3)
     return mean + _GREY, covariance
 
 

@@ -29,7 +29,14 @@ from ganfilters import (
 from ganfilters_style.colour import half_lit, match_colours, towards_palette, with_luminance_of
 from ganfilters_style.detail import detailed
 from ganfilters_style.ground import grained
-from ganfilters_style.network import ADD_LOOKS, Network, check_styles, shares, style_names
+from ganfilters_style.network import (
+    Network,
+    check_styles,
+    colours_unknown,
+    knows_colours,
+    shares,
+    style_names,
+)
 from ganfilters_style.passes import Pass, passes
 from ganfilters_style.refining import REFINER, Grams, Refiner, mixed
 
@@ -164,7 +171,12 @@ class StyleParams(Params):
             raise ValueError("`other_style` needs `split`, which says where it is painted")
         if self.palette and self.preserve_color != "off":
             raise ValueError(
-                "`palette` takes the painting's colours and `preserve_color` the photo's"
+                "`palette` takes the painting's colours and `preserve_color` the photo's; leave "
+                "one out"
+            )
+        if self.palette is not None and self.refine:
+            raise ValueError(
+                "`palette` has no use with `refine`, whose colours are the painting's; leave it out"
             )
         for name in ("refine_weight", "refine_size"):
             standard = type(self).model_fields[name].default
@@ -210,6 +222,12 @@ class Style(Filter[StyleParams]):
         check_styles(card, params.style or (), params.style_image)
         if params.other_style:
             check_styles(card, params.other_style)
+        if params.palette:
+            named = {**(params.style or {}), **(params.other_style or {})}
+            if not named and not params.style_image:
+                named = dict.fromkeys(style_names(card)[:1], 1.0)
+            if named and not knows_colours(card):
+                raise colours_unknown(card, named)
 
     def apply(self, image: Image, params: StyleParams) -> Image:
         """Return the painted picture."""
@@ -305,7 +323,7 @@ class _Painter:
             return with_luminance_of(pixels, painted)
         if params.preserve_color == "histogram":
             return match_colours(painted, pixels)
-        if self.palette is not None:
+        if self.palette is not None and not planned[-1].steps:
             return towards_palette(painted, *self.palette)
         return painted
 
@@ -347,10 +365,8 @@ def _palette(
         return moments, wanted
     if share is None:
         return None
-    raise UsageError(
-        f"{network.card.title!r} does not hold the colours of {', '.join(names)}, which `palette` "
-        f"needs; {ADD_LOOKS}"
-    )
+    unknown = [name for name in names if network.colours({name: 1.0}, ()) is None]
+    raise colours_unknown(network.card, unknown)
 
 
 def _sized(pixels: FloatArray, height: int, width: int) -> FloatArray:

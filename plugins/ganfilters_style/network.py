@@ -24,6 +24,7 @@ from ganfilters import (
     FloatArray,
     Image,
     ModelCard,
+    ModelError,
     Session,
     UsageError,
     from_batch,
@@ -34,10 +35,17 @@ from ganfilters import (
     resize,
     to_batch,
 )
-from ganfilters_style.colour import COLOURS, colour_moments, known_moments
+from ganfilters_style.colour import COLOURS, known_moments, painting_moments
 from ganfilters_style.sizes import scaled
 
-__all__ = ["ADD_LOOKS", "Network", "check_styles", "shares", "style_names"]
+__all__ = [
+    "Network",
+    "check_styles",
+    "colours_unknown",
+    "knows_colours",
+    "shares",
+    "style_names",
+]
 
 # Longer side in pixels at which the statistics of a larger picture are measured.
 _MEASURED = 1024
@@ -49,8 +57,7 @@ _PAINTING_MIN = 64
 _PAINTING_PIXELS = 1024 * 1024
 _DEFAULT_PAINTING_SIDE = 384
 
-ADD_LOOKS = "add it with: ganfilters export style FILE.onnx --styles PAINTINGS --out NEW.onnx"
-"""How a model learns what its paintings look like."""
+_ADD_LOOKS = "add it with: ganfilters export style FILE.onnx --styles PAINTINGS --out NEW.onnx"
 
 
 def shares(names: Mapping[str, float], paintings: Sequence[Image]) -> list[float]:
@@ -66,6 +73,19 @@ def shares(names: Mapping[str, float], paintings: Sequence[Image]) -> list[float
 def style_names(card: ModelCard) -> list[str]:
     """Return the names of the styles that a network holds, from its card."""
     return [style["name"] for style in card.extra.get("styles", ())]
+
+
+def knows_colours(card: ModelCard) -> bool:
+    """Return whether a network holds colours of its styles' paintings, if not of all."""
+    return COLOURS in (card.extra.get("look") or {}).get("layers", {})
+
+
+def colours_unknown(card: ModelCard, names: Iterable[str]) -> UsageError:
+    """Return the error that a network does not hold the colours of named styles."""
+    return UsageError(
+        f"{card.title!r} does not hold the colours of {', '.join(names)}, which `palette` needs; "
+        f"{_ADD_LOOKS}"
+    )
 
 
 def check_styles(card: ModelCard, names: Iterable[str], paintings: Sequence[Image] = ()) -> None:
@@ -119,8 +139,20 @@ class Network:
 
     @property
     def palette(self) -> float:
-        """How far what it painted was moved to the painting's colours when it was trained."""
-        return float(self.card.extra.get("palette", 0.0))
+        """How far what it painted was moved to the painting's colours when it was trained.
+
+        Raises
+        ------
+        ModelError
+            Its card says what no share is.
+        """
+        share = self.card.extra.get("palette", 0.0)
+        if not isinstance(share, (int, float)) or not 0 <= share <= 1:
+            raise ModelError(
+                f"the card of {self.card.title!r} says that palette is {share!r}; it must be a "
+                "number from 0 to 1"
+            )
+        return float(share)
 
     @property
     def default(self) -> dict[str, float]:
@@ -160,38 +192,38 @@ class Network:
         UsageError
             The network does not hold them.
         """
-        found = self._look(name)
-        if not found or self.card.extra["look"]["features"] != features:
+        factors = self._factors(name)
+        if not factors or self.card.extra["look"]["features"] != features:
             raise UsageError(
                 f"{self.card.title!r} does not hold what the painting of {name!r} looks like, "
-                f"which `refine` needs; {ADD_LOOKS}"
+                f"which `refine` needs; {_ADD_LOOKS}"
             )
-        return found
+        return {layer: factor @ factor.T for layer, factor in factors.items()}
 
     def colours(self, names: Mapping[str, float], paintings: Sequence[Image]) -> FloatArray | None:
         """Return the `colour_moments` of a blend, (4, 4), as `style` blends; None if not all known.
 
         Those of named styles are in the file, but not in models made before.
         """
-        found = [self._look(name).get(COLOURS) for name in names]
-        found += [colour_moments(image.pixels) for image in paintings]
+        factors = [self._factors(name).get(COLOURS) for name in names]
+        found = [None if factor is None else factor @ factor.T for factor in factors]
+        found += [painting_moments(image.pixels) for image in paintings]
         total = np.zeros((4, 4), np.float32)
         for share, moments in zip(shares(names, paintings), found, strict=True):
             if moments is not None:
                 total += np.float32(share) * moments
         return known_moments(total)
 
-    def _look(self, name: str) -> dict[str, FloatArray]:
-        """Return what is known of how a named style's painting looks, empty if nothing is."""
+    def _factors(self, name: str) -> dict[str, FloatArray]:
+        """Return A of each Gram matrix A A^T of a named style's painting, if they are known."""
         packed = self._named(name).get("look")
         if packed is None or not packed.any():
             return {}
-        grams, at = {}, 0
+        factors, at = {}, 0
         for layer, (channels, rank) in self.card.extra["look"]["layers"].items():
-            factor = packed[at : at + channels * rank].reshape(channels, rank)
-            grams[layer] = factor @ factor.T
+            factors[layer] = packed[at : at + channels * rank].reshape(channels, rank)
             at += channels * rank
-        return grams
+        return factors
 
     def paint(self, pixels: FloatArray, style: FloatArray, tile: int) -> FloatArray:
         """Return the picture painted in a style, tile by tile if a side is over `tile`.

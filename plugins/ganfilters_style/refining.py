@@ -31,7 +31,7 @@ from ganfilters import (
     resize,
     to_batch,
 )
-from ganfilters_style.colour import COLOURS, colour_moments, known_moments, match_moments
+from ganfilters_style.colour import COLOURS, known_moments, match_moments, painting_moments
 from ganfilters_style.sizes import scaled
 
 __all__ = ["REFINER", "Descent", "Grams", "Refiner", "mixed"]
@@ -109,7 +109,7 @@ class Refiner:
         pixels = np.clip(resize(painting.pixels, right, down), 0.0, 1.0)
         outputs = [f"gram_found.{name}" for name in self.layers]
         found = dict(zip(self.layers, self._measured(pixels, outputs), strict=True))
-        return {**found, COLOURS: colour_moments(pixels)}
+        return {**found, COLOURS: painting_moments(painting.pixels)}
 
     def _measured(self, pixels: FloatArray, outputs: list[str]) -> list[FloatArray]:
         """Return what the loss network finds in a picture; no gradient is computed for that."""

@@ -127,9 +127,10 @@ def paintings(tmp_path_factory: pytest.TempPathFactory) -> list[Painting]:
 def style_network(out: Path, names: list[str], looks: torch.Tensor | None) -> Path:
     torch.manual_seed(0)
     net = Stylizer(TINY).eval()
+    card = {**CARD, "extra": {"grain": 0.02, "palette": 0.25}}
     graph = StyleGraph(net, StyleTable(names, net.neutral()), looks=looks)
     styles = [{"name": name, "title": name, "source": ""} for name in names]
-    export_style(graph, out, styles, name="toy", title="Toy", overwrite=False, card=CARD)
+    export_style(graph, out, styles, name="toy", title="Toy", overwrite=False, card=card)
     return out
 
 
@@ -220,6 +221,7 @@ def test_a_network_made_before_is_written_again(paintings: list[Painting], tmp_p
     card = net.card
     assert card.command.startswith("first; ganfilters export style old.onnx")
     assert (card.licence, card.seconds) == ("CC0-1.0", 3.0)
+    assert (net.grain, net.palette) == (0.02, 0.25)
     image = np.random.default_rng(1).random((40, 48, 3), np.float32)
     style = net.style({"calm": 1.0})
     np.testing.assert_allclose(

@@ -21,6 +21,7 @@ from ganfilters.errors import UsageError
 from ganfilters.models import ModelFile
 from ganfilters_exporters.checkpoints import write_checkpoint
 from ganfilters_exporters.data import Pictures, load_pictures
+from ganfilters_exporters.files import read_config
 from ganfilters_exporters.losses import Weights
 from ganfilters_exporters.style import tasks
 from ganfilters_exporters.style import train as training
@@ -226,7 +227,8 @@ def test_the_predictor_stays_when_a_painting_is_added_and_when_training_goes_on(
     monkeypatch.setitem(training.BACKBONES, "efficientnet-lite0", lambda _: backbone())
     monkeypatch.setattr(reading, "blank_statistics", lambda: PaintingStatistics(backbone()))
     corpus = pictures(tmp_path / "corpus", 3, stripes=True)
-    both = dataclasses.replace(request_, corpus=(corpus,), licence="MIT")
+    how = dataclasses.replace(HOW, palette=0.25)
+    both = dataclasses.replace(request_, corpus=(corpus,), licence="MIT", style=how)
     train_style(both, config(4), loss_network=loss_network())
     init = both.out if start == "file" else both.run
     one = pictures(tmp_path / "more", 4, stripes=True) / "Picture_3.png"
@@ -242,6 +244,8 @@ def test_the_predictor_stays_when_a_painting_is_added_and_when_training_goes_on(
     card = ModelFile(added.out).card_for("style")
     assert card.extra["any_painting"]
     assert card.extra["painting_size"] == 2 * HOW.corpus_size
+    assert card.extra["palette"] == 0.25  # the network's, for all of its styles
+    assert read_config(added.run)["style"]["palette"] == 0.25
     # And whom the looks are from, once.
     assert card.attribution == f"nobody; {REFINER.card.attribution}"
     assert [s["name"] for s in card.extra["styles"]] == ["picture-0", "picture-1", "picture-3"]
@@ -289,6 +293,25 @@ def test_networks_that_cannot_be_started_from(request_: StyleRequest, tmp_path: 
     one = {**identity, "kind": "OneStyle"}
     write_checkpoint(run, {**state, "identity": json.dumps(one)})
     refused("holds only the added styles; give the .onnx that it wrote")
+
+
+def test_a_run_keeps_its_palette(
+    request_: StyleRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also one of a version that knew of none: its network has learned colours by itself."""
+    loud = dataclasses.replace(config(2), quiet=False)
+    train_style(request_, loud, loss_network=loss_network())
+    assert "palette" not in capsys.readouterr().err
+    notes = read_config(request_.run)
+    del notes["style"]["palette"]
+    (request_.run / "config.json").write_text(json.dumps(notes))
+    for steps in (4, 6):
+        longer = dataclasses.replace(loud, steps=steps)
+        train_style(request_, longer, loss_network=loss_network())
+        said = capsys.readouterr().err
+        assert "has the palette 0, which stays" in said
+        assert "from here on" not in said
+        assert ModelFile(request_.out).card_for("style").extra["palette"] == 0
 
 
 def test_a_photograph_of_one_colour_does_not_end_the_run(

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ganfilters import Host, ModelFile, Runtime, UsageError
+from ganfilters import Host, ModelError, ModelFile, Runtime, UsageError
 from ganfilters_style.colour import (
     colour_moments,
     half_lit,
     known_moments,
     match_colours,
     match_moments,
+    painting_moments,
     towards_palette,
     with_luminance_of,
 )
@@ -162,7 +163,49 @@ def test_what_is_painted_over_a_refined_picture_has_the_paintings_colours(
 
     monkeypatch.setattr("ganfilters_style.filter.towards_palette", seen)
     host, shipped = Host(device="cpu", threads=1), {"style": "scream", "refine": 1}
-    host.apply("style", photo, **shipped)
-    host.apply("style", photo, palette=0.25, **shipped)
+    host.apply("style", photo, **shipped)  # refined last, which leaves those colours
+    assert asked == []
+    large = photo.repeat(5, axis=0).repeat(5, axis=1)
+    host.apply("style", large, refine_size=320, **shipped)
     host.apply("style", photo, model=coloured)
-    assert asked == [1.0, 0.25, 0.5]
+    assert asked == [1.0, 0.5]
+    with pytest.raises(UsageError, match=r"palette has no use with refine, .*; leave it out"):
+        host.apply("style", photo, palette=0.25, **shipped)
+
+
+def test_fine_screens_of_a_large_painting_are_seen_as_a_whole() -> None:
+    for side, period in ((1200, 2), (2048, 4)):
+        stripes = np.zeros((side, side, 3), np.float32)
+        blue = np.arange(side) // (period // 2) % 2 == 0
+        stripes[:, blue, 2] = 1
+        stripes[:, ~blue, :2] = 1
+        np.testing.assert_allclose(painting_moments(stripes)[0, 1:], 0, atol=0.01)
+
+
+def test_a_painting_of_one_colour_leaves_something_to_see() -> None:
+    rng = np.random.default_rng(3)
+    picture = rng.random((40, 40, 3), np.float32)
+    red = colour_moments(np.full((40, 40, 3), (0.8, 0.2, 0.2), np.float32))
+    made = towards_palette(picture, red, 1.0)
+    np.testing.assert_allclose(made.mean((0, 1)), (0.8, 0.2, 0.2), atol=0.03)
+    assert made.std() > 0.3 * picture.std()
+
+
+def test_small_variances_and_what_is_not_finite() -> None:
+    rng = np.random.default_rng(4)
+    flat = (0.2 + 1e-3 * rng.standard_normal((999, 999, 3))).astype(np.float32)
+    moments = colour_moments(flat).astype(np.float64)
+    found = moments[1:, 1:] - np.outer(moments[0, 1:], moments[0, 1:])
+    np.testing.assert_allclose(found, 1e-6 * np.eye(3), atol=1e-7)
+    broken = flat[:8, :8].copy()
+    broken[0, 0] = np.nan
+    assert towards_palette(broken, moments, 1.0) is broken  # for the host to tell of
+
+
+@pytest.mark.parametrize("share", [None, "much", -0.1, 5])
+def test_a_card_that_says_no_share(coloured: Path, share: object) -> None:
+    card = ModelFile(coloured).card
+    wrong = card.model_copy(update={"extra": {**card.extra, "palette": share}})
+    net = Network(Runtime("cpu", threads=1).session(ModelFile(coloured)), wrong)
+    with pytest.raises(ModelError, match=r"says that palette is .*; it must be a number from 0"):
+        print(net.palette)

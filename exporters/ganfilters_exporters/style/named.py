@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from ..losses import PerceptualLoss
 from ..task import seed_of
 from .paintings import Painting, load_painting
-from .palette import colour_moments
+from .palette import mean_and_covariance
 
 __all__ = ["NamedPaintings", "wanted_of"]
 
 
 def wanted_of(paintings: Tensor, loss: PerceptualLoss) -> dict[str, Tensor]:
     """Return what is wanted of paintings (N, 3, H, W): by the loss, and their ``colours``."""
-    return {**loss.style_target(paintings), "colours": colour_moments(paintings)}
+    return {**loss.style_target(paintings), "colours": mean_and_covariance(paintings)}
 
 
 class NamedPaintings:

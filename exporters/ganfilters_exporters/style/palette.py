@@ -14,21 +14,27 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["colour_moments", "towards"]
+__all__ = ["mean_and_covariance", "towards"]
 
-LARGEST_GAIN = 3.0
-"""How far differences of colours are stretched at most, or a plain sky would become a rainbow."""
+GAINS = (1 / 3, 3.0)
+"""How far differences of colours are stretched, or a plain sky would become a rainbow."""
 FLOOR = 1e-6
 """Variance added to that of a picture, so that one of a single colour has an inverse."""
 
 
-def colour_moments(images: Tensor) -> Tensor:
-    """Return means and covariances of colours: (N, 3, H, W) to (N, 4, 3), the mean first."""
+def mean_and_covariance(images: Tensor) -> Tensor:
+    """Return those of colours: (N, 3, H, W) to (N, 4, 3), the mean first; on the CPU, in float64.
+
+    `FLOOR` is added to the variances.
+    """
     flat = images.detach().flatten(2).double()
     mean = flat.mean(2)
     centred = flat - mean[..., None]
     covariance = centred @ centred.transpose(1, 2) / flat.shape[2]
-    return torch.cat([mean[:, None], covariance + FLOOR * torch.eye(3).to(covariance)], 1)
+    # Matrices of three by three are too small to wait for a GPU's solver.
+    found = torch.cat([mean[:, None], covariance], 1).cpu()
+    found[:, 1:] += FLOOR * torch.eye(3, dtype=found.dtype)
+    return found
 
 
 def towards(images: Tensor, wanted: Tensor, share: float) -> Tensor:
@@ -39,29 +45,35 @@ def towards(images: Tensor, wanted: Tensor, share: float) -> Tensor:
     images : Tensor
         (N, 3, H, W) in [0, 1].
     wanted : Tensor
-        (N, 4, 3), from `colour_moments`.
+        (N, 4, 3), from `mean_and_covariance`.
     share : float
-        How far, from 0 to 1, where mean and covariance are the wanted ones unless they would
-        stretch differences more than `LARGEST_GAIN`.
+        How far, from 0 to 1, where mean and covariance are the wanted ones unless that would
+        stretch differences more or less than `GAINS`.
+
+    Returns
+    -------
+    Tensor
+        (N, 3, H, W) in [0, 1]. The pictures themselves if `share` is 0 or they are not finite,
+        which is for the loss to tell of.
     """
-    if not share:
+    found = mean_and_covariance(images)
+    if not share or not torch.isfinite(found).all():
         return images
-    found = colour_moments(images)
-    root, inverse = _power(found[:, 1:], 0.5), _power(found[:, 1:], -0.5)
-    linear = inverse @ _power(root @ wanted[:, 1:] @ root, 0.5) @ inverse
-    linear = _power(linear, 1.0, largest=LARGEST_GAIN)
-    shift = wanted[:, 0] - (linear @ found[:, 0, :, None])[..., 0]
-    identity = torch.eye(3).to(linear)
-    linear, shift = torch.lerp(identity.expand_as(linear), linear, share), share * shift
+    values, vectors = torch.linalg.eigh(found[:, 1:])
+    root, inverse = (_put(values.clamp_min(1e-12) ** half, vectors) for half in (0.5, -0.5))
+    values, vectors = torch.linalg.eigh(root @ wanted[:, 1:].to(root) @ root)
+    linear = inverse @ _put(values.clamp_min(1e-12) ** 0.5, vectors) @ inverse
+    values, vectors = torch.linalg.eigh(linear)
+    linear = _put(values.clamp(*GAINS), vectors)
+    shift = wanted[:, 0].to(root) - (linear @ found[:, 0, :, None])[..., 0]
+    linear = torch.lerp(torch.eye(3).to(linear).expand_as(linear), linear, share)
     with torch.autocast(images.device.type, enabled=False):
-        moved = torch.einsum("nij,njhw->nihw", linear.float(), images.float())
-        return (moved + shift.float()[..., None, None]).clamp(0, 1)
+        moved = torch.einsum("nij,njhw->nihw", linear.to(images.device).float(), images.float())
+        offset = (share * shift).to(images.device).float()
+        return (moved + offset[..., None, None]).clamp(0, 1)
 
 
-def _power(matrices: Tensor, exponent: float, largest: float = torch.inf) -> Tensor:
-    """Return a power of symmetric positive matrices, (N, 3, 3), no eigenvalue over `largest`."""
-    # On the CPU: three by three are too small to wait for a GPU's solver.
-    values, vectors = torch.linalg.eigh(matrices.cpu())
-    powers = values.clamp_min(1e-12).pow(exponent).clamp_max(largest)
-    result: Tensor = (vectors * powers[:, None]) @ vectors.transpose(1, 2)
-    return result.to(matrices.device)
+def _put(values: Tensor, vectors: Tensor) -> Tensor:
+    """Return symmetric matrices with these eigenvalues, (N, 3), and eigenvectors, (N, 3, 3)."""
+    result: Tensor = (vectors * values[:, None]) @ vectors.transpose(1, 2)
+    return result

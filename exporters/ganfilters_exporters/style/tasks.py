@@ -23,7 +23,7 @@ from .ground import grained, half_lit, reduced
 from .named import NamedPaintings, wanted_of
 from .network import StyleTable, Stylizer
 from .paintings import Painting
-from .palette import colour_moments, towards
+from .palette import mean_and_covariance, towards
 from .predictor import PaintingStatistics, Predictor
 from .trained import Trained
 
@@ -457,7 +457,7 @@ class AnyStyle(_StyleTask):
         """Paint (N, 3, H, W) like (1, 3, h, w) with the weights to export."""
         style = self.best("predictor")(self.frozen["statistics"](painting))
         painted: Tensor = self.finished(self.shown(photo), style)[0]
-        return towards(painted, colour_moments(painting), self.config.palette)
+        return towards(painted, mean_and_covariance(painting), self.config.palette)
 
     def used(self) -> dict[str, Pictures]:
         """Also the corpus."""

@@ -15,6 +15,7 @@ from ganfilters.errors import UsageError
 
 from ..backbones import BACKBONES
 from ..data import Pictures, load_pictures
+from ..files import read_config
 from ..losses import load_vgg16_features
 from ..sheets import load_samples, readable, sheet, write_picture
 from ..trainer import Callback, TrainConfig, TrainResult
@@ -107,6 +108,7 @@ def train_style(
     if request.init is not None:
         trained = read_trained(request.init, request.backbone)
     say = _silent if config.quiet else _say
+    request = _with_palette(request, trained, say)
     loss_network = loss_network or load_vgg16_features(request.teacher)
     task = _make_task(request, trained, loss_network, say)
     _report(task, say)
@@ -139,6 +141,24 @@ def _check(request: StyleRequest) -> None:
     request.check_target()
 
 
+def _with_palette(
+    request: StyleRequest, trained: Trained | None, say: Callable[[str], None]
+) -> StyleRequest:
+    """Return the request with the palette that will be used, where that is given already."""
+    palette = request.style.palette
+    if trained is not None and not request.corpus:
+        # As the filter will show it, which takes the network's word for all of its styles.
+        palette = trained.palette
+    else:
+        # A run's own stays: its networks have learned to leave that part of the colours alone.
+        before = read_config(request.run).get("style")
+        if before is not None:
+            palette = float(before.get("palette", 0.0))
+        if palette != request.style.palette:
+            say(f"{request.run} has the palette {palette:g}, which stays")
+    return replace(request, style=replace(request.style, palette=palette))
+
+
 def _make_task(
     request: StyleRequest,
     trained: Trained | None,
@@ -161,8 +181,6 @@ def _make_task(
         return _any_task(request, trained, photos, paintings, loss_network)
     if trained is None:
         return NamedStyles(config, photos, paintings, loss_network, Stylizer(request.network))
-    # As the filter will show it, which takes the network's word for all of its styles.
-    config = replace(config, palette=trained.palette)
     return OneStyle(
         config, photos, paintings, loss_network, trained.net, trained.rows, trained.names
     )
