@@ -133,7 +133,7 @@ def style_subjects() -> PIL.Image.Image:
         photo("coffee", 640).crop((0, 0, *size)),
         photo("chelsea", 640).crop((0, 0, *size)),
     ]
-    names = ("starry-night", "great-wave", "scream", "delaunay")
+    names = ("starry-night", "great-wave", "tahiti", "composition-vii")
     return sheet([(f"--style {n}", style(p, style=n)) for p in subjects for n in names], 4)
 
 

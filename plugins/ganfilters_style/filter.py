@@ -63,7 +63,7 @@ STYLES = (
 _MODEL = ModelFile.packaged(
     "ganfilters_style",
     "models/style.onnx",
-    sha256="be487d3ea359ac00303d969667613c4389a5a508c7381469f2214e9c6dcc0386",
+    sha256="1a32026782a0f8425a906d08bdd9e6fcc6b364467663c2e8e434e5070a5d0379",
 )
 
 # How many times as long as painting a step of refining takes.
