@@ -248,10 +248,12 @@ class _Keeper:
             return replace(step, chain=self.chain(step.chain, link.entry))
         return step
 
-    def _copy(self, key: str, value: Any) -> str:
+    def _copy(self, key: str, value: Any) -> str | None:
         from ganfilters.recall import recall
         from ganfilters.recipe import Reference
 
+        if value is None:  # a recipe names what was not given, too
+            return None
         if isinstance(value, Reference):
             image = recall(value, f"the picture {key}", f"{key} in a TOML file", [self._source])
             value = image.metadata.source

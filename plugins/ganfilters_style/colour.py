@@ -156,7 +156,7 @@ def match_moments(
     must.
     """
     found = colour_moments(painting)
-    if not np.isfinite(found).all():
+    if not (np.isfinite(found).all() and np.isfinite(moments).all()):
         return painting  # for others to tell of
     mean, covariance = _mean_and_covariance(found)
     wanted_mean, wanted = _mean_and_covariance(moments)

@@ -147,7 +147,8 @@ class Network:
             Its card says what no share is.
         """
         share = self.card.extra.get("palette", 0.0)
-        if not isinstance(share, (int, float)) or not 0 <= share <= 1:
+        number = isinstance(share, (int, float)) and not isinstance(share, bool)
+        if not number or not 0 <= share <= 1:
             raise ModelError(
                 f"the card of {self.card.title!r} says that palette is {share!r}; it must be a "
                 "number from 0 to 1"

@@ -123,6 +123,10 @@ def test_what_a_filter_refuses_is_not_saved(store: ChainStore) -> None:
         store.save("wrong", painted("scram"), shipped)
     assert store.names() == []
     store.save("right", painted("scream"), shipped)
+    # As recipes of pictures are, which name what was not given too.
+    step = {"filter": "style", "style": {"scream": 1.0}, "model": None, "split": None}
+    saved = Chain.load(store.save("made", Chain.from_steps([step]), shipped))
+    assert saved.steps[0].values == {"style": {"scream": 1.0}}
 
 
 def test_files_are_copied(store: ChainStore, tmp_path: Path) -> None:

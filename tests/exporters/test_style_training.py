@@ -323,7 +323,7 @@ def test_a_photograph_of_one_colour_does_not_end_the_run(
     for number in range(3):
         Image.new("RGB", (64, 64), (255, 255, 255)).save(folder / f"{number}.png")
     deep = dataclasses.replace(TINY, blocks=8)
-    bare = dataclasses.replace(HOW, grain=0.0, overpaint=0.0)
+    bare = dataclasses.replace(HOW, grain=0.0, overpaint=0.0, palette=0.0)
     request = dataclasses.replace(
         request_, photos=(folder,), network=deep, style=bare, export=False
     )

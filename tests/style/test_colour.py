@@ -200,9 +200,10 @@ def test_small_variances_and_what_is_not_finite() -> None:
     broken = flat[:8, :8].copy()
     broken[0, 0] = np.nan
     assert towards_palette(broken, moments, 1.0) is broken  # for the host to tell of
+    assert towards_palette(flat, moments * np.nan, 1.0) is flat
 
 
-@pytest.mark.parametrize("share", [None, "much", -0.1, 5])
+@pytest.mark.parametrize("share", [None, "much", -0.1, 5, True, np.nan])
 def test_a_card_that_says_no_share(coloured: Path, share: object) -> None:
     card = ModelFile(coloured).card
     wrong = card.model_copy(update={"extra": {**card.extra, "palette": share}})
