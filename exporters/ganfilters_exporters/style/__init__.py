@@ -65,9 +65,9 @@ in plain parts, went with the weave loss, in 3,000 steps and 49 minutes of one c
         --weave-weight 1 --size 192 --style-size 448 --precision fp32 --rate 2e-3 --seed 4 \
         --steps 3000 --run runs/style-weave --out weave.onnx
 
-All of these learned colours as well (``--palette 0`` now). What they are moved towards the
-painting's, and a heavier style loss that this makes bearable, took 4,500 steps more, 74 minutes of
-one core, which wrote the network::
+All of these learned colours as well (``--palette 0`` now). Moving them towards the painting's, with
+a heavier style loss, which that makes bearable, took 4,500 steps more, 71 minutes of one core,
+which wrote the network::
 
     ganfilters train style --init weave.onnx --styles paintings --corpus van_gogh \
         --photos photos --teacher vgg16.safetensors \
