@@ -26,7 +26,14 @@ from ganfilters import (
     resize,
     resize_mask,
 )
-from ganfilters_style.colour import half_lit, match_colours, towards_palette, with_luminance_of
+from ganfilters_style.colour import (
+    COLOURS,
+    half_lit,
+    known_moments,
+    match_colours,
+    towards_palette,
+    with_luminance_of,
+)
 from ganfilters_style.detail import detailed
 from ganfilters_style.ground import grained
 from ganfilters_style.network import (
@@ -290,15 +297,15 @@ class _Painter:
     ) -> Self:
         """Return the painter of named styles, with their weights, and paintings, each 1."""
         style = network.style(names, paintings)
-        # Refined colours are the painting's, also where the network paints larger sizes over them.
-        usual = network.palette if refiner is None else 1.0
-        moved = _palette(network, palette, usual, names, paintings)
         if refiner is None:
-            return cls(network, style, None, moved)
+            return cls(network, style, None, _palette(network, palette, names, paintings))
         looks = [network.look(name, refiner.features) for name in names]
         looks += map(refiner.grams, paintings)
         parts = zip(shares(names, paintings), looks, strict=True)
-        return cls(network, style, (refiner, mixed(parts)), moved)
+        grams = mixed(parts)
+        # Refined colours are the painting's, also where the network paints larger sizes over them.
+        colours = known_moments(grams.get(COLOURS))
+        return cls(network, style, (refiner, grams), None if colours is None else (colours, 1.0))
 
     def paint(self, pixels: FloatArray, params: StyleParams) -> FloatArray:
         """Return the whole picture painted, with the photo's colours if they are to stay."""
@@ -352,12 +359,11 @@ class _Painter:
 def _palette(
     network: Network,
     share: float | None,
-    usual: float,
     names: Mapping[str, float],
     paintings: Sequence[Image],
 ) -> tuple[FloatArray, float] | None:
-    """Return the colours to move to and how far, the usual share if none is given."""
-    wanted = usual if share is None else share
+    """Return the colours to move to and how far, the network's own share if none is given."""
+    wanted = network.palette if share is None else share
     if not wanted:
         return None
     moments = network.colours(names, paintings)
