@@ -43,6 +43,7 @@ __all__ = [
     "check_styles",
     "colours_unknown",
     "knows_colours",
+    "palette_of",
     "shares",
     "style_names",
 ]
@@ -73,6 +74,24 @@ def shares(names: Mapping[str, float], paintings: Sequence[Image]) -> list[float
 def style_names(card: ModelCard) -> list[str]:
     """Return the names of the styles that a network holds, from its card."""
     return [style["name"] for style in card.extra.get("styles", ())]
+
+
+def palette_of(card: ModelCard) -> float:
+    """Return how far what a network painted was moved to the painting's colours in training.
+
+    Raises
+    ------
+    ModelError
+        Its card says what no share is.
+    """
+    share = card.extra.get("palette", 0.0)
+    number = isinstance(share, (int, float)) and not isinstance(share, bool)
+    if not number or not 0 <= share <= 1:
+        raise ModelError(
+            f"the card of {card.title!r} says that palette is {share!r}; it must be a number from "
+            "0 to 1"
+        )
+    return float(share)
 
 
 def knows_colours(card: ModelCard) -> bool:
@@ -139,21 +158,8 @@ class Network:
 
     @property
     def palette(self) -> float:
-        """How far what it painted was moved to the painting's colours when it was trained.
-
-        Raises
-        ------
-        ModelError
-            Its card says what no share is.
-        """
-        share = self.card.extra.get("palette", 0.0)
-        number = isinstance(share, (int, float)) and not isinstance(share, bool)
-        if not number or not 0 <= share <= 1:
-            raise ModelError(
-                f"the card of {self.card.title!r} says that palette is {share!r}; it must be a "
-                "number from 0 to 1"
-            )
-        return float(share)
+        """See `palette_of`."""
+        return palette_of(self.card)
 
     @property
     def default(self) -> dict[str, float]:

@@ -126,6 +126,8 @@ def _read_run(folder: Path, backbone: Path | None) -> Trained:
 
 
 def _read_onnx(path: Path) -> Trained:
+    from ganfilters_style.network import palette_of
+
     stored = read_stored(path)
     card = stored.card
     if card.filter != "style" or not card.extra.get("styles"):
@@ -144,18 +146,9 @@ def _read_onnx(path: Path) -> Trained:
         predictor = _predictor(stored.weights("predictor", blank), net, seen)
     return Trained(
         net, rows, card.extra["styles"], predictor, seen, card.extra.get("painting_size"),
-        card.extra.get("grain", 0.0), _palette(path, card), card.attribution, card,
+        card.extra.get("grain", 0.0), palette_of(card), card.attribution, card,
         _looks(stored),
     )  # fmt: skip
-
-
-def _palette(path: Path, card: ModelCard) -> float:
-    """Return how far a network's pictures are moved to the painting's colours."""
-    share = card.extra.get("palette", 0.0)
-    number = isinstance(share, (int, float)) and not isinstance(share, bool)
-    if not number or not 0 <= share <= 1:
-        raise UsageError(f"the card of {path} says that palette is {share!r}; it must be 0 to 1")
-    return float(share)
 
 
 def _looks(stored: Stored) -> Tensor | None:
