@@ -109,6 +109,9 @@ _INPAINT = [
                  "multiple of 32."),
     click.option("--guessed", type=Number(0, 1), default=0.35, show_default=True,
                  help="Share of the photographs that come with a coarse guess."),
+    click.option("--objects", type=Number(0, 1), default=0.25, show_default=True,
+                 help="Share of the photographs on which things are laid, whose outlines are to be "
+                 "continued."),
 ]  # fmt: skip
 
 _DENOISE = [

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import random
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from ganfilters_exporters.restore import masks
+from ganfilters_exporters.restore import masks, objects
 from ganfilters_exporters.restore.degrade import damage, jpeg, jpeg_level
 from ganfilters_exporters.restore.filling import make_guesses
 
@@ -103,3 +104,33 @@ def test_guesses_are_coarse_and_in_the_hole_only() -> None:
     assert float(inside.abs().mean()) > 0.1  # the noise is gone
     assert float(inside.mean().abs()) < 0.05  # the colour is about right
     assert float(make_guesses(photos, holes, 0.0).abs().max()) == 0
+
+
+def test_things_are_laid_on_as_many_pictures_as_asked_for() -> None:
+    photos = soft().expand(40, -1, -1, -1) * torch.linspace(0.5, 1, 40)[:, None, None, None]
+    assert torch.equal(objects.with_objects(photos, 0.0, 1), photos)
+    laid = objects.with_objects(photos, 0.5, 1)
+    assert torch.equal(laid, objects.with_objects(photos, 0.5, 1))
+    assert not torch.equal(laid, objects.with_objects(photos, 0.5, 2))
+    assert laid.shape == photos.shape
+    assert laid.min() >= 0
+    assert laid.max() <= 1
+    changed = (laid != photos).flatten(1).any(1)
+    assert 10 < int(changed.sum()) < 30
+    assert not torch.equal(objects.with_objects(photos[:1], 1.0, 1), photos[:1])
+
+
+@pytest.mark.parametrize("name", objects.SHAPES)
+def test_distances_from_a_shape_are_distances(name: str) -> None:
+    shape, _ = objects.SHAPES[name]
+    rng = random.Random(0)  # noqa: S311 - no secret
+    along = torch.linspace(-1, 1, 401)
+    for _ in range(20):
+        apart = shape(along, along[:, None], rng.uniform).expand(401, 401)
+        near = apart.abs()[1:-1, 1:-1] < 0.01
+        assert near.any()
+        down, right = (apart.roll(1, axis) - apart.roll(-1, axis) for axis in (0, 1))
+        slope = (down.square() + right.square()).sqrt()[1:-1, 1:-1] / 0.01
+        assert float((slope[near] - 1).abs().median()) < 0.05
+        if name != "edge":  # what it covers is less than what it leaves
+            assert float((apart < 0).float().mean()) < 0.5

@@ -17,6 +17,7 @@ from ..losses import LAYERS
 from ..task import seed_of, warm_cosine
 from .filler import Filler
 from .masks import draw_masks
+from .objects import with_objects
 from .shared import RestoringConfig, cuts, game, psnr
 
 __all__ = ["PERCEPTUAL_LAYERS", "Filling", "FillingConfig", "make_guesses"]
@@ -49,6 +50,8 @@ class FillingConfig(RestoringConfig):
         learned from large pictures and tell little of small ones.
     guessed : float
         Share of the pictures that come with a guess.
+    objects : float
+        Share of the pictures on which things are laid, whose outlines are to be continued.
     """
 
     size: int = 128
@@ -61,6 +64,7 @@ class FillingConfig(RestoringConfig):
     perceptual_size: int = 64
     feature_size: int = 128
     guessed: float = 0.35
+    objects: float = 0.25
     average: float = 0.998
 
 
@@ -124,6 +128,7 @@ class Filling(Adversarial):
         config = self.how
         photos = cuts(self.pictures, config, step, self)
         seed = seed_of("holes", config.seed, step, self.accelerator.process_index)
+        photos = with_objects(photos, config.objects, seed)
         masks = draw_masks(config.batch, config.size, seed).to(self.device, non_blocking=True)
         return Holes(photos, masks, make_guesses(photos, masks, config.guessed))
 
