@@ -38,12 +38,6 @@ _LARGEST_GAIN = 8.0
 # The same, and how far at least, for what a network painted in one pass: its plain skies have grain
 # to be stretched, and a painting of one colour is to leave something to see.
 _PALETTE_GAINS = (1 / 3, 3.0)
-# What a map of colours makes brighter than white or darker than black bends from so far off them.
-_BEND = 0.25
-# Of all values, the share that may be cut off all the same.
-_CUT = 0.001
-# Rows handled at a time, not to hold several of a large picture.
-_ROWS = 256
 # Variance added to that of a picture, so that one of a single colour has an inverse.
 _FLOOR = 1e-6
 # Longer side in pixels at which a painting's colours are measured.
@@ -176,27 +170,7 @@ def match_moments(
     linear = np.eye(3) + share * (linear - np.eye(3))
     result: FloatArray = painting @ linear.astype(np.float32).T.copy()
     result += shift
-    return _held(result)
-
-
-def _held(pixels: FloatArray) -> FloatArray:
-    """Return the picture within [0, 1], in place: what is over bends, so that it keeps its forms.
-
-    Cut off, the bright parts of a picture that is stretched would be blank. Nothing changes between
-    `_BEND` and 1 - `_BEND`, nor in a picture that is within the range.
-    """
-    step = max(1, math.isqrt(pixels.shape[0] * pixels.shape[1] // _SAMPLES))
-    darkest, brightest = np.quantile(pixels[::step, ::step], (_CUT, 1 - _CUT))
-    for sign, offset, farthest in ((1, 0, float(brightest)), (-1, 1, 1 - float(darkest))):
-        if farthest <= 1:
-            continue
-        # x / (1 + bend x) of what is beyond: as steep as before where it begins, 1 in the end.
-        bend = np.float32(1 / _BEND - 1 / (farthest - 1 + _BEND))
-        for top in range(0, len(pixels), _ROWS):
-            band = pixels[top : top + _ROWS]
-            beyond = np.maximum(offset + sign * band - np.float32(1 - _BEND), np.float32(0))
-            band -= sign * (beyond - beyond / (1 + bend * beyond))
-    return np.clip(pixels, 0.0, 1.0, out=pixels)
+    return np.clip(result, 0.0, 1.0, out=result)
 
 
 def _mean_and_covariance(moments: FloatArray) -> tuple[_Float64, _Float64]:

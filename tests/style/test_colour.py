@@ -210,20 +210,3 @@ def test_a_card_that_says_no_share(coloured: Path, share: object) -> None:
     net = Network(Runtime("cpu", threads=1).session(ModelFile(coloured)), wrong)
     with pytest.raises(ModelError, match=r"says that palette is .*; it must be a number from 0"):
         print(net.palette)
-
-
-def test_what_is_stretched_beyond_white_and_black_keeps_its_forms() -> None:
-    """Bright parts are told apart, where cutting off would leave them blank."""
-    ramp = np.linspace(0.05, 0.95, 400, dtype=np.float32)
-    picture = np.ascontiguousarray(np.broadcast_to(ramp[:, None, None], (400, 30, 3)))
-    wide = np.linspace(-0.4, 1.4, 400, dtype=np.float32)[:, None, None]
-    moments = colour_moments(np.broadcast_to(wide, (400, 30, 3)))
-    stretched = match_moments(picture, moments)
-    assert stretched.min() >= 0
-    assert stretched.max() <= 1
-    steps = np.diff(stretched[:, 0, 0])
-    assert (steps[2:-2] > 1e-5).all()
-    # In the middle as the map says, twice as steep.
-    np.testing.assert_allclose(steps[150:250], 2 * (ramp[1] - ramp[0]), rtol=0.02)
-    # What fits is not bent.
-    np.testing.assert_allclose(match_moments(picture, colour_moments(picture)), picture, atol=1e-4)
