@@ -108,6 +108,7 @@ def test_guesses_are_coarse_and_in_the_hole_only() -> None:
 
 def test_things_are_laid_on_as_many_pictures_as_asked_for() -> None:
     photos = soft().expand(40, -1, -1, -1) * torch.linspace(0.5, 1, 40)[:, None, None, None]
+    before = photos.clone()
     assert torch.equal(objects.with_objects(photos, 0.0, 1), photos)
     laid = objects.with_objects(photos, 0.5, 1)
     assert torch.equal(laid, objects.with_objects(photos, 0.5, 1))
@@ -118,6 +119,28 @@ def test_things_are_laid_on_as_many_pictures_as_asked_for() -> None:
     changed = (laid != photos).flatten(1).any(1)
     assert 10 < int(changed.sum()) < 30
     assert not torch.equal(objects.with_objects(photos[:1], 1.0, 1), photos[:1])
+    assert torch.equal(photos, before)
+
+
+def test_things_show_other_pictures_and_leave_much_of_theirs() -> None:
+    # A red picture and three blue ones: what is laid on the red one is blue.
+    photos = torch.zeros(4, 3, 64, 64)
+    photos[0, 0] = photos[1:, 2] = 0.8
+    own, foreign = [], []
+    for seed in range(20):
+        red, _, blue = objects.with_objects(photos, 1.0, seed)[0]
+        own.append(float((red > 2 * blue).float().mean()))
+        foreign.append(float((blue > 2 * red).float().mean()))
+    assert sum(share > 0.05 for share in foreign) > 15
+    assert 0.4 < sum(own) / 20 < 0.9
+
+
+def test_a_thing_is_inside_its_outline() -> None:
+    apart = torch.linspace(-3, 3, 25)
+    covered = objects._covered(apart)
+    assert (covered[apart < -objects.SOFT] == 1).all()
+    assert (covered[apart > objects.SOFT] == 0).all()
+    assert float(objects._covered(torch.zeros(()))) == 0.5
 
 
 @pytest.mark.parametrize("name", objects.SHAPES)

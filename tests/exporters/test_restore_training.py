@@ -145,6 +145,16 @@ def _filling(request: Any) -> Filling:
     return Filling(request.how, pictures, Filler(FILLER), features, loss_network())
 
 
+def test_things_are_laid_on_the_photographs_of_a_step(tmp_path: Path) -> None:
+    bare, laid = (_filling(inpaint_request(tmp_path, objects=share)) for share in (0.0, 1.0))
+    for task in (bare, laid):
+        Trainer(task, tmp_path / "run", quick(1))
+    for step in (0, 1):
+        photos, others = bare.batch(step).photos, laid.batch(step).photos
+        assert (photos != others).flatten(1).any(1).all()
+        assert torch.equal(others, laid.batch(step).photos)
+
+
 def test_interrupted_filling_ends_the_same(tmp_path: Path) -> None:
     request = inpaint_request(tmp_path, warm_up=2)
     whole = _filling(request)

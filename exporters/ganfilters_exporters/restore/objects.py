@@ -35,7 +35,7 @@ _Draw = Callable[[float, float], float]
 
 
 def _ellipse(x: Tensor, y: Tensor, draw: _Draw) -> Tensor:
-    """Return distances from an ellipse; near enough to it, and not where it is thin."""
+    """Return distances from an ellipse, to first order: too large far inside a thin one."""
     a, b = draw(0.12, 0.6), draw(0.12, 0.6)
     form = ((x / a).square() + (y / b).square()).sqrt()
     slope = ((x / a**2).square() + (y / b**2).square()).sqrt() / form.clamp_min(1e-3)
@@ -109,7 +109,7 @@ def with_objects(photos: Tensor, share: float, seed: int) -> Tensor:
 
 
 def _surface(other: Tensor, draw: _Draw) -> Tensor:
-    """Return what an object shows: a photograph, a tone of it with light from a side, or both."""
+    """Return what an object shows: a tone of a photograph, lit from a side, or its texture too."""
     _, height, width = other.shape
     if draw(0, 1) < 0.5:
         other = other.flip(2)
