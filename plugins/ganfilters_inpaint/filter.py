@@ -48,7 +48,7 @@ __all__ = ["Inpaint", "InpaintParams", "Outpaint", "OutpaintParams"]
 _MODEL = ModelFile.packaged(
     "ganfilters_inpaint",
     "models/inpaint.onnx",
-    sha256="62593cfa5c46b85a105d867aaca344187eb2a12001005d5e6df144d43288852d",
+    sha256="66642a2fd1a2c2328915eb0b08a0852a0e4f0a6bcef06e59613588497a35f938",
 )
 
 Method = Literal["gan", "patchmatch", "telea", "navier-stokes"]
