@@ -1,11 +1,11 @@
 """Things laid on photographs, so that outlines are learned: plates, bands, boxes, edges.
 
-What a hole hides of a plate is told by the rest of its rim. Among some ten thousand small
-photographs few show so much, and a network trained on those alone lets what surrounds a hole flow
-into it. Shapes that cover one another have the edges and the statistics of photographs (the dead
-leaves of Lee, Mumford and Huang, "Occlusion Models for Natural Images", 2001), and networks that
-saw nothing else restore photographs (Achddou et al., "Synthetic Images as a Regularity Prior for
-Image Restoration Neural Networks", 2021). Here they lie on photographs and show others.
+What a hole hides of a plate is told by the rest of its rim. Few small photographs show so much,
+and a network trained on those alone lets what surrounds a hole flow into it. Shapes that cover one
+another have the edges and the statistics of photographs (the dead leaves of Lee, Mumford and Huang,
+"Occlusion Models for Natural Images", 2001), and networks that saw nothing else restore photographs
+(Achddou et al., "Synthetic Images as a Regularity Prior for Image Restoration Neural Networks",
+2021). Here they lie on photographs and show others.
 """
 
 from __future__ import annotations
