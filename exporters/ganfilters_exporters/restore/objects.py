@@ -29,7 +29,6 @@ RIM = (0.008, 0.03)
 SHADOW = 0.06
 """How far a shadow reaches at most, as a part of the picture's side."""
 
-
 _Draw = Callable[[float, float], float]
 """Returns a number between two."""
 
@@ -117,7 +116,7 @@ def _surface(other: Tensor, draw: _Draw) -> Tensor:
     texture = draw(0, 1.2) if draw(0, 1) < 0.7 else 0.0
     shown = plain + texture * (other - other.mean((1, 2), keepdim=True))
     angle, strength = draw(0, 2 * math.pi), draw(0, 0.5)
-    x, y = _grid(other)
+    x, y = _places(other)
     light = 1 + strength * (math.cos(angle) * x + math.sin(angle) * y)
     return (shown * light).clamp(0, 1)
 
@@ -125,7 +124,7 @@ def _surface(other: Tensor, draw: _Draw) -> Tensor:
 def _with_one(photo: Tensor, surface: Tensor, draw: _Draw) -> Tensor:
     """Return a photograph, (3, H, W), with one object on it."""
     side = min(photo.shape[1:])
-    x, y = _grid(photo)
+    x, y = _places(photo)
     angle = draw(0, 2 * math.pi)
     right, down = x - draw(-0.4, 0.4), y - draw(-0.4, 0.4)
     across = right * math.cos(angle) + down * math.sin(angle)
@@ -140,7 +139,7 @@ def _with_one(photo: Tensor, surface: Tensor, draw: _Draw) -> Tensor:
         photo = photo * (1 - dark * torch.sigmoid(-apart / (reach / 4)))
     if draw(0, 1) < 0.6:
         width, tone = draw(*RIM), draw(-0.5, 0.6)
-        rim = _covered((apart + width / 2).abs() * side - width / 2 * side)
+        rim = _covered(((apart + width / 2).abs() - width / 2) * side)
         surface = (surface + tone * rim).clamp(0, 1)
     return torch.lerp(photo, surface, inside)
 
@@ -150,7 +149,7 @@ def _covered(pixels: Tensor) -> Tensor:
     return (0.5 - pixels / (2 * SOFT)).clamp(0, 1)
 
 
-def _grid(photo: Tensor) -> tuple[Tensor, Tensor]:
+def _places(photo: Tensor) -> tuple[Tensor, Tensor]:
     """Return the places of pixels, x (W,) and y (H, 1): 0 in the middle, a shorter side is 1."""
     height, width = photo.shape[1:]
     side = min(height, width)
