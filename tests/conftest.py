@@ -1,21 +1,15 @@
 from __future__ import annotations
 
-import functools
 import gc
 from pathlib import Path
 
 import pytest
-from torch.onnx._internal.exporter._registration import ONNXRegistry
 
 from tests.sites import Site
 
 # Tracing a network makes millions of small objects, and looking for cycles among them as often as
 # is usual takes a seventh of the time of an export.
 gc.set_threshold(100_000)
-
-# Each export collects the table of ONNX's counterparts of torch's operators anew, a tenth of the
-# time of a tiny network's. It is always the same, and an export only reads it.
-ONNXRegistry.from_torchlib = staticmethod(functools.cache(ONNXRegistry.from_torchlib))  # type: ignore[method-assign]
 
 
 @pytest.fixture(autouse=True, scope="session")
