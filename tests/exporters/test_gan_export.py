@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ganfilters_exporters.gan.export import export_gan
 from ganfilters_exporters.gan.networks import GENERATORS, Generator, Translator
 from ganfilters_exporters.gan.trained import read_trained
 
+from ..exported import exported_once
 from .gan_toys import NETWORKS, backbone
 
 CARD = {"title": "Toy", "command": "none", "licence": "CC0-1.0"}
@@ -79,14 +81,18 @@ class File:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, File]:
-    folder = tmp_path_factory.mktemp("exported")
     made = {}
     for case in CASES:
         network = generator(case)
-        classes = ["a", "b", "c"][: network.config.classes]
-        path = folder / f"{case}.onnx"
-        export_gan(network, path, classes, backbone=backbone(), overwrite=False, card=CARD)
-        made[case] = File(path)
+        export = partial(
+            export_gan,
+            network,
+            classes=["a", "b", "c"][: network.config.classes],
+            backbone=backbone(),
+            overwrite=False,
+            card=CARD,
+        )
+        made[case] = File(exported_once(tmp_path_factory, f"gan-{case}.onnx", export))
     return made
 
 

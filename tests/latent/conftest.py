@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,11 @@ import torch
 from ganfilters_exporters.gan.export import export_gan
 from ganfilters_exporters.gan.networks import GENERATORS
 
+from ..exported import exported_once
 from ..exporters.gan_toys import CLASSES, NETWORKS, backbone
 
 
-def _network(folder: Path, name: str, arch: str, **changes: object) -> Path:
+def _export(out: Path, arch: str, **changes: object) -> None:
     torch.manual_seed(3)
     config = dataclasses.replace(NETWORKS[arch], **changes)  # type: ignore[arg-type]
     network = GENERATORS[arch](config)
@@ -26,24 +28,22 @@ def _network(folder: Path, name: str, arch: str, **changes: object) -> Path:
             parameter.data *= 10  # or all pictures would be nearly grey
     weights = torch.eye(3)[torch.arange(30) % 3] if config.classes else None
     network(torch.randn(30, config.z), weights)  # statistics of the batch norms
-    out = folder / f"{name}.onnx"
     classes = CLASSES if config.classes else ()
     card = {"title": "Toy", "command": "test", "licence": "CC0-1.0"}
     export_gan(network.eval(), out, classes, backbone=backbone(), overwrite=False, card=card)
-    return out
 
 
 @pytest.fixture(scope="session")
 def style(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A generator of colour pictures with classes, several layers and noise."""
-    folder = tmp_path_factory.mktemp("latent")
-    return _network(folder, "style", "style", channels=3, classes=3, modulation="batch", mapping=2)
+    changes = {"channels": 3, "classes": 3, "modulation": "batch", "mapping": 2}
+    return exported_once(tmp_path_factory, "style.onnx", partial(_export, arch="style", **changes))
 
 
 @pytest.fixture(scope="session")
 def grey(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A generator of grey pictures without classes, of one layer."""
-    return _network(tmp_path_factory.mktemp("latent"), "grey", "mlp", channels=1)
+    return exported_once(tmp_path_factory, "grey.onnx", partial(_export, arch="mlp", channels=1))
 
 
 @pytest.fixture

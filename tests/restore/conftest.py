@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ganfilters_exporters.restore.denoiser import Denoiser
 from ganfilters_exporters.restore.export import export_restorer
 from ganfilters_exporters.restore.filler import Filler
 
+from ..exported import exported_once
 from ..exporters.restore_toys import DENOISER, FILLER
 
 CARD: dict[str, Any] = {"command": "test", "licence": "CC0-1.0"}
@@ -35,24 +37,24 @@ def filler(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with torch.no_grad():
         for up in network.ups:
             up.strength.add_(0.3)
-    out = tmp_path_factory.mktemp("restore") / "filler.onnx"
-    export_restorer(
+    export = partial(
+        export_restorer,
         network,
-        out,
         title="Fills",
         overwrite=False,
         card={**CARD, "extra": {"training": {"size": 64}}},
     )
-    return out
+    return exported_once(tmp_path_factory, "filler.onnx", export)
 
 
 @pytest.fixture(scope="session")
 def denoiser(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random network that changes what it is given."""
     torch.manual_seed(2)
-    out = tmp_path_factory.mktemp("restore") / "denoiser.onnx"
-    export_restorer(Denoiser(DENOISER), out, title="Cleans", overwrite=False, card=CARD)
-    return out
+    export = partial(
+        export_restorer, Denoiser(DENOISER), title="Cleans", overwrite=False, card=CARD
+    )
+    return exported_once(tmp_path_factory, "denoiser.onnx", export)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from ganfilters_exporters.style.network import StyleTable, Stylizer
 from ganfilters_exporters.style.predictor import PaintingStatistics, Predictor
 from ganfilters_style.colour import colour_moments
 
+from ..exported import exported_once
 from ..exporters.style_toys import TINY, backbone
 
 NAMES = ("calm", "wild", "dark")
@@ -22,9 +24,9 @@ NAMES = ("calm", "wild", "dark")
 PALETTE = 0.5
 
 
-def _network(
-    folder: Path, name: str, *, named: bool, any_painting: bool, looks: torch.Tensor | None = None
-) -> Path:
+def _export(
+    out: Path, *, named: bool, any_painting: bool, looks: torch.Tensor | None = None
+) -> None:
     torch.manual_seed(5)
     net = Stylizer(TINY).eval()
     table = StyleTable(NAMES, net.neutral())
@@ -37,32 +39,33 @@ def _network(
             predictor.outer.weight.mul_(20)
             predictor.calibrate(seen(torch.rand(8, 3, 64, 64)))
     styles = [{"name": n, "title": n.title(), "source": "toy"} for n in NAMES] if named else []
-    out = folder / f"{name}.onnx"
     extra = {"painting_size": 96, **({} if looks is None else {"palette": PALETTE})}
     export_style(
         StyleGraph(net, table if named else None, predictor, seen, looks), out, styles,
-        name=name, title=f"Toy, {name}", overwrite=False,
+        name=out.stem, title=f"Toy, {out.stem}", overwrite=False,
         card={"command": "test", "licence": "CC0-1.0", "extra": extra},
     )  # fmt: skip
-    return out
 
 
 @pytest.fixture(scope="session")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network with named styles that looks at paintings too."""
-    return _network(tmp_path_factory.mktemp("style"), "both", named=True, any_painting=True)
+    export = partial(_export, named=True, any_painting=True)
+    return exported_once(tmp_path_factory, "both.onnx", export)
 
 
 @pytest.fixture(scope="session")
 def named(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network with named styles only."""
-    return _network(tmp_path_factory.mktemp("style"), "named", named=True, any_painting=False)
+    export = partial(_export, named=True, any_painting=False)
+    return exported_once(tmp_path_factory, "named.onnx", export)
 
 
 @pytest.fixture(scope="session")
 def nameless(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network without named styles, which looks at paintings."""
-    return _network(tmp_path_factory.mktemp("style"), "nameless", named=False, any_painting=True)
+    export = partial(_export, named=False, any_painting=True)
+    return exported_once(tmp_path_factory, "nameless.onnx", export)
 
 
 @pytest.fixture(scope="session")
@@ -79,8 +82,8 @@ def coloured(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pixels = means[number] + 0.5 * rng.standard_normal((100, 100, 3)) @ mixes[number]
         factor = np.linalg.cholesky(colour_moments(pixels.astype(np.float32)).astype(float))
         looks[number, -factor.size :] = torch.from_numpy(factor.ravel())
-    folder = tmp_path_factory.mktemp("style")
-    return _network(folder, "coloured", named=True, any_painting=True, looks=looks)
+    export = partial(_export, named=True, any_painting=True, looks=looks)
+    return exported_once(tmp_path_factory, "coloured.onnx", export)
 
 
 @pytest.fixture
