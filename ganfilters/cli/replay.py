@@ -90,7 +90,7 @@ def command(ctx: click.Context, /, out: str, paths: tuple[str, ...], **given: An
     format_of(new)
     image = read_source(source, max_pixels=limit) if source is not None else None
     again = Replay(recipe)
-    for warning in _differences(state, recipe, again.start(image), source):
+    for warning in _differences(state, recipe, again.start(image), source, out):
         state.warn(warning)
     host = state.host(given["device"], threads=given["threads"], max_pixels=limit)
     with ProgressBar(1, quiet=given["quiet"]) as bar:
@@ -182,7 +182,7 @@ def _images(words: tuple[str, ...]) -> dict[str, str]:
 
 
 def _differences(
-    state: State, recipe: Recipe, start: int | None, source: str | None
+    state: State, recipe: Recipe, start: int | None, source: str | None, old: str
 ) -> Iterator[str]:
     """Yield what may make the new picture differ from the old.
 
@@ -196,22 +196,27 @@ def _differences(
         The step that got the picture `source`; None if none did.
     source
         IN, if there is one.
+    old
+        OUT.
     """
+    from ganfilters.cli._plan import STREAM
+
     if start is None and source is not None and recipe.input is not None:
         name = f" ({recipe.input.path})" if recipe.input.path else ""
-        yield f"IN is not the picture that OUT was made from{name}"
+        given = "the input" if source == STREAM else source
+        yield f"{given} is not the picture that {old} was made from{name}"
     for step in recipe.steps[start or 0 :]:
-        yield from _changes(state, step)
+        yield from _changes(state, step, old)
 
 
-def _changes(state: State, step: Step) -> Iterator[str]:
+def _changes(state: State, step: Step, old: str) -> Iterator[str]:
     if step.steps:
         for inner in step.steps:
-            yield from _changes(state, inner)
+            yield from _changes(state, inner, old)
         return
     entry = state.registry.get(step.filter)
     if entry.version != step.version:
-        yield f"{step.filter} is version {entry.version} now; OUT was made with {step.version}"
+        yield f"{step.filter} is version {entry.version} now; {old} was made with {step.version}"
     for model in entry.filter.models:
         recorded = step.models.get(model.path.name)
         try:
@@ -219,7 +224,7 @@ def _changes(state: State, step: Step) -> Iterator[str]:
         except GanfiltersError:
             continue  # the host says so when it needs the model
         if recorded is not None and recorded != present:
-            yield f"the model {model.path.name} has changed since OUT was made"
+            yield f"the model {model.path.name} has changed since {old} was made"
     from ganfilters.models import ModelFile
 
     for value in step.params.values():  # models that the user named
@@ -227,7 +232,7 @@ def _changes(state: State, step: Step) -> Iterator[str]:
         if path is None or path.name not in step.models or not path.is_file():
             continue
         if ModelFile(path).verify() != step.models[path.name]:
-            yield f"the model {path} has changed since OUT was made"
+            yield f"the model {path} has changed since {old} was made"
 
 
 def _compare(

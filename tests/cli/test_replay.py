@@ -55,7 +55,9 @@ def test_a_difference_is_measured_and_fails(apply: Run, again: Run) -> None:
     verdict = records(result)[0]["verify"]
     assert verdict["same"] is False
     assert verdict["largest"] > verdict["mean"] > 1
-    assert result.stderr.startswith("ganfilters: warning: IN is not the picture that OUT was made")
+    assert result.stderr.startswith(
+        "ganfilters: warning: in.png is not the picture that out.png was made from"
+    )
 
 
 def test_another_size_fails(apply: Run, again: Run) -> None:
@@ -172,7 +174,7 @@ def test_another_version_of_the_plugin_is_a_warning(
     monkeypatch.setattr("ganfilters.cli.replay._recipe", lambda _out, _old: recipe)
     result = again("out.png", "in.png", "new.png", "--verify")
     assert result.exit_code == 0
-    assert "OUT was made with 99" in result.stderr
+    assert "out.png was made with 99" in result.stderr
 
 
 def test_a_changed_model_is_a_warning(run: Run) -> None:
@@ -184,7 +186,9 @@ def test_a_changed_model_is_a_warning(run: Run) -> None:
     entry = state.registry.get("dream")
     name = entry.filter.models[0].path.name
     step = Step(filter="dream", version=entry.version, params={}, models={name: "0" * 64})
-    assert list(_changes(state, step)) == [f"the model {name} has changed since OUT was made"]
+    assert list(_changes(state, step, "old.png")) == [
+        f"the model {name} has changed since old.png was made"
+    ]
 
 
 def test_another_device_may_differ_a_little() -> None:
