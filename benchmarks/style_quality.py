@@ -97,6 +97,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=512, help="longer side, pixels")
     parser.add_argument("--iterations", type=int, default=100, help="of L-BFGS")
     parser.add_argument("--refine", type=int, default=60, help="steps of the way refined")
+    parser.add_argument("--palette", type=float, help="of the way refined")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, help="folder for the pictures")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
@@ -117,6 +118,8 @@ def ways(options: argparse.Namespace, loss: PerceptualLoss) -> dict[str, Paint]:
 
     def refined(picture: Pillow.Image, painting: Painting) -> Pillow.Image:
         steps = {"refine": options.refine, "refine_weight": STYLE_WEIGHT}
+        if options.palette is not None:
+            steps["palette"] = options.palette
         # All steps at the size that is compared.
         scale = {"stroke_scale": REFERENCE / options.size}
         return host.apply("style", picture, style=painting.name, **steps, **scale, **model)

@@ -27,9 +27,7 @@ from ganfilters import (
     resize_mask,
 )
 from ganfilters_style.colour import (
-    COLOURS,
     half_lit,
-    known_moments,
     match_colours,
     towards_palette,
     with_luminance_of,
@@ -108,9 +106,9 @@ class StyleParams(Params):
         None,
         ge=0.0,
         le=1.0,
-        description="How far colours are moved to the painting's: 0 leaves those that the network "
-        "paints, 1 gives the painting's mean and spread; as much as the model was trained with by "
-        "default",
+        description="How far colours are moved to the painting's: 0 leaves those that are painted, "
+        "1 gives the painting's mean and spread; by default as much as the model was trained with, "
+        "and 1 with refine",
     )
     preserve_color: Literal["off", "luminance", "histogram"] = Field(
         "off",
@@ -180,10 +178,6 @@ class StyleParams(Params):
             raise ValueError(
                 "`palette` takes the painting's colours and `preserve_color` the photo's; leave "
                 "one out"
-            )
-        if self.palette is not None and self.refine:
-            raise ValueError(
-                "`palette` has no use with `refine`, whose colours are the painting's; leave it out"
             )
         for name in ("refine_weight", "refine_size"):
             standard = type(self).model_fields[name].default
@@ -255,8 +249,9 @@ class Style(Filter[StyleParams]):
         network = Network(self.runtime.session(model), model.card)
         refiner = Refiner(self.runtime) if params.refine else None
         names = params.style or ({} if params.style_image else network.default)
-        # Kept colours are the photo's, and what is painted is moved to them.
-        palette = params.palette if params.preserve_color == "off" else 0.0
+        palette = params.palette
+        if params.preserve_color != "off" and refiner is None:
+            palette = 0.0  # kept colours are the photo's, and what is painted is moved to them
         first = _Painter.of(network, refiner, palette, names, params.style_image)
         second = None
         if params.other_style:
@@ -298,14 +293,14 @@ class _Painter:
         """Return the painter of named styles, with their weights, and paintings, each 1."""
         style = network.style(names, paintings)
         if refiner is None:
-            return cls(network, style, None, _palette(network, palette, names, paintings))
+            colours = _palette(network, palette, names, paintings, usual=network.palette)
+            return cls(network, style, None, colours)
         looks = [network.look(name, refiner.features) for name in names]
         looks += map(refiner.grams, paintings)
         parts = zip(shares(names, paintings), looks, strict=True)
-        grams = mixed(parts)
-        # Refined colours are the painting's, also where the network paints larger sizes over them.
-        colours = known_moments(grams.get(COLOURS))
-        return cls(network, style, (refiner, grams), None if colours is None else (colours, 1.0))
+        # Held while refining, and moved again where the network paints larger sizes over that.
+        colours = _palette(network, palette, names, paintings, usual=1.0)
+        return cls(network, style, (refiner, mixed(parts)), colours)
 
     def paint(self, pixels: FloatArray, params: StyleParams) -> FloatArray:
         """Return the whole picture painted, with the photo's colours if they are to stay."""
@@ -353,7 +348,8 @@ class _Painter:
         if not this.steps or self.refining is None:
             return painted
         refiner, grams = self.refining
-        return refiner.refine(painted, seen, grams, this.steps, params.refine_weight)
+        held = 0.0 if self.palette is None else self.palette[1]
+        return refiner.refine(painted, seen, grams, this.steps, params.refine_weight, held)
 
 
 def _palette(
@@ -361,9 +357,11 @@ def _palette(
     share: float | None,
     names: Mapping[str, float],
     paintings: Sequence[Image],
+    *,
+    usual: float,
 ) -> tuple[FloatArray, float] | None:
-    """Return the colours to move to and how far, the network's own share if none is given."""
-    wanted = network.palette if share is None else share
+    """Return the colours to move to and how far, the usual share if none is given."""
+    wanted = usual if share is None else share
     if not wanted:
         return None
     moments = network.colours(names, paintings)

@@ -58,8 +58,11 @@ _LEVELS = 6
 _SMALLEST_LEVEL = 8
 # Of the steps of single pixels, which make grain.
 _FINEST = 0.5
-# Of the squared differences of neighbours, beside a content term of 1.
-_SMOOTHNESS = 10.0
+# Of the squared differences of neighbours, for each 1 that the style term counts: it is there
+# against the grain that the style term makes.
+_SMOOTHNESS = 1.0
+# In how many steps colours go as far as `palette` says, if nothing else moves them.
+_PALETTE_STEPS = 10
 
 
 def mixed(parts: Iterable[tuple[float, Grams]]) -> dict[str, FloatArray]:
@@ -124,7 +127,13 @@ class Refiner:
         return found
 
     def refine(
-        self, painted: FloatArray, photo: FloatArray, grams: Grams, steps: int, style: float
+        self,
+        painted: FloatArray,
+        photo: FloatArray,
+        grams: Grams,
+        steps: int,
+        style: float,
+        palette: float = 1.0,
     ) -> FloatArray:
         """Return the painting after some steps down the loss, in the colours of what it looks like.
 
@@ -142,6 +151,8 @@ class Refiner:
             How many steps; each takes about ten times as long as painting does.
         style
             How much the style term counts beside a content term of 1.
+        palette
+            How far colours are held at those moments, from 0 to 1; 0 leaves them to the features.
 
         Raises
         ------
@@ -149,7 +160,7 @@ class Refiner:
             The picture is too large for it; says what to change.
         """
         try:
-            return self._descended(painted, photo, grams, steps, style)
+            return self._descended(painted, photo, grams, steps, style, palette)
         except (OutOfMemory, MemoryError) as error:
             height, width = painted.shape[:2]
             raise OutOfMemory(
@@ -162,16 +173,23 @@ class Refiner:
         self.runtime.release(self.model)
 
     def _descended(
-        self, painted: FloatArray, photo: FloatArray, grams: Grams, steps: int, style: float
+        self,
+        painted: FloatArray,
+        photo: FloatArray,
+        grams: Grams,
+        steps: int,
+        style: float,
+        palette: float,
     ) -> FloatArray:
         height, width = painted.shape[:2]
         down, right = padded_size(height, width, self.card.size_multiple, self.card.size_min)
         (content,) = self._measured(pad_to(photo, down, right), ["content_found"])
-        weights = np.array([1.0, style, _SMOOTHNESS], np.float32)
+        weights = np.array([1.0, style, _SMOOTHNESS * style], np.float32)
         given = {f"gram.{layer}": grams[layer] for layer in self.layers}
         given |= {"content": content, "weights": weights}
         run = self.runtime.session(self.model, ["gradient"]).bind(given, ["gradient"])
-        colours = known_moments(grams.get(COLOURS))
+        colours = known_moments(grams.get(COLOURS)) if palette else None
+        share = 1.0 - (1.0 - palette) ** (1.0 / _PALETTE_STEPS)
         picture = pad_to(painted, down, right).copy()
         descent = Descent()
         for step in range(steps):
@@ -183,7 +201,7 @@ class Refiner:
             np.clip(picture, 0.0, 1.0, out=picture)
             if colours is not None:
                 # After each step, not at the end: so the next ones make the best of it.
-                picture = match_moments(picture, colours)
+                picture = match_moments(picture, colours, share=share)
         return picture[:height, :width]
 
 

@@ -167,10 +167,10 @@ def test_what_is_painted_over_a_refined_picture_has_the_paintings_colours(
     assert asked == []
     large = photo.repeat(5, axis=0).repeat(5, axis=1)
     host.apply("style", large, refine_size=320, **shipped)
+    host.apply("style", large, refine_size=320, palette=0.25, **shipped)
+    host.apply("style", large, refine_size=320, palette=0.0, **shipped)
     host.apply("style", photo, model=coloured)
-    assert asked == [1.0, 0.5]
-    with pytest.raises(UsageError, match=r"palette has no use with refine, .*; leave it out"):
-        host.apply("style", photo, palette=0.25, **shipped)
+    assert asked == [1.0, 0.25, 0.5]
 
 
 def test_fine_screens_of_a_large_painting_are_seen_as_a_whole() -> None:

@@ -91,6 +91,46 @@ def test_the_refined_picture_has_the_colours_of_the_painting(
     for share in (0.0, 0.5):  # of none that is blended, or of one of two
         part = {**bare, COLOURS: np.float32(share) * look[COLOURS]}
         assert np.array_equal(refiner.refine(pixels, pixels, part, 4, 10.0), free)
+    assert np.array_equal(refiner.refine(pixels, pixels, look, 4, 10.0, palette=0.0), free)
+    half = refiner.refine(pixels, pixels, look, 4, 10.0, palette=0.5)
+    off = [np.abs(p.mean((0, 1)) - refined.mean((0, 1))).sum() for p in (free, half, refined)]
+    assert off[0] > off[1] > 0.1 * off[0]
+
+
+def test_how_far_refined_colours_are_held_is_asked_for(host: Host, coffee: Array) -> None:
+    def refined(**chosen: Any) -> Array:
+        return host.apply("style", coffee, style="great-wave", refine=3, **OWN_SIZE, **chosen)
+
+    assert np.array_equal(refined(), refined(palette=1))
+    assert np.abs(refined(palette=0).astype(int) - refined()).mean() > 2
+    with pytest.raises(UsageError, match="palette takes the painting's colours and preserve_color"):
+        refined(palette=1, preserve_color="luminance")
+    kept = refined(preserve_color="luminance")  # of a picture in the painting's colours
+    assert not np.array_equal(kept, refined(preserve_color="luminance", palette=0))
+
+
+def test_smoothness_counts_as_much_as_the_painting(refiner: Refiner, coffee: Array) -> None:
+    """So one that counts little is not smoothed away."""
+    seen: list[Array] = []
+    session = refiner.runtime.session(REFINER, ["gradient"])
+
+    class Spy:
+        def bind(self, given: dict[str, Array], outputs: list[str]) -> Any:
+            seen.append(given["weights"])
+            return session.bind(given, outputs)
+
+    pixels = coffee.astype(np.float32) / 255
+    look = refiner.grams(Image(pixels))
+    with pytest.MonkeyPatch.context() as patch:
+        own = type(refiner.runtime).session
+
+        def spied(runtime: Any, model: Any, outputs: list[str] | None = None) -> Any:
+            return Spy() if outputs == ["gradient"] else own(runtime, model, outputs)
+
+        patch.setattr(type(refiner.runtime), "session", spied)
+        for style in (3.0, 30.0):
+            refiner.refine(pixels, pixels, look, 1, style)
+    assert [tuple(weights) for weights in seen] == [(1.0, 3.0, 3.0), (1.0, 30.0, 30.0)]
 
 
 def test_larger_sizes_are_painted_without_what_refining_took(coffee: Array) -> None:
